@@ -1,0 +1,72 @@
+# One library per folder of src/, one test binary per library. Sources are found by name:
+# *_test.cpp goes to the test binary, everything else to the library.
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
+
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+    set(CMAKE_C_FLAGS_RELEASE "-O2")
+endif()
+
+find_program(OL_CCACHE ccache)
+if(OL_CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${OL_CCACHE})
+    set(CMAKE_C_COMPILER_LAUNCHER ${OL_CCACHE})
+endif()
+find_program(OL_MOLD mold)
+if(OL_MOLD)
+    add_link_options(-fuse-ld=mold)
+endif()
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt 9 REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+pkg_check_modules(secp256k1 REQUIRED IMPORTED_TARGET libsecp256k1)
+pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+
+add_library(ol_options INTERFACE)
+target_compile_features(ol_options INTERFACE cxx_std_23)
+# No contraction: a float expression means the same on every machine (docs/ARCHITECTURE.md,
+# determinism); kernels ask for FMA by name.
+target_compile_options(ol_options INTERFACE
+    -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror -ffp-contract=off -fno-math-errno)
+target_include_directories(ol_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+if(OL_SANITIZE)
+    target_compile_options(ol_options INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer -g)
+    target_link_options(ol_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+function(ol_library name)
+    cmake_parse_arguments(ARG "" "" "DEPS;THIRD" ${ARGN})
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+    set(tests ${sources})
+    list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+    list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+
+    list(TRANSFORM ARG_DEPS PREPEND ol_)
+    if(sources)
+        add_library(ol_${name} STATIC ${sources})
+        target_link_libraries(ol_${name} PUBLIC ol_options ${ARG_DEPS} PRIVATE ${ARG_THIRD})
+        if(name STREQUAL "base")
+            target_link_libraries(ol_${name} PUBLIC fmt::fmt)
+        endif()
+    else()
+        add_library(ol_${name} INTERFACE)
+        target_link_libraries(ol_${name} INTERFACE ol_options ${ARG_DEPS} ${ARG_THIRD})
+    endif()
+
+    if(OL_TESTS AND tests)
+        add_executable(${name}_test ${tests})
+        target_link_libraries(${name}_test PRIVATE ol_${name} ${ARG_THIRD} GTest::gtest GTest::gtest_main)
+        target_compile_definitions(${name}_test PRIVATE OL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+        gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+    endif()
+endfunction()
