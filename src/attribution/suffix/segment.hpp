@@ -1,0 +1,118 @@
+// Segment: an immutable, memory-mapped suffix index over the symbols of a datanet version, with its
+// commitment (docs/formats/segment.md). One segment per version for now.
+//
+// T is the sequence of all records' symbols, each record followed by its unique separator; SA is *the*
+// suffix array of T (exact order over the whole segment, end of text smallest), ISA its inverse. The
+// same records give the same bytes, whatever the thread count.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file.hpp"
+#include "base/progress.hpp"
+#include "base/result.hpp"
+#include "base/thread_pool.hpp"
+#include "text/symbols.hpp"
+
+namespace ol::attribution::suffix {
+
+// What the index is told of a record, in version order.
+struct SourceRecord {
+    Hash32 leaf_hash;      // the record's leaf in the version
+    Address owner;
+    std::uint32_t cluster = 0; // index of the earliest near-duplicate record
+    std::string_view text;     // title, newline, body
+};
+
+struct TableEntry {
+    std::uint32_t offset = 0; // position in T of the record's first symbol
+    Hash32 leaf_hash;
+    Address owner;
+    std::uint32_t cluster = 0;
+    Bytes encode() const; // abi.encode(uint256 offset, bytes32 leaf, address owner, uint256 cluster)
+};
+
+// What the ledger stores for a version. Leaves: T: the 32-byte words; SA, ISA: the value as a 32-byte
+// big-endian number; table: TableEntry::encode. All are MerkleTree roots.
+struct IndexCommitment {
+    Hash32 text_root, suffix_array_root, inverse_root, table_root;
+    std::uint64_t symbol_count = 0; // length of T, separators included
+    std::uint64_t record_count = 0;
+    bool operator==(const IndexCommitment&) const = default;
+};
+
+// A half-open interval of suffix-array ranks.
+struct Interval {
+    std::uint32_t low = 0, high = 0;
+    std::uint32_t count() const { return high - low; }
+    bool operator==(const Interval&) const = default;
+};
+
+class Segment {
+public:
+    // Builds and writes the file at `path` (atomically), then opens it. too_large beyond
+    // limits::segment_symbols; invalid_argument when a text is not UTF-8 (names the record).
+    static Result<Segment> build(const std::vector<SourceRecord>& records, const Path& path,
+                                 ThreadPool& pool, const ProgressSink& progress = no_progress);
+    // corrupted (with the file's name) when truncated, altered or of another format: header, section
+    // bounds and checksums are checked at open.
+    static Result<Segment> open(const Path& path);
+    Segment(Segment&&) noexcept;
+    Segment& operator=(Segment&&) noexcept;
+    ~Segment();
+
+    std::uint32_t symbol_count() const;
+    std::uint32_t record_count() const;
+    std::uint32_t dictionary_size() const;
+    std::span<const std::uint32_t> ranks() const;        // T as dictionary ranks (order-preserving)
+    std::span<const std::uint32_t> suffix_array() const;
+    std::span<const std::uint32_t> inverse() const;
+    text::SymbolWord word_at(std::uint32_t position) const;
+    TableEntry table_entry(std::uint32_t record) const;
+    std::uint32_t record_at(std::uint32_t position) const; // whose text covers this position
+    // Byte offset and size, in the record's text, of the symbol at a position; {0,0} for separators.
+    struct Place {
+        std::uint32_t offset = 0, size = 0;
+    };
+    Place place_at(std::uint32_t position) const;
+    // How often the symbol occurs, and its surprise -log2(count / symbols) in 1/256 bit, rounded down
+    // by integer arithmetic alone; a word that does not occur counts as once.
+    std::uint64_t occurrences(const text::SymbolWord& word) const;
+    std::uint32_t surprise(const text::SymbolWord& word) const;
+    std::optional<std::uint32_t> rank_of(const text::SymbolWord& word) const;
+
+    // All suffixes that start with the pattern (words that do not occur give an empty interval).
+    Interval find(std::span<const text::SymbolWord> pattern) const;
+    // Matching statistics: for each i the length of the longest prefix of pattern[i..] that occurs,
+    // and its interval.
+    struct Longest {
+        std::uint32_t length = 0;
+        Interval interval;
+    };
+    std::vector<Longest> matching_statistics(std::span<const text::SymbolWord> pattern) const;
+
+    IndexCommitment commitment(ThreadPool* pool = nullptr) const;
+    // R1 and R2 over the whole segment, the record table and the dictionary: the first fault, named.
+    Status audit() const;
+    // Merkle openings for disputes: of T at a position, and of the table at a record.
+    Result<std::vector<Hash32>> prove_symbol(std::uint32_t position) const;
+    Result<std::vector<Hash32>> prove_table(std::uint32_t record) const;
+
+private:
+    struct Impl;
+    explicit Segment(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+// The suffix array of a text over [0, alphabet): exact, linear time (SA-IS); the naive twin sorts.
+std::vector<std::uint32_t> build_suffix_array(std::span<const std::uint32_t> text,
+                                              std::uint32_t alphabet);
+
+} // namespace ol::attribution::suffix

@@ -1,0 +1,70 @@
+// Solidity ABI: encoding and decoding of values, selectors, event topics. Types are given by their
+// Solidity spelling: "uint256", "(address,uint32[])[]", "bytes32", "string".
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "base/u256.hpp"
+
+namespace ol::codec {
+
+// A value of any ABI type: numbers, addresses, bools and bytesN as U256/Hash32 words, dynamic bytes
+// and strings as Bytes, tuples and arrays as lists.
+struct AbiValue {
+    using List = std::vector<AbiValue>;
+    std::variant<U256, Bytes, List> value; // bytesN is a left-aligned word
+
+    AbiValue() = default;
+    AbiValue(const U256& number) : value(number) {}
+    AbiValue(std::uint64_t number) : value(U256(number)) {}
+    AbiValue(const Hash32& word) : value(U256::from_be(word.view())) {}
+    AbiValue(const Address& address) : value(U256::from_be(address.view())) {}
+    AbiValue(Bytes bytes) : value(std::move(bytes)) {}
+    AbiValue(std::string_view text) : value(Bytes(text.begin(), text.end())) {}
+    AbiValue(List list) : value(std::move(list)) {}
+
+    // Reads; an internal error (OL_CHECK) when the kind differs: types were checked by decode.
+    const U256& number() const { return std::get<U256>(value); }
+    Hash32 word() const { return number().to_be(); }
+    Address address() const;
+    std::uint64_t u64() const { return number().low_u64(); }
+    bool boolean() const { return !number().is_zero(); }
+    const Bytes& bytes() const { return std::get<Bytes>(value); }
+    std::string text() const;
+    const List& list() const { return std::get<List>(value); }
+};
+
+class AbiType {
+public:
+    // invalid_argument for a spelling that is not an ABI type.
+    static Result<AbiType> parse(std::string_view spelling);
+
+    enum class Kind { uint, integer, address, boolean, fixed_bytes, bytes, string, array, tuple };
+    Kind kind = Kind::uint;
+    unsigned bits = 256;             // of uint/int; bytes of bytesN
+    std::int64_t length = -1;        // of an array; -1: dynamic
+    std::vector<AbiType> components; // of a tuple; the element of an array
+
+    bool is_dynamic() const;
+};
+
+// values against a tuple of types "(address,uint256)": abi.encode of its components.
+// invalid_argument when a value does not fit its type (kind, range, length).
+Result<Bytes> abi_encode(std::string_view tuple, const AbiValue::List& values);
+// The components of the tuple; invalid_argument with the offset when bytes are short, point
+// outside, are not canonical (dirty padding), or nest too deep.
+Result<AbiValue::List> abi_decode(std::string_view tuple, ByteView bytes);
+
+// First four bytes of keccak("transfer(address,uint256)").
+FixedBytes<4> abi_selector(std::string_view signature);
+// selector | abi_encode of the signature's own parameter tuple.
+Result<Bytes> abi_call(std::string_view signature, const AbiValue::List& values);
+// keccak of the event's signature.
+Hash32 abi_topic(std::string_view signature);
+
+} // namespace ol::codec

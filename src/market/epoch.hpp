@@ -1,0 +1,53 @@
+// Epochs: receipts to a sum-tree, payouts to cumulative rewards (docs/formats/money.md).
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "crypto/merkle.hpp"
+#include "market/receipt.hpp"
+
+namespace ol::market {
+
+struct RewardLeaf {
+    Address account;
+    U256 cumulative;
+    bool operator==(const RewardLeaf&) const = default;
+};
+
+struct Epoch {
+    std::uint64_t number = 0; // 1, 2, ...
+    std::vector<SignedReceipt> receipts; // by host, nonce
+    std::vector<RewardLeaf> rewards;     // cumulative, by account
+    U256 receipts_total, rewards_total;
+    std::uint64_t credited_records = 0;
+
+    crypto::SumTree receipts_tree() const;
+    crypto::SumTree rewards_tree() const;
+    codec::AbiValue proposal() const; // EpochProposal
+    // The published file: JSON lines (header, rewards, receipts); dataCommitment is its keccak.
+    std::string to_jsonl() const;
+    static Result<Epoch> from_jsonl(std::string_view text);
+};
+
+// previous: the cumulative rewards of the last finalised epoch. invalid_argument for a repeated
+// (host, nonce), too_large beyond limits::epoch_receipts.
+Result<Epoch> make_epoch(std::uint64_t number, std::vector<SignedReceipt> receipts,
+                         const std::vector<RewardLeaf>& previous);
+
+// Arguments of the contract's challenge calls.
+codec::AbiValue sum_proof_value(const std::vector<crypto::SumProofStep>& proof);
+Result<codec::AbiValue::List> challenge_receipt_arguments(const Epoch& epoch, std::size_t index);
+Result<codec::AbiValue::List> challenge_span_arguments(const Epoch& epoch, std::size_t index,
+                                                       std::size_t match, std::size_t offset,
+                                                       const attribution::suffix::Segment& segment);
+Result<codec::AbiValue::List> challenge_match_arguments(const Epoch& epoch, std::size_t index,
+                                                        std::size_t match,
+                                                        const attribution::suffix::Segment& segment);
+Result<codec::AbiValue::List> challenge_reward_arguments(const Epoch& epoch,
+                                                         const std::vector<RewardLeaf>& previous,
+                                                         const Address& account);
+// The first account whose cumulative reward does not follow from the receipts.
+std::optional<Address> find_reward_fault(const Epoch& epoch, const std::vector<RewardLeaf>& previous);
+
+} // namespace ol::market

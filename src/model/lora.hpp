@@ -1,0 +1,56 @@
+// LoRA adapters in PEFT's form: y = W x + (alpha / r) B (A x) on chosen projections.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/file.hpp"
+#include "base/result.hpp"
+#include "model/config.hpp"
+
+namespace ol::model {
+
+// The projections of a layer that may carry an adapter, in this order everywhere.
+enum class Site { q, k, v, o, gate, up, down };
+inline constexpr int site_count = 7;
+std::string_view to_string(Site site); // "q_proj", ..., "down_proj"
+Result<Site> site_from(std::string_view name);
+std::uint32_t site_in(const ModelConfig& config, Site site);
+std::uint32_t site_out(const ModelConfig& config, Site site);
+
+struct LoraConfig {
+    std::uint32_t rank = 16;
+    float alpha = 32.0F;
+    std::vector<Site> targets = {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down};
+    float scale() const { return alpha / static_cast<float>(rank); }
+};
+
+struct LoraPair {
+    std::vector<float> a; // [rank, in]; empty when the site is not a target
+    std::vector<float> b; // [out, rank]
+};
+
+struct LoraAdapter {
+    LoraConfig config;
+    std::vector<std::array<LoraPair, site_count>> layers;
+
+    // A: Kaiming-uniform as PEFT (bound sqrt(3 / in) * sqrt(2/6)... = 1/sqrt(in)), B: zero.
+    static LoraAdapter init(const ModelConfig& model, const LoraConfig& config, std::uint64_t seed);
+    std::uint64_t parameter_count() const;
+
+    // adapter_config.json and adapter_model.safetensors (fp32) as PEFT writes and reads them
+    // ("base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight").
+    Status save(const Path& folder, std::string_view base_name) const;
+    // Unknown tensors, DoRA, rsLoRA, bias, rank patterns and wrong shapes are refused by name.
+    static Result<LoraAdapter> load(const Path& folder, const ModelConfig& model);
+};
+
+// What is registered on the ledger: keccak(keccak(adapter_config.json) | keccak(adapter_model.safetensors)).
+Result<Hash32> adapter_hash(const Path& folder);
+// The same idea over config.json, tokenizer.json, model.safetensors.
+Result<Hash32> base_hash(const Path& folder);
+
+} // namespace ol::model

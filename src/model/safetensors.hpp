@@ -1,0 +1,54 @@
+// safetensors: named tensors in one file (8-byte little-endian header length, JSON header, data).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/file.hpp"
+#include "base/result.hpp"
+
+namespace ol::model {
+
+enum class Dtype { f32, bf16, f16 };
+
+struct TensorInfo {
+    Dtype dtype = Dtype::f32;
+    std::vector<std::uint64_t> shape;
+    ByteView data; // into the map
+    std::uint64_t element_count() const;
+};
+
+// A memory-mapped file. Refused as corrupted, with the tensor's name and the offset: truncated,
+// overlapping or gapped data, wrong sizes, unknown dtypes, a header longer than 100 MB, duplicates.
+class Safetensors {
+public:
+    static Result<Safetensors> open(const Path& path);
+    static Result<Safetensors> parse(ByteView bytes); // the caller keeps the bytes alive
+    const std::map<std::string, TensorInfo>& tensors() const { return tensors_; }
+    const std::map<std::string, std::string>& metadata() const { return metadata_; }
+    // Values as fp32 (bf16 and f16 widened); not_found, or invalid_argument when the shape differs.
+    Result<std::vector<float>> read_f32(std::string_view name,
+                                        const std::vector<std::uint64_t>& shape) const;
+
+private:
+    MappedFile file_;
+    std::map<std::string, TensorInfo> tensors_;
+    std::map<std::string, std::string> metadata_;
+};
+
+struct TensorOut {
+    std::string name;
+    std::vector<std::uint64_t> shape;
+    const float* data = nullptr;
+};
+// Canonical bytes: tensors sorted by name, header padded with spaces to 8 bytes, metadata sorted.
+// bf16 rounds to nearest even.
+Bytes write_safetensors(const std::vector<TensorOut>& tensors, Dtype dtype,
+                        const std::map<std::string, std::string>& metadata = {});
+
+float bf16_to_f32(std::uint16_t bits);
+std::uint16_t f32_to_bf16(float value);
+
+} // namespace ol::model

@@ -1,0 +1,84 @@
+// Transformer: a Llama-shaped decoder (RMSNorm, RoPE in Hugging Face's rotate-half form, SwiGLU,
+// grouped-query attention, tied or untied head) in fp32, with hand-written backward.
+//
+// Determinism: every sum has a fixed order (8 lanes, FMA, documented tree in model/kernels), so a
+// result is equal to the bit for every thread count, batch neighbour, sequence split and x86-64
+// machine. That is what makes training and answers re-executable evidence.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/thread_pool.hpp"
+#include "model/config.hpp"
+#include "model/lora.hpp"
+#include "model/tokenizer.hpp"
+
+namespace ol::model {
+
+// All weights, row-major [out, in], fp32 in memory, named as Hugging Face names them.
+struct LayerWeights {
+    std::vector<float> input_norm, post_norm;           // [hidden]
+    std::vector<float> q, k, v, o;                      // projections
+    std::vector<float> gate, up, down;                  // SwiGLU
+};
+struct Weights {
+    std::vector<float> embedding; // [vocab, hidden]
+    std::vector<LayerWeights> layers;
+    std::vector<float> final_norm;
+    std::vector<float> head; // [vocab, hidden]; empty when tied
+};
+
+struct Model {
+    ModelConfig config;
+    Weights weights;
+
+    // Normal(0, 0.02) by Box-Muller on Prng(seed) (residual projections scaled by 1/sqrt(2 layers)),
+    // norms 1. The same seed gives the same bytes.
+    static Model random(const ModelConfig& config, std::uint64_t seed);
+    // A Hugging Face folder: config.json, model.safetensors. Every problem names the file and tensor.
+    static Result<Model> load(const Path& folder);
+    Status save(const Path& folder, bool as_bf16) const;
+};
+
+// Keys and values of one sequence; grows by forward calls, up to config.context_length.
+class KvCache {
+public:
+    explicit KvCache(const ModelConfig& config);
+    std::uint32_t length() const { return length_; }
+    void truncate(std::uint32_t length);
+
+private:
+    friend class Engine;
+    std::vector<std::vector<float>> keys_, values_; // per layer [length, kv_heads * head_size]
+    std::uint32_t length_ = 0;
+};
+
+// One sequence's new tokens in a step; several sequences with several adapters run in one call.
+struct StepInput {
+    std::span<const TokenId> tokens;        // appended after cache->length()
+    KvCache* cache = nullptr;
+    const LoraAdapter* adapter = nullptr;   // null: the base alone
+    bool all_logits = false;                // else those of the last token only
+};
+
+class Engine {
+public:
+    // Both outlive the engine. Thread-safe for concurrent calls? No: one caller at a time.
+    Engine(const Model& model, ThreadPool& pool);
+    ~Engine();
+
+    // Logits per input: [rows, vocab] with rows 1 or tokens.size(). An input's result does not depend
+    // on the others. invalid_argument for an id outside the vocabulary, too_large past the context.
+    Result<std::vector<std::vector<float>>> forward(std::span<const StepInput> inputs);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace ol::model
