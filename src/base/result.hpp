@@ -66,22 +66,20 @@ T take(std::expected<T, Error>&& result) {
 
 } // namespace ol
 
-// Value of a Result, or return its error from the enclosing function.
-#define OL_TRY(...)                                                                                \
+#define OL_TRY_JOIN_(a, b) a##b
+#define OL_TRY_JOIN(a, b) OL_TRY_JOIN_(a, b)
+#define OL_TRY_NAMED(name, on_error, ...)                                                          \
     ({                                                                                             \
-        auto ol_try_result = (__VA_ARGS__);                                                        \
-        if (!ol_try_result) [[unlikely]] {                                                         \
-            return std::unexpected(std::move(ol_try_result.error()));                              \
+        auto name = (__VA_ARGS__);                                                                 \
+        if (!name) [[unlikely]] {                                                                  \
+            return std::unexpected(std::move(name.error()) on_error);                              \
         }                                                                                          \
-        ::ol::detail::take(std::move(ol_try_result));                                              \
+        ::ol::detail::take(std::move(name));                                                       \
     })
+
+// Value of a Result, or return its error from the enclosing function.
+#define OL_TRY(...) OL_TRY_NAMED(OL_TRY_JOIN(ol_try_, __COUNTER__), , __VA_ARGS__)
 
 // The same, with the place in front of the error's context (a fmt format and its arguments).
 #define OL_TRY_IN(expression, ...)                                                                 \
-    ({                                                                                             \
-        auto ol_try_result = (expression);                                                         \
-        if (!ol_try_result) [[unlikely]] {                                                         \
-            return std::unexpected(ol_try_result.error().within(::fmt::format(__VA_ARGS__)));      \
-        }                                                                                          \
-        ::ol::detail::take(std::move(ol_try_result));                                              \
-    })
+    OL_TRY_NAMED(OL_TRY_JOIN(ol_try_, __COUNTER__), .within(::fmt::format(__VA_ARGS__)), expression)
