@@ -20,10 +20,10 @@ public:
     Hash32 finish(); // once
 
 private:
-    void absorb();
     std::array<std::uint64_t, 25> state_{};
     std::array<std::uint8_t, 136> block_{};
     std::size_t used_ = 0;
+    bool finished_ = false;
 };
 
 // size bytes from the system's generator; stops the process if it has none.

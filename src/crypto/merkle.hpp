@@ -63,6 +63,7 @@ struct SumProofStep {
     U256 sum;
 };
 
+// The sums of all leaves together must fit in 256 bits (the caller's duty: a programmer's error).
 class SumTree {
 public:
     explicit SumTree(std::vector<SumLeaf> leaves);
@@ -75,6 +76,7 @@ private:
     std::vector<std::vector<SumLeaf>> levels_;
 };
 
+// unverified when the proof does not lead from leaf to root and total, or a sum passes 2^256.
 Status sum_verify(const Hash32& root, const SumLeaf& leaf, std::uint64_t index,
                   std::uint64_t count, const std::vector<SumProofStep>& proof, const U256& total);
 
