@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -63,14 +64,27 @@ public:
     Database& operator=(Database&&) noexcept;
     ~Database();
 
-    // Applies steps[user_version..] each in its own transaction and raises user_version.
+    // Applies steps[user_version..] each in its own transaction and raises user_version. A step may
+    // hold several statements. unsupported when the file is from a newer version (more steps).
     Status migrate(std::span<const std::string_view> steps);
+    Status migrate(std::initializer_list<std::string_view> steps) {
+        return migrate(std::span(steps.begin(), steps.size()));
+    }
+    // The same for several parts that share one file: each area counts its own steps, in the table
+    // `schema_versions`. Do not mix with the form above.
+    Status migrate(std::string_view area, std::span<const std::string_view> steps);
+    Status migrate(std::string_view area, std::initializer_list<std::string_view> steps) {
+        return migrate(area, std::span(steps.begin(), steps.size()));
+    }
 
     template <class... Args>
     Status run(std::string_view sql, const Args&... args) {
         return run_values(sql, std::vector<Value>{to_value(args)...});
     }
-    // each(row) returns false to stop early.
+    // Errors of both: already_exists for a UNIQUE or PRIMARY KEY that is taken, conflict for another
+    // constraint, io when the disk is full or refuses, corrupted, unavailable when another process
+    // holds the file too long, internal for SQL that is wrong.
+    // each(row) returns false to stop early; it may use the database.
     template <class... Args>
     Status query(std::string_view sql, const std::function<bool(const Row&)>& each,
                  const Args&... args) {
@@ -79,6 +93,8 @@ public:
     Status run_values(std::string_view sql, const std::vector<Value>& values);
     Status query_values(std::string_view sql, const std::function<bool(const Row&)>& each,
                         const std::vector<Value>& values);
+    // Every page and index, not only the quick check of open; slow on large files.
+    Status check_integrity();
     std::int64_t last_insert_id() const;
     std::int64_t changes() const; // rows changed by the latest run()
 
@@ -89,7 +105,9 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-// BEGIN IMMEDIATE ... COMMIT; rolls back when destroyed uncommitted. Do not nest.
+// BEGIN IMMEDIATE ... COMMIT; rolls back when destroyed uncommitted. Do not nest. When BEGIN fails, or
+// SQLite rolls back by itself (disk full), every later call of the scope fails too, so that nothing
+// is written outside the transaction.
 class Transaction {
 public:
     explicit Transaction(Database& db);
