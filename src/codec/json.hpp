@@ -3,10 +3,13 @@
 // as decimal strings. The JSON library behind it is in json.cpp alone.
 #pragma once
 
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -25,13 +28,22 @@ public:
 
     Json() = default; // null
     Json(std::nullptr_t) {}
-    Json(bool value) : value_(value) {}
+    // A bool only: a pointer would otherwise turn into true without a word.
+    template <std::same_as<bool> T>
+    Json(T value) : value_(value) {}
     template <class T>
         requires(std::is_integral_v<T> && !std::is_same_v<T, bool> && std::is_signed_v<T>)
     Json(T value) : value_(static_cast<std::int64_t>(value)) {}
     template <class T>
         requires(std::is_integral_v<T> && !std::is_same_v<T, bool> && std::is_unsigned_v<T>)
-    Json(T value) : value_(static_cast<std::uint64_t>(value)) {}
+    Json(T value) {
+        // One representation per number, so that equal numbers are equal values.
+        if (static_cast<std::uint64_t>(value) >> 63 == 0) {
+            value_ = static_cast<std::int64_t>(value);
+        } else {
+            value_ = static_cast<std::uint64_t>(value);
+        }
+    }
     Json(double value) : value_(value) {}
     Json(const char* text) : value_(std::string(text)) {}
     Json(std::string_view text) : value_(std::string(text)) {}
@@ -44,10 +56,17 @@ public:
     static Json array(Array items = {}) { return Json(std::move(items)); }
     static Json object(std::initializer_list<Member> members = {});
 
-    // invalid_argument with line and column; too deep or too long is too_large
-    // (limits::json_depth, limits::json_bytes). Trailing text is refused. Duplicate keys: the last wins.
+    // A text of 64 MiB can hold 32 million values; this many (40 bytes each) is the most accepted.
+    static constexpr std::size_t max_values = 8U << 20;
+
+    // invalid_argument with line and column; too deep, too long or too many values is too_large
+    // (limits::json_depth, limits::json_bytes, max_values). UTF-8 only. Trailing text, comments and
+    // numbers beyond the range of double are refused. Duplicate keys: the last wins, in the place
+    // of the first.
     static Result<Json> parse(std::string_view text);
-    // Compact, or indented by `indent` spaces. Not-a-number and infinities print as null.
+    // Compact, or indented by `indent` spaces. The same value prints the same bytes; doubles print
+    // as the shortest text that reads back equal, always with a point or an exponent. Not-a-number
+    // and infinities print as null; bytes that are not UTF-8 print as U+FFFD.
     std::string dump(int indent = 0) const;
 
     bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
@@ -68,7 +87,7 @@ public:
     Result<Address> as_address() const;
     Result<Bytes> as_hex_bytes() const;
 
-    // Empty when the value is not an array / object.
+    // Empty when the value is not an array / object. The mutable form turns null into an array.
     const Array& items() const;
     Array& items();
     const Object& members() const;
@@ -78,13 +97,16 @@ public:
     bool contains(std::string_view key) const;
     // The member, or an error that names it: "member 'vocab_size' is missing".
     Result<const Json*> require(std::string_view key) const;
-    // Adds or replaces; a null value becomes an object.
+    // Adds or replaces; a null value becomes an object, any other kind is a programmer's error.
+    // Returns this value, to be chained.
     Json& set(std::string_view key, Json value);
     Json& push(Json value); // a null value becomes an array
 
-    bool operator==(const Json&) const = default;
+    bool operator==(const Json& other) const;
 
 private:
+    friend class JsonBuilder;
+    friend class JsonPrinter;
     std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array,
                  Object>
         value_;
