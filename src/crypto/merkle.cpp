@@ -48,7 +48,8 @@ bool walk_up(std::uint64_t index, std::uint64_t count, Step step) {
 
 // The siblings of `index` in a stack of levels, each half as long as the one below.
 template <class Node, class Take>
-void collect_siblings(const std::vector<std::vector<Node>>& levels, std::uint64_t index, Take take) {
+void collect_siblings(const std::vector<std::vector<Node>>& levels, std::uint64_t index,
+                      Take take) {
     for (std::size_t level = 0; level + 1 < levels.size(); ++level, index /= 2) {
         const std::uint64_t sibling = index ^ 1;
         if (sibling < levels[level].size()) take(levels[level][sibling]);

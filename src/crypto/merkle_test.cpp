@@ -218,8 +218,8 @@ TEST(SumTree, every_index_of_every_count_proves_and_tampered_proofs_fail) {
     }
 }
 
-// A prover who builds the tree with wrapping sums must not be believed: here the parts are 2^256 - 1
-// and 2, and the wrapped total is 1.
+// A prover who builds the tree with wrapping sums must not be believed: here the parts are
+// 2^256 - 1 and 2, and the wrapped total is 1.
 TEST(SumTree, wrapping_sums_are_refused) {
     const U256 most = U256() - U256(1);
     const SumLeaf left{merkle_leaf(as_bytes("a")), most};
