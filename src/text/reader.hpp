@@ -1,7 +1,8 @@
 // Readers: files to documents. By deterministic rules, never by a language model.
 //
-// .txt .md .html .htm .jsonl, .gz of these, and dictd pairs (NAME.index + NAME.dict or .dict.dz; the
-// pair is one source, named by its .index).
+// .txt .md .html .htm .jsonl, .gz of these, dictd pairs (NAME.index + NAME.dict or .dict.dz; the pair
+// is one source, named by its .index), and files without extension (README, GPL-3, LGPL-2.1), which
+// are text if their bytes are.
 #pragma once
 
 #include <functional>
@@ -43,7 +44,11 @@ bool can_read(const Path& path);
 //   .html: text of the body without script, style, nav; a row per heading section, split like .txt.
 //   .jsonl: one object per line: text | content | body, or question+answer, prompt+completion,
 //           instruction(+input)+output; title | question | instruction gives the title.
-//   dictd: a row per entry, headword = title; 00-database-* entries are skipped.
+//   dictd: a row per entry, headword = title; 00-database-* entries are skipped. Not part of the text:
+//          the lines that repeat the headword, <field> tags, {} around references, and paragraphs
+//          that only date the entry or name its source.
+// Hard-wrapped prose is unwrapped everywhere (rows.hpp). Bytes that are not UTF-8 cost their
+// paragraph, line or entry alone. gzip input may unpack to at most limits::file_bytes.
 Result<ReadResult> read_documents(const Path& path);
 
 } // namespace ol::text

@@ -1,4 +1,4 @@
-// UTF-8: validation and normalisation (utf8proc behind it).
+// UTF-8: validation and normalisation (ICU behind it).
 #pragma once
 
 #include <optional>
@@ -18,5 +18,9 @@ Result<std::string> normalize_text(std::string_view text);
 
 // Longest prefix of at most max_bytes that ends at a code-point boundary.
 std::string_view truncate_utf8(std::string_view text, std::size_t max_bytes);
+
+// NFC of the full case folding of the NFC of `text` (the Unicode Standard, 3.13; no Turkic rules).
+// `text` is UTF-8 of at most 512 MiB.
+std::string fold_case(std::string_view text);
 
 } // namespace ol::text
