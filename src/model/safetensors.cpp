@@ -1,0 +1,328 @@
+#include "model/safetensors.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <set>
+
+#include "base/check.hpp"
+#include "codec/json.hpp"
+
+namespace ol::model {
+
+namespace {
+
+using codec::Json;
+
+constexpr std::uint64_t max_header_bytes = 100'000'000; // as the reference implementation
+constexpr std::size_t max_dimensions = 8;
+
+std::uint64_t size_of(Dtype dtype) { return dtype == Dtype::f32 ? 4 : 2; }
+
+std::string_view name_of(Dtype dtype) {
+    switch (dtype) {
+    case Dtype::f32: return "F32";
+    case Dtype::bf16: return "BF16";
+    case Dtype::f16: return "F16";
+    }
+    return "?";
+}
+
+float f16_to_f32(std::uint16_t half) {
+    const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16;
+    const std::uint32_t exponent = half >> 10 & 0x1fU;
+    std::uint32_t mantissa = half & 0x3ffU;
+    if (exponent == 0x1f) return std::bit_cast<float>(sign | 0x7f800000U | mantissa << 13);
+    if (exponent != 0) {
+        return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
+    }
+    // Subnormal halves are mantissa * 2^-24, which fp32 holds exactly.
+    const float magnitude = static_cast<float>(mantissa) * 0x1.0p-24F;
+    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(magnitude));
+}
+
+// Round to nearest, ties to even; beyond the largest half: infinity.
+std::uint16_t f32_to_f16(float value) {
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+    const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000U);
+    const std::uint32_t magnitude = bits & 0x7fffffffU;
+    if (magnitude > 0x7f800000U) return static_cast<std::uint16_t>(sign | 0x7e00U);
+    if (magnitude >= 0x477ff000U) return static_cast<std::uint16_t>(sign | 0x7c00U);
+    if (magnitude >= 0x38800000U) {
+        const std::uint32_t rebased = magnitude - 0x38000000U;
+        const std::uint32_t rounded = rebased + 0xfffU + (rebased >> 13 & 1U);
+        return static_cast<std::uint16_t>(sign | rounded >> 13);
+    }
+    // A float addition does the rounding to multiples of 2^-24: one ulp of 0.5 is 2^-24.
+    const float shifted = std::bit_cast<float>(magnitude) + 0.5F;
+    return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3f000000U));
+}
+
+// Keys of the header's objects as they are written, for finding duplicates: the JSON parser keeps the
+// last of two equal keys, but two readers that disagree on which one counts see two different models.
+Status refuse_duplicate_keys(std::string_view header) {
+    std::vector<std::set<std::string, std::less<>>> open; // one set of keys per open object
+    std::vector<char> kinds;
+    std::string_view last_string;
+    for (std::size_t i = 0; i < header.size(); ++i) {
+        const char c = header[i];
+        if (c == '"') {
+            const std::size_t start = i++;
+            while (i < header.size() && header[i] != '"') i += header[i] == '\\' ? 2 : 1;
+            last_string = header.substr(start, i + 1 - start);
+        } else if (c == '{' || c == '[') {
+            kinds.push_back(c);
+            if (c == '{') open.emplace_back();
+        } else if (c == '}' || c == ']') {
+            if (kinds.back() == '{') open.pop_back();
+            kinds.pop_back();
+        } else if (c == ':') {
+            // The text was parsed before: every colon outside strings follows a key.
+            const Json literal = OL_TRY(Json::parse(last_string));
+            const auto key = OL_TRY(literal.as_string());
+            if (!open.back().insert(key).second) {
+                return fail(ErrorCode::corrupted, "safetensors header: '{}' is there twice (offset {})",
+                            key, 8 + i);
+            }
+        }
+    }
+    return {};
+}
+
+Result<Dtype> parse_dtype(std::string_view name, std::string_view tensor) {
+    if (name == "F32") return Dtype::f32;
+    if (name == "BF16") return Dtype::bf16;
+    if (name == "F16") return Dtype::f16;
+    for (const std::string_view known : {"F64", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8",
+                                         "BOOL", "F8_E4M3", "F8_E5M2", "C64"}) {
+        if (name == known) {
+            return fail(ErrorCode::unsupported,
+                        "tensor '{}': dtype {} is not supported; convert it to F32, BF16 or F16",
+                        tensor, name);
+        }
+    }
+    return fail(ErrorCode::corrupted, "tensor '{}': unknown dtype '{}'", tensor, name);
+}
+
+struct Placed {
+    std::uint64_t begin = 0, end = 0;
+    const std::string* name = nullptr;
+};
+
+// One tensor of the header; data is filled in by the caller once all places are known.
+Result<TensorInfo> parse_tensor(const std::string& name, const Json& json, std::uint64_t data_bytes,
+                                Placed& place) {
+    auto bad = [&](std::string_view what) {
+        return fail(ErrorCode::corrupted, "tensor '{}': {}", name, what);
+    };
+    if (!json.is_object()) return bad("its entry is no object");
+    if (json.members().size() != 3) return bad("its entry must have dtype, shape and data_offsets");
+    TensorInfo info;
+    const auto dtype = json["dtype"].as_string();
+    if (!dtype) return bad("dtype is missing or no string");
+    info.dtype = OL_TRY(parse_dtype(*dtype, name));
+
+    const auto& shape = json["shape"];
+    if (!shape.is_array()) return bad("shape is missing or no list");
+    if (shape.items().size() > max_dimensions) return bad("shape has more than 8 dimensions");
+    std::uint64_t count = 1;
+    for (const auto& item : shape.items()) {
+        const auto size = item.as_uint();
+        if (!size) return bad("shape holds something that is no whole number");
+        if (__builtin_mul_overflow(count, *size, &count)) return bad("its shape overflows");
+        info.shape.push_back(*size);
+    }
+    std::uint64_t size_bytes = 0;
+    if (__builtin_mul_overflow(count, size_of(info.dtype), &size_bytes)) {
+        return bad("its shape overflows");
+    }
+
+    const auto& offsets = json["data_offsets"];
+    if (!offsets.is_array() || offsets.items().size() != 2) {
+        return bad("data_offsets is missing or not two numbers");
+    }
+    const auto begin = offsets.items()[0].as_uint();
+    const auto end = offsets.items()[1].as_uint();
+    if (!begin || !end) return bad("data_offsets holds something that is no whole number");
+    if (*begin > *end || *end > data_bytes) {
+        return fail(ErrorCode::corrupted,
+                    "tensor '{}': data at {}..{} lies outside the file's {} data bytes (truncated?)",
+                    name, *begin, *end, data_bytes);
+    }
+    if (*end - *begin != size_bytes) {
+        return fail(ErrorCode::corrupted,
+                    "tensor '{}': {} bytes at offset {}, but its shape and dtype need {}", name,
+                    *end - *begin, *begin, size_bytes);
+    }
+    place = {*begin, *end, &name};
+    return info;
+}
+
+Status refuse_gaps(std::vector<Placed>& places, std::uint64_t data_bytes) {
+    std::sort(places.begin(), places.end(), [](const Placed& a, const Placed& b) {
+        return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+    });
+    std::uint64_t at = 0;
+    for (const auto& place : places) {
+        if (place.begin != at) {
+            return fail(ErrorCode::corrupted, "tensor '{}': begins at offset {}, {} the data before it "
+                        "which ends at {}", *place.name, place.begin,
+                        place.begin < at ? "overlapping" : "leaving a gap after", at);
+        }
+        at = place.end;
+    }
+    if (at != data_bytes) {
+        return fail(ErrorCode::corrupted, "{} bytes after the last tensor (offset {})",
+                    data_bytes - at, at);
+    }
+    return {};
+}
+
+} // namespace
+
+float bf16_to_f32(std::uint16_t bits) {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+std::uint16_t f32_to_bf16(float value) {
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+    // A NaN stays one (quiet): rounding could carry it into infinity.
+    if ((bits & 0x7fffffffU) > 0x7f800000U) return static_cast<std::uint16_t>(bits >> 16 | 0x40U);
+    return static_cast<std::uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
+}
+
+std::uint64_t TensorInfo::element_count() const { return data.size() / size_of(dtype); }
+
+Result<Safetensors> Safetensors::open(const Path& path) {
+    auto file = OL_TRY(MappedFile::open(path));
+    auto out = OL_TRY_IN(parse(file.bytes()), "{}", path.string());
+    out.file_ = std::move(file);
+    return out;
+}
+
+Result<Safetensors> Safetensors::parse(ByteView bytes) {
+    if (bytes.size() < 8) {
+        return fail(ErrorCode::corrupted, "safetensors: {} bytes, too short for a header", bytes.size());
+    }
+    std::uint64_t header_bytes = 0;
+    for (int i = 7; i >= 0; --i) header_bytes = header_bytes << 8 | bytes[static_cast<std::size_t>(i)];
+    if (header_bytes > max_header_bytes) {
+        return fail(ErrorCode::corrupted, "safetensors: header of {} bytes, the limit is {}",
+                    header_bytes, max_header_bytes);
+    }
+    if (header_bytes > bytes.size() - 8) {
+        return fail(ErrorCode::corrupted, "safetensors: header of {} bytes in a file of {} (truncated)",
+                    header_bytes, bytes.size());
+    }
+    const auto text = as_text(bytes.subspan(8, header_bytes));
+    if (text.empty() || text[0] != '{') {
+        return fail(ErrorCode::corrupted, "safetensors: the header does not begin with '{{' (offset 8)");
+    }
+    auto parsed = Json::parse(text);
+    if (!parsed) {
+        return fail(ErrorCode::corrupted, "safetensors header: {}", parsed.error().context);
+    }
+    OL_TRY(refuse_duplicate_keys(text));
+
+    Safetensors out;
+    const auto data = bytes.subspan(8 + header_bytes);
+    std::vector<Placed> places;
+    for (const auto& [name, value] : parsed->members()) {
+        if (name == "__metadata__") {
+            if (!value.is_object()) {
+                return fail(ErrorCode::corrupted, "safetensors: __metadata__ is no object");
+            }
+            for (const auto& [key, item] : value.members()) {
+                auto string = item.as_string();
+                if (!string) {
+                    return fail(ErrorCode::corrupted, "safetensors: metadata '{}' is no string", key);
+                }
+                out.metadata_[key] = std::move(*string);
+            }
+            continue;
+        }
+        Placed place;
+        auto info = OL_TRY(parse_tensor(name, value, data.size(), place));
+        info.data = data.subspan(place.begin, place.end - place.begin);
+        out.tensors_.emplace(name, std::move(info));
+        places.push_back(place);
+    }
+    OL_TRY(refuse_gaps(places, data.size()));
+    return out;
+}
+
+Result<std::vector<float>> Safetensors::read_f32(std::string_view name,
+                                                 const std::vector<std::uint64_t>& shape) const {
+    const auto found = tensors_.find(std::string(name));
+    if (found == tensors_.end()) return fail(ErrorCode::not_found, "tensor '{}' is missing", name);
+    const auto& info = found->second;
+    if (info.shape != shape) {
+        return fail(ErrorCode::invalid_argument, "tensor '{}': shape [{}], expected [{}]", name,
+                    fmt::join(info.shape, ", "), fmt::join(shape, ", "));
+    }
+    static_assert(std::endian::native == std::endian::little, "the file's numbers are little endian");
+    std::vector<float> out(info.element_count());
+    if (info.dtype == Dtype::f32) {
+        if (!out.empty()) std::memcpy(out.data(), info.data.data(), info.data.size());
+        return out;
+    }
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        std::uint16_t bits = 0;
+        std::memcpy(&bits, info.data.data() + 2 * i, 2);
+        out[i] = info.dtype == Dtype::bf16 ? bf16_to_f32(bits) : f16_to_f32(bits);
+    }
+    return out;
+}
+
+Bytes write_safetensors(const std::vector<TensorOut>& tensors, Dtype dtype,
+                        const std::map<std::string, std::string>& metadata) {
+    std::map<std::string_view, const TensorOut*> sorted;
+    for (const auto& tensor : tensors) {
+        OL_CHECK(sorted.emplace(tensor.name, &tensor).second);
+        OL_CHECK(tensor.name != "__metadata__");
+    }
+    auto count_of = [](const TensorOut& tensor) {
+        std::uint64_t count = 1;
+        for (const auto size : tensor.shape) count *= size;
+        return count;
+    };
+    auto header = Json::object();
+    if (!metadata.empty()) {
+        auto object = Json::object();
+        for (const auto& [key, value] : metadata) object.set(key, value);
+        header.set("__metadata__", std::move(object));
+    }
+    std::uint64_t at = 0;
+    for (const auto& [name, tensor] : sorted) {
+        Json shape = Json::array();
+        for (const auto size : tensor->shape) shape.push(size);
+        const std::uint64_t end = at + count_of(*tensor) * size_of(dtype);
+        header.set(name, Json::object({{"dtype", Json(name_of(dtype))},
+                                       {"shape", std::move(shape)},
+                                       {"data_offsets", Json::array({Json(at), Json(end)})}}));
+        at = end;
+    }
+    std::string text = header.dump();
+    text.resize((text.size() + 7) / 8 * 8, ' ');
+
+    Bytes out(8 + text.size() + at);
+    for (int i = 0; i < 8; ++i) out[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(text.size() >> 8 * i);
+    std::memcpy(out.data() + 8, text.data(), text.size());
+    std::uint8_t* to = out.data() + 8 + text.size();
+    for (const auto& [name, tensor] : sorted) {
+        const auto count = count_of(*tensor);
+        if (dtype == Dtype::f32) {
+            if (count != 0) std::memcpy(to, tensor->data, count * 4);
+        } else {
+            for (std::uint64_t i = 0; i < count; ++i) {
+                const auto bits = dtype == Dtype::bf16 ? f32_to_bf16(tensor->data[i])
+                                                       : f32_to_f16(tensor->data[i]);
+                std::memcpy(to + 2 * i, &bits, 2);
+            }
+        }
+        to += count * size_of(dtype);
+    }
+    return out;
+}
+
+} // namespace ol::model
