@@ -20,9 +20,9 @@ struct Rlp {
     Rlp(const Address& address) : Rlp(address.view()) {}
     Rlp(const Hash32& hash) : Rlp(hash.view()) {}
     Rlp(List list) : value(std::move(list)) {}
-    static Rlp number(const U256& value); // no leading zeros; zero is the empty string
+    static Rlp number(const U256& number); // no leading zeros; zero is the empty string
 
-    bool operator==(const Rlp&) const = default;
+    bool operator==(const Rlp& other) const;
 };
 
 Bytes rlp_encode(const Rlp& item);
