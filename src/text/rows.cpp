@@ -152,16 +152,17 @@ std::vector<Paragraph> gather_rows(const std::vector<Paragraph>& paragraphs) {
 }
 
 void RowSink::add(std::string_view title, std::string_view text, std::uint64_t line) {
+    if (text.size() > limits::record_bytes) {
+        add_section(title, {{std::string(text), line, false}});
+        return;
+    }
     Result<std::string> normal = normalize_text(text);
     if (!normal) {
         issue(line, normal.error().context);
         return;
     }
-    if (normal->empty()) return;
-    if (normal->size() > limits::record_bytes) {
-        add_section(title, {{std::move(*normal), line, false}});
-        return;
-    }
+    // NFC may lengthen a text; rows of gather_rows stay far below the limit.
+    if (normal->empty() || normal->size() > limits::record_bytes) return;
     result_.documents.push_back({tidy_title(title), std::move(*normal), file_, line});
 }
 

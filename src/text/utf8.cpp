@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 
@@ -65,6 +66,24 @@ std::string nfc(std::string text) {
     text = to_narrow(wide, status);
     check_unicode(status);
     return text;
+}
+
+// Offset of the first run of more than max_marks characters that NFC may reorder: sorting such a run
+// takes time that grows with its square, and no script has one.
+constexpr std::size_t max_marks = 256;
+
+std::optional<std::size_t> find_mark_run(std::string_view text) {
+    if (is_ascii(text)) return std::nullopt;
+    std::size_t run = 0;
+    for (std::size_t at = 0; at < text.size();) {
+        const CodePoint point = decode(text, at);
+        run = point.value < 0x300 || u_getCombiningClass(static_cast<UChar32>(point.value)) == 0
+                  ? 0
+                  : run + 1;
+        if (run > max_marks) return at;
+        at += point.size;
+    }
+    return std::nullopt;
 }
 
 // CR LF and CR to LF; C0, DEL and C1 controls but \n and \t dropped.
@@ -142,7 +161,12 @@ Result<std::string> normalize_text(std::string_view text) {
         return fail(ErrorCode::invalid_argument, "not UTF-8 at byte {}", *bad);
     }
     // Controls go first: a mark that followed one must still compose with its base.
-    return tidy_lines(nfc(without_controls(text)));
+    std::string bare = without_controls(text);
+    if (const auto run = find_mark_run(bare)) {
+        return fail(ErrorCode::invalid_argument, "more than {} combining marks in a row before byte {}",
+                    max_marks, *run);
+    }
+    return tidy_lines(nfc(std::move(bare)));
 }
 
 std::string fold_case(std::string_view text) {
@@ -173,6 +197,13 @@ std::string_view truncate_utf8(std::string_view text, std::size_t max_bytes) {
     std::size_t end = max_bytes;
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
     return text.substr(0, end);
+}
+
+bool has_composition_boundary_before(std::uint32_t code_point) {
+    UErrorCode status = U_ZERO_ERROR;
+    const UNormalizer2* const normalizer = unorm2_getNFCInstance(&status);
+    check_unicode(status);
+    return unorm2_hasBoundaryBefore(normalizer, static_cast<UChar32>(code_point)) != 0;
 }
 
 } // namespace ol::text
