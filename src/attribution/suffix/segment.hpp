@@ -3,7 +3,8 @@
 //
 // T is the sequence of all records' symbols, each record followed by its unique separator; SA is *the*
 // suffix array of T (exact order over the whole segment, end of text smallest), ISA its inverse. The
-// same records give the same bytes, whatever the thread count.
+// same records give the same bytes, whatever the thread count. Const calls may run on several threads.
+// A position, rank or record beyond the end is a programmer's error unless a function says otherwise.
 #pragma once
 
 #include <cstdint>
@@ -64,14 +65,18 @@ public:
     // corrupted (with the file's name) when truncated, altered or of another format: header, section
     // bounds and checksums are checked at open.
     static Result<Segment> open(const Path& path);
+    // The same over bytes in memory; `name` stands for the file in errors.
+    static Result<Segment> parse(Bytes bytes, std::string_view name);
     Segment(Segment&&) noexcept;
     Segment& operator=(Segment&&) noexcept;
     ~Segment();
 
     std::uint32_t symbol_count() const;
     std::uint32_t record_count() const;
-    std::uint32_t dictionary_size() const;
-    std::span<const std::uint32_t> ranks() const;        // T as dictionary ranks (order-preserving)
+    std::uint32_t dictionary_size() const; // distinct words; separators are not counted
+    // T as ranks that keep the order of the words: the separator of record r is r, word d of the
+    // sorted dictionary is record_count + d.
+    std::span<const std::uint32_t> ranks() const;
     std::span<const std::uint32_t> suffix_array() const;
     std::span<const std::uint32_t> inverse() const;
     text::SymbolWord word_at(std::uint32_t position) const;
@@ -88,28 +93,40 @@ public:
     std::uint32_t surprise(const text::SymbolWord& word) const;
     std::optional<std::uint32_t> rank_of(const text::SymbolWord& word) const;
 
-    // All suffixes that start with the pattern (words that do not occur give an empty interval).
+    // All suffixes that start with the pattern: {0, 0} when it does not occur, every suffix for the
+    // empty pattern.
     Interval find(std::span<const text::SymbolWord> pattern) const;
     // Matching statistics: for each i the length of the longest prefix of pattern[i..] that occurs,
-    // and its interval.
+    // and its interval (length 0: every suffix).
     struct Longest {
         std::uint32_t length = 0;
         Interval interval;
+        bool operator==(const Longest&) const = default;
     };
     std::vector<Longest> matching_statistics(std::span<const text::SymbolWord> pattern) const;
 
+    // The first call hashes everything; later calls and openings reuse the upper nodes. Thread safe.
     IndexCommitment commitment(ThreadPool* pool = nullptr) const;
     // R1 and R2 over the whole segment, the record table and the dictionary: the first fault, named.
+    // Safe on any file that opens; a segment that was not built here is audited before it is queried.
     Status audit() const;
-    // Merkle openings for disputes: of T at a position, and of the table at a record.
+    // Merkle openings for disputes: of T at a position, of the table at a record, of SA at a rank and
+    // of ISA at a position. not_found beyond the end.
     Result<std::vector<Hash32>> prove_symbol(std::uint32_t position) const;
     Result<std::vector<Hash32>> prove_table(std::uint32_t record) const;
+    Result<std::vector<Hash32>> prove_suffix_array(std::uint32_t rank) const;
+    Result<std::vector<Hash32>> prove_inverse(std::uint32_t position) const;
 
 private:
+    friend class Cursor;
     struct Impl;
     explicit Segment(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };
+
+// floor(256 log2(symbols / count)) for 1 <= count <= symbols, by the integer algorithm of
+// docs/formats/segment.md; 0 when count >= symbols. symbols below 2^32.
+std::uint32_t surprise_of(std::uint64_t symbols, std::uint64_t count);
 
 // The suffix array of a text over [0, alphabet): exact, linear time (SA-IS); the naive twin sorts.
 std::vector<std::uint32_t> build_suffix_array(std::span<const std::uint32_t> text,

@@ -14,6 +14,9 @@ struct TraceRules {
     std::uint32_t span_min_bits = 24 * 256; // surprise in 1/256 bit
     std::uint32_t span_max_clusters = 16;   // paid clusters a span, earliest first
     std::uint32_t span_common = 64;         // spans in more clusters than this are boilerplate
+    // Spans with more occurrences than this are boilerplate too, whatever their clusters: it bounds the
+    // work of one span, and a count is provable by the two ends of its interval.
+    std::uint32_t span_max_occurrences = 1U << 14;
 };
 
 struct Span {
@@ -43,7 +46,8 @@ struct Trace {
 
 // Maximal spans that pass the rules; each position belongs to the longest span that covers it (ties:
 // the leftmost). Spans that own nothing, or that are boilerplate, are left out, and boilerplate spans
-// own no position. too_large beyond limits::answer_symbols.
+// own no position. too_large beyond limits::answer_symbols; invalid_argument when span_max_clusters is
+// 0 or the answer holds a separator.
 Result<Trace> trace(const Segment& segment, std::span<const text::SymbolWord> answer,
                     const TraceRules& rules);
 
@@ -53,11 +57,12 @@ public:
     explicit Cursor(const Segment& segment);
     // Length of the longest suffix of all pushed symbols (this one included) that occurs.
     std::uint32_t push(const text::SymbolWord& word);
-    Interval interval() const { return interval_; }
+    Interval interval() const { return interval_; } // of that suffix; every suffix for length 0
 
 private:
-    const Segment* segment_;
-    std::vector<text::SymbolWord> window_;
+    const Segment* segment_; // must outlive the cursor
+    std::vector<std::uint32_t> ranks_;
+    std::size_t begin_ = 0; // the match is ranks_[begin_, end)
     Interval interval_;
 };
 
