@@ -58,8 +58,8 @@ Result<std::int32_t> token_or_none(const Json& json, std::string_view key, std::
     }
     const auto value = OL_TRY_IN(json[key].as_int(), "config.json: {}", key);
     if (value < -1 || value >= static_cast<std::int64_t>(vocab)) {
-        return fail(ErrorCode::invalid_argument, "config.json: {} is {}, outside the vocabulary of {}",
-                    key, value, vocab);
+        return fail(ErrorCode::invalid_argument,
+                    "config.json: {} is {}, outside the vocabulary of {}", key, value, vocab);
     }
     return static_cast<std::int32_t>(value);
 }
@@ -67,7 +67,8 @@ Result<std::int32_t> token_or_none(const Json& json, std::string_view key, std::
 Status refuse_unless_false(const Json& json, std::string_view key) {
     if (json[key].is_null()) return {};
     if (OL_TRY_IN(json[key].as_bool(), "config.json: {}", key)) {
-        return fail(ErrorCode::unsupported, "config.json: {} is true; biases are not supported", key);
+        return fail(ErrorCode::unsupported, "config.json: {} is true; biases are not supported",
+                    key);
     }
     return {};
 }
@@ -112,9 +113,9 @@ std::uint64_t ModelConfig::parameter_count() const {
     const std::uint64_t hidden = hidden_size;
     const std::uint64_t wide = static_cast<std::uint64_t>(head_count) * head_size;
     const std::uint64_t kv_wide = static_cast<std::uint64_t>(kv_head_count) * head_size;
-    const std::uint64_t layer = 2 * hidden                 // norms
-                                + 2 * wide * hidden        // q, o
-                                + 2 * kv_wide * hidden     // k, v
+    const std::uint64_t layer = 2 * hidden             // norms
+                                + 2 * wide * hidden    // q, o
+                                + 2 * kv_wide * hidden // k, v
                                 + 3 * hidden * intermediate_size;
     const std::uint64_t table = hidden * vocab_size;
     return table + layer * layer_count + hidden + (tied_embeddings ? 0 : table);
@@ -162,16 +163,16 @@ Result<ModelConfig> ModelConfig::from_json(std::string_view text) {
     out.intermediate_size = OL_TRY(shape_number(json, "intermediate_size", max_intermediate));
     out.layer_count = OL_TRY(shape_number(json, "num_hidden_layers", max_layers));
     out.head_count = OL_TRY(shape_number(json, "num_attention_heads", max_heads));
-    out.kv_head_count = OL_TRY(
-        shape_number_or(json, "num_key_value_heads", max_heads, out.head_count));
+    out.kv_head_count =
+        OL_TRY(shape_number_or(json, "num_key_value_heads", max_heads, out.head_count));
     out.context_length = OL_TRY(shape_number(json, "max_position_embeddings", max_context));
     if (json["head_dim"].is_null() && out.hidden_size % out.head_count != 0) {
         return fail(ErrorCode::invalid_argument,
                     "config.json: hidden_size {} does not divide by num_attention_heads {}",
                     out.hidden_size, out.head_count);
     }
-    out.head_size = OL_TRY(
-        shape_number_or(json, "head_dim", max_head_size, out.hidden_size / out.head_count));
+    out.head_size =
+        OL_TRY(shape_number_or(json, "head_dim", max_head_size, out.hidden_size / out.head_count));
     if (out.head_size == 0 || out.head_size > max_head_size || out.head_size % 2 != 0) {
         return fail(ErrorCode::invalid_argument,
                     "config.json: head_dim is {}, must be even and 2..{}", out.head_size,
@@ -190,8 +191,8 @@ Result<ModelConfig> ModelConfig::from_json(std::string_view text) {
     out.norm_epsilon = OL_TRY(positive_number_or(json, "rms_norm_eps", 1e-6F));
     out.tied_embeddings = false;
     if (!json["tie_word_embeddings"].is_null()) {
-        out.tied_embeddings = OL_TRY_IN(json["tie_word_embeddings"].as_bool(),
-                                        "config.json: tie_word_embeddings");
+        out.tied_embeddings =
+            OL_TRY_IN(json["tie_word_embeddings"].as_bool(), "config.json: tie_word_embeddings");
     }
     out.bos_token = OL_TRY(token_or_none(json, "bos_token_id", out.vocab_size));
     out.eos_token = OL_TRY(token_or_none(json, "eos_token_id", out.vocab_size));

@@ -25,7 +25,8 @@ Status visit_tensors(const ModelConfig& config, WeightsRef& weights, const Visit
     using Shape = std::vector<std::uint64_t>;
     const std::uint64_t hidden = config.hidden_size;
     const std::uint64_t wide = static_cast<std::uint64_t>(config.head_count) * config.head_size;
-    const std::uint64_t kv_wide = static_cast<std::uint64_t>(config.kv_head_count) * config.head_size;
+    const std::uint64_t kv_wide =
+        static_cast<std::uint64_t>(config.kv_head_count) * config.head_size;
     const std::uint64_t inner = config.intermediate_size;
     OL_TRY(visit("model.embed_tokens.weight", Shape{config.vocab_size, hidden}, weights.embedding));
     for (std::size_t i = 0; i < weights.layers.size(); ++i) {
@@ -57,8 +58,10 @@ Result<std::vector<std::string>> shard_names(const Path& folder) {
     for (const auto& [tensor, file] : json["weight_map"].members()) {
         auto name = OL_TRY_IN(file.as_string(), "{}: '{}'", path.string(), tensor);
         if (name.empty() || name.find('/') != std::string::npos || name[0] == '.') {
-            return fail(ErrorCode::corrupted, "{}: tensor '{}' is said to be in '{}', which is not a "
-                        "file name", path.string(), tensor, name);
+            return fail(ErrorCode::corrupted,
+                        "{}: tensor '{}' is said to be in '{}', which is not a "
+                        "file name",
+                        path.string(), tensor, name);
         }
         names.insert(std::move(name));
     }
@@ -84,11 +87,13 @@ Status refuse_unknown(const std::map<std::string, const OpenShard*>& where,
                       const std::set<std::string>& used, bool tied) {
     for (const auto& [name, shard] : where) {
         if (used.contains(name)) continue;
-        // Old checkpoints carry the rotation's frequencies, tied ones sometimes a copy of the table.
+        // Old checkpoints carry the rotation's frequencies, tied ones sometimes a copy of the
+        // table.
         if (name.ends_with(".rotary_emb.inv_freq")) continue;
         if (tied && name == "lm_head.weight") continue;
-        return fail(ErrorCode::unsupported, "{}: tensor '{}' is not part of a llama model of this shape",
-                    shard->path, name);
+        return fail(ErrorCode::unsupported,
+                    "{}: tensor '{}' is not part of a llama model of this shape", shard->path,
+                    name);
     }
     return {};
 }
@@ -136,7 +141,8 @@ Result<Model> Model::load(const Path& folder) {
         to = OL_TRY_IN(found->second->file.read_f32(name, shape), "{}", found->second->path);
         for (std::size_t i = 0; i < to.size(); ++i) {
             if (!std::isfinite(to[i])) {
-                return fail(ErrorCode::corrupted, "{}: tensor '{}': element {} is not a finite number",
+                return fail(ErrorCode::corrupted,
+                            "{}: tensor '{}': element {} is not a finite number",
                             found->second->path, name, i);
             }
         }
@@ -155,8 +161,8 @@ Status Model::save(const Path& folder, bool as_bf16) const {
         std::uint64_t count = 1;
         for (const auto size : shape) count *= size;
         if (from.size() != count) {
-            return fail(ErrorCode::internal, "tensor '{}' holds {} values, its shape needs {}", name,
-                        from.size(), count);
+            return fail(ErrorCode::internal, "tensor '{}' holds {} values, its shape needs {}",
+                        name, from.size(), count);
         }
         tensors.push_back({name, shape, from.data()});
         return {};

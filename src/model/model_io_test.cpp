@@ -18,7 +18,8 @@ class Folder {
 public:
     Folder() {
         static int count = 0;
-        path_ = std::filesystem::temp_directory_path() / fmt::format("ol_model_io_{}_{}", getpid(), count++);
+        path_ = std::filesystem::temp_directory_path() /
+                fmt::format("ol_model_io_{}_{}", getpid(), count++);
         std::filesystem::create_directories(path_);
     }
     ~Folder() { std::filesystem::remove_all(path_); }
@@ -106,7 +107,8 @@ TEST(ModelConfig, RoundTripsAndCounts) {
     EXPECT_EQ(config.parameter_count(), 1088U);
 }
 
-// TinyLlama/TinyLlama-1.1B-Chat-v1.0's config.json: 1,100,048,384 parameters by its model card's files.
+// TinyLlama/TinyLlama-1.1B-Chat-v1.0's config.json: 1,100,048,384 parameters by its model card's
+// files.
 TEST(ModelConfig, ReadsAPublishedShape) {
     const auto config = ModelConfig::from_json(R"({"architectures":["LlamaForCausalLM"],
         "attention_bias":false,"bos_token_id":1,"eos_token_id":2,"hidden_act":"silu",
@@ -133,7 +135,8 @@ TEST(ModelConfig, RefusesByName) {
     };
     expect("model_type", "mamba", ErrorCode::unsupported, "mamba");
     expect("hidden_act", "gelu", ErrorCode::unsupported, "gelu");
-    expect("rope_scaling", Json::object({{"type", "linear"}}), ErrorCode::unsupported, "rope_scaling");
+    expect("rope_scaling", Json::object({{"type", "linear"}}), ErrorCode::unsupported,
+           "rope_scaling");
     expect("attention_bias", true, ErrorCode::unsupported, "attention_bias");
     expect("quantization_config", Json::object(), ErrorCode::unsupported, "quantization_config");
     expect("num_key_value_heads", 3, ErrorCode::invalid_argument, "num_key_value_heads");
@@ -178,8 +181,9 @@ TEST(ModelIo, LoadsShards) {
     std::filesystem::remove(folder.path() / "model.safetensors");
     for (int part = 0; part < 2; ++part) {
         ASSERT_TRUE(write_file_atomic(
-            folder.path() / fmt::format("model-0000{}-of-00002.safetensors", part + 1),
-            write_safetensors(parts[part], Dtype::f32)).has_value());
+                        folder.path() / fmt::format("model-0000{}-of-00002.safetensors", part + 1),
+                        write_safetensors(parts[part], Dtype::f32))
+                        .has_value());
     }
     const auto index = folder.path() / "model.safetensors.index.json";
     ASSERT_TRUE(write_file_atomic(index, Json::object({{"weight_map", map}}).dump()).has_value());
@@ -202,7 +206,8 @@ TEST(ModelIo, EveryProblemNamesTheTensor) {
 
     auto write = [&](const std::vector<TensorOut>& tensors) {
         ASSERT_TRUE(write_file_atomic(folder.path() / "model.safetensors",
-                                      write_safetensors(tensors, Dtype::f32)).has_value());
+                                      write_safetensors(tensors, Dtype::f32))
+                        .has_value());
     };
     write({});
     expect_load_fails(folder.path(), ErrorCode::corrupted, "model.embed_tokens.weight");
@@ -212,7 +217,8 @@ TEST(ModelIo, EveryProblemNamesTheTensor) {
     model = small_model(false);
     ASSERT_TRUE(model.save(folder.path(), false).has_value());
     model.config.layer_count = 1; // the file holds a layer that the configuration does not know
-    ASSERT_TRUE(write_file_atomic(folder.path() / "config.json", model.config.to_json()).has_value());
+    ASSERT_TRUE(
+        write_file_atomic(folder.path() / "config.json", model.config.to_json()).has_value());
     expect_load_fails(folder.path(), ErrorCode::unsupported, "model.layers.1.");
     model.weights.layers.pop_back();
     model.weights.layers[0].q.pop_back();
@@ -223,7 +229,8 @@ TEST(ModelIo, BaseHashIsTheHashOfItsFiles) {
     Folder folder;
     ASSERT_TRUE(small_model(true).save(folder.path(), true).has_value());
     EXPECT_EQ(base_hash(folder.path()).error().code, ErrorCode::not_found);
-    ASSERT_TRUE(write_file_atomic(folder.path() / "tokenizer.json", std::string_view("{}")).has_value());
+    ASSERT_TRUE(
+        write_file_atomic(folder.path() / "tokenizer.json", std::string_view("{}")).has_value());
     Bytes hashes;
     for (const auto* name : {"config.json", "tokenizer.json", "model.safetensors"}) {
         append(hashes, crypto::keccak256(*read_file(folder.path() / name, 1U << 20)).view());

@@ -1,5 +1,5 @@
-// PairTable: from a pair of token ids to the rank of its merge, by open addressing. Encoding asks it a
-// few times for every byte of text, which makes it the one hot structure of the tokenizer.
+// PairTable: from a pair of token ids to the rank of its merge, by open addressing. Encoding asks
+// it a few times for every byte of text, which makes it the one hot structure of the tokenizer.
 #pragma once
 
 #include <cstdint>

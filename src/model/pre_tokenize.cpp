@@ -65,7 +65,8 @@ std::array<std::uint16_t, 256> make_alphabet() {
     std::array<std::uint16_t, 256> out{};
     std::uint16_t spare = 256;
     for (std::uint16_t byte = 0; byte < 256; ++byte) {
-        const bool itself = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+        const bool itself =
+            (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
         out[byte] = itself ? byte : spare++;
     }
     return out;

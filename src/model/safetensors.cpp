@@ -17,7 +17,9 @@ using codec::Json;
 constexpr std::uint64_t max_header_bytes = 100'000'000; // as the reference implementation
 constexpr std::size_t max_dimensions = 8;
 
-std::uint64_t size_of(Dtype dtype) { return dtype == Dtype::f32 ? 4 : 2; }
+std::uint64_t size_of(Dtype dtype) {
+    return dtype == Dtype::f32 ? 4 : 2;
+}
 
 std::string_view name_of(Dtype dtype) {
     switch (dtype) {
@@ -58,8 +60,9 @@ std::uint16_t f32_to_f16(float value) {
     return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3f000000U));
 }
 
-// Keys of the header's objects as they are written, for finding duplicates: the JSON parser keeps the
-// last of two equal keys, but two readers that disagree on which one counts see two different models.
+// Keys of the header's objects as they are written, for finding duplicates: the JSON parser keeps
+// the last of two equal keys, but two readers that disagree on which one counts see two different
+// models.
 Status refuse_duplicate_keys(std::string_view header) {
     std::vector<std::set<std::string, std::less<>>> open; // one set of keys per open object
     std::vector<char> kinds;
@@ -81,8 +84,8 @@ Status refuse_duplicate_keys(std::string_view header) {
             const Json literal = OL_TRY(Json::parse(last_string));
             const auto key = OL_TRY(literal.as_string());
             if (!open.back().insert(key).second) {
-                return fail(ErrorCode::corrupted, "safetensors header: '{}' is there twice (offset {})",
-                            key, 8 + i);
+                return fail(ErrorCode::corrupted,
+                            "safetensors header: '{}' is there twice (offset {})", key, 8 + i);
             }
         }
     }
@@ -93,8 +96,8 @@ Result<Dtype> parse_dtype(std::string_view name, std::string_view tensor) {
     if (name == "F32") return Dtype::f32;
     if (name == "BF16") return Dtype::bf16;
     if (name == "F16") return Dtype::f16;
-    for (const std::string_view known : {"F64", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8",
-                                         "BOOL", "F8_E4M3", "F8_E5M2", "C64"}) {
+    for (const std::string_view known : {"F64", "I64", "I32", "I16", "I8", "U64", "U32", "U16",
+                                         "U8", "BOOL", "F8_E4M3", "F8_E5M2", "C64"}) {
         if (name == known) {
             return fail(ErrorCode::unsupported,
                         "tensor '{}': dtype {} is not supported; convert it to F32, BF16 or F16",
@@ -145,9 +148,10 @@ Result<TensorInfo> parse_tensor(const std::string& name, const Json& json, std::
     const auto end = offsets.items()[1].as_uint();
     if (!begin || !end) return bad("data_offsets holds something that is no whole number");
     if (*begin > *end || *end > data_bytes) {
-        return fail(ErrorCode::corrupted,
-                    "tensor '{}': data at {}..{} lies outside the file's {} data bytes (truncated?)",
-                    name, *begin, *end, data_bytes);
+        return fail(
+            ErrorCode::corrupted,
+            "tensor '{}': data at {}..{} lies outside the file's {} data bytes (truncated?)", name,
+            *begin, *end, data_bytes);
     }
     if (*end - *begin != size_bytes) {
         return fail(ErrorCode::corrupted,
@@ -165,8 +169,10 @@ Status refuse_gaps(std::vector<Placed>& places, std::uint64_t data_bytes) {
     std::uint64_t at = 0;
     for (const auto& place : places) {
         if (place.begin != at) {
-            return fail(ErrorCode::corrupted, "tensor '{}': begins at offset {}, {} the data before it "
-                        "which ends at {}", *place.name, place.begin,
+            return fail(ErrorCode::corrupted,
+                        "tensor '{}': begins at offset {}, {} the data before it "
+                        "which ends at {}",
+                        *place.name, place.begin,
                         place.begin < at ? "overlapping" : "leaving a gap after", at);
         }
         at = place.end;
@@ -191,7 +197,9 @@ std::uint16_t f32_to_bf16(float value) {
     return static_cast<std::uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
 }
 
-std::uint64_t TensorInfo::element_count() const { return data.size() / size_of(dtype); }
+std::uint64_t TensorInfo::element_count() const {
+    return data.size() / size_of(dtype);
+}
 
 Result<Safetensors> Safetensors::open(const Path& path) {
     auto file = OL_TRY(MappedFile::open(path));
@@ -202,21 +210,25 @@ Result<Safetensors> Safetensors::open(const Path& path) {
 
 Result<Safetensors> Safetensors::parse(ByteView bytes) {
     if (bytes.size() < 8) {
-        return fail(ErrorCode::corrupted, "safetensors: {} bytes, too short for a header", bytes.size());
+        return fail(ErrorCode::corrupted, "safetensors: {} bytes, too short for a header",
+                    bytes.size());
     }
     std::uint64_t header_bytes = 0;
-    for (int i = 7; i >= 0; --i) header_bytes = header_bytes << 8 | bytes[static_cast<std::size_t>(i)];
+    for (int i = 7; i >= 0; --i)
+        header_bytes = header_bytes << 8 | bytes[static_cast<std::size_t>(i)];
     if (header_bytes > max_header_bytes) {
         return fail(ErrorCode::corrupted, "safetensors: header of {} bytes, the limit is {}",
                     header_bytes, max_header_bytes);
     }
     if (header_bytes > bytes.size() - 8) {
-        return fail(ErrorCode::corrupted, "safetensors: header of {} bytes in a file of {} (truncated)",
-                    header_bytes, bytes.size());
+        return fail(ErrorCode::corrupted,
+                    "safetensors: header of {} bytes in a file of {} (truncated)", header_bytes,
+                    bytes.size());
     }
     const auto text = as_text(bytes.subspan(8, header_bytes));
     if (text.empty() || text[0] != '{') {
-        return fail(ErrorCode::corrupted, "safetensors: the header does not begin with '{{' (offset 8)");
+        return fail(ErrorCode::corrupted,
+                    "safetensors: the header does not begin with '{{' (offset 8)");
     }
     auto parsed = Json::parse(text);
     if (!parsed) {
@@ -235,7 +247,8 @@ Result<Safetensors> Safetensors::parse(ByteView bytes) {
             for (const auto& [key, item] : value.members()) {
                 auto string = item.as_string();
                 if (!string) {
-                    return fail(ErrorCode::corrupted, "safetensors: metadata '{}' is no string", key);
+                    return fail(ErrorCode::corrupted, "safetensors: metadata '{}' is no string",
+                                key);
                 }
                 out.metadata_[key] = std::move(*string);
             }
@@ -260,7 +273,8 @@ Result<std::vector<float>> Safetensors::read_f32(std::string_view name,
         return fail(ErrorCode::invalid_argument, "tensor '{}': shape [{}], expected [{}]", name,
                     fmt::join(info.shape, ", "), fmt::join(shape, ", "));
     }
-    static_assert(std::endian::native == std::endian::little, "the file's numbers are little endian");
+    static_assert(std::endian::native == std::endian::little,
+                  "the file's numbers are little endian");
     std::vector<float> out(info.element_count());
     if (info.dtype == Dtype::f32) {
         if (!out.empty()) std::memcpy(out.data(), info.data.data(), info.data.size());
@@ -306,7 +320,8 @@ Bytes write_safetensors(const std::vector<TensorOut>& tensors, Dtype dtype,
     text.resize((text.size() + 7) / 8 * 8, ' ');
 
     Bytes out(8 + text.size() + at);
-    for (int i = 0; i < 8; ++i) out[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(text.size() >> 8 * i);
+    for (int i = 0; i < 8; ++i)
+        out[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(text.size() >> 8 * i);
     std::memcpy(out.data() + 8, text.data(), text.size());
     std::uint8_t* to = out.data() + 8 + text.size();
     for (const auto& [name, tensor] : sorted) {

@@ -31,8 +31,10 @@ TEST(Safetensors, RoundTripsAndIsCanonical) {
     const std::vector<float> a = {1.5F, -2.0F, 0.1F, 65504.0F, 1e-7F, 0.0F};
     const std::vector<float> b = {-0.0F};
     const std::map<std::string, std::string> metadata = {{"format", "pt"}};
-    const auto bytes = write_safetensors({{"b", {}, b.data()}, {"a", {2, 3}, a.data()}}, Dtype::f32, metadata);
-    EXPECT_EQ(bytes, write_safetensors({{"a", {2, 3}, a.data()}, {"b", {}, b.data()}}, Dtype::f32, metadata));
+    const auto bytes =
+        write_safetensors({{"b", {}, b.data()}, {"a", {2, 3}, a.data()}}, Dtype::f32, metadata);
+    EXPECT_EQ(bytes, write_safetensors({{"a", {2, 3}, a.data()}, {"b", {}, b.data()}}, Dtype::f32,
+                                       metadata));
     const auto file = Safetensors::parse(bytes);
     ASSERT_TRUE(file.has_value()) << file.error().to_string();
     EXPECT_EQ(file->metadata().at("format"), "pt");
@@ -55,12 +57,12 @@ TEST(Safetensors, ReadsAFileWrittenByHand) {
 
 TEST(Safetensors, HalvesRoundToNearestEven) {
     EXPECT_EQ(f32_to_bf16(1.0F), 0x3f80);
-    EXPECT_EQ(f32_to_bf16(1.00390625F), 0x3f80);        // halfway to 0x3f81: even
-    EXPECT_EQ(f32_to_bf16(1.01171875F), 0x3f82);        // halfway between 81 and 82: even
+    EXPECT_EQ(f32_to_bf16(1.00390625F), 0x3f80); // halfway to 0x3f81: even
+    EXPECT_EQ(f32_to_bf16(1.01171875F), 0x3f82); // halfway between 81 and 82: even
     EXPECT_EQ(f32_to_bf16(std::numeric_limits<float>::max()), 0x7f80);
     EXPECT_TRUE(std::isnan(bf16_to_f32(f32_to_bf16(std::nanf("")))));
-    // Every half that is a number survives the way through fp32 and back, and the middle between two
-    // neighbours goes to the even one.
+    // Every half that is a number survives the way through fp32 and back, and the middle between
+    // two neighbours goes to the even one.
     for (std::uint32_t h = 0; h < 0x7c00; ++h) {
         auto bytes = file_of(R"({"w":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})", 4);
         const std::uint32_t next = h + 1 < 0x7c00 ? h + 1 : h;
@@ -85,25 +87,30 @@ TEST(Safetensors, HostileFilesAreRefusedByName) {
     expect_refused("{", 0, "header");
     expect_refused(R"({"w":1})", 0, "'w'");
     expect_refused(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 3, "'w'");
-    expect_refused(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 5, "after the last");
+    expect_refused(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 5,
+                   "after the last");
     expect_refused(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4, "need 8");
     expect_refused(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", 4, "'w'");
     expect_refused(R"({"w":{"dtype":"Q9","shape":[1],"data_offsets":[0,4]}})", 4, "'Q9'");
     expect_refused(R"({"w":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}})", 8, "I64",
                    ErrorCode::unsupported);
     expect_refused(R"({"w":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4, "shape");
-    expect_refused(R"({"w":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0,
-                   "overflows");
+    expect_refused(R"({"w":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})",
+                   0, "overflows");
     expect_refused(R"({"w":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,0]}})", 0,
                    "overflows");
     expect_refused(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}})", 4, "'w'");
     expect_refused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
-                   R"("b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})", 6, "overlapping");
+                   R"("b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})",
+                   6, "overlapping");
     expect_refused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
-                   R"("b":{"dtype":"F32","shape":[1],"data_offsets":[5,9]}})", 9, "gap");
+                   R"("b":{"dtype":"F32","shape":[1],"data_offsets":[5,9]}})",
+                   9, "gap");
     expect_refused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
-                   R"("\u0061":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4, "twice");
-    expect_refused(R"({"a":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}})", 4, "twice");
+                   R"("\u0061":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+                   4, "twice");
+    expect_refused(R"({"a":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}})", 4,
+                   "twice");
     expect_refused(R"({"__metadata__":{"k":1}})", 0, "'k'");
 
     Bytes huge(8, 0xff);
@@ -112,7 +119,8 @@ TEST(Safetensors, HostileFilesAreRefusedByName) {
 
 TEST(Safetensors, EveryTruncationAndChangedHeaderByteIsHandled) {
     const std::vector<float> a = {1, 2, 3, 4};
-    const auto good = write_safetensors({{"a", {2, 2}, a.data()}, {"b", {4}, a.data()}}, Dtype::bf16);
+    const auto good =
+        write_safetensors({{"a", {2, 2}, a.data()}, {"b", {4}, a.data()}}, Dtype::bf16);
     for (std::size_t size = 0; size < good.size(); ++size) {
         EXPECT_FALSE(Safetensors::parse(ByteView(good).subspan(0, size)).has_value()) << size;
     }
@@ -125,7 +133,8 @@ TEST(Safetensors, EveryTruncationAndChangedHeaderByteIsHandled) {
         bad[i] ^= static_cast<std::uint8_t>(1 + prng.below(255));
         const auto file = Safetensors::parse(bad); // whatever it says, it must not read outside
         if (file) {
-            for (const auto& [name, info] : file->tensors()) EXPECT_TRUE(file->read_f32(name, info.shape).has_value());
+            for (const auto& [name, info] : file->tensors())
+                EXPECT_TRUE(file->read_f32(name, info.shape).has_value());
         }
     }
 }

@@ -34,8 +34,8 @@ std::vector<std::string> words_of(std::string_view text) {
 
 std::string random_text(Prng& prng, std::size_t size) {
     static const std::vector<std::string> parts = {
-        "a", "b", "ab", "the", " ", "  ", "\n", "é", "日", "1", "22", "'s", "'", ".", "<|end|>",
-        "\t", "\xff", "\xe6\x97", "🎉", "\u00a0", "aaaa"};
+        "a",  "b", "ab", "the",     " ",  "  ",   "\n",       "é",  "日",     "1",   "22",
+        "'s", "'", ".",  "<|end|>", "\t", "\xff", "\xe6\x97", "🎉", "\u00a0", "aaaa"};
     std::string out;
     while (out.size() < size) out += parts[prng.below(parts.size())];
     return out;
@@ -52,8 +52,10 @@ TEST(Tokenizer, GivesTheIdsOfHuggingFace) {
     for (const auto& vector : (*vectors)["vectors"].items()) {
         const auto text = *vector["text"].as_string();
         std::vector<TokenId> expected, plain;
-        for (const auto& id : vector["ids"].items()) expected.push_back(static_cast<TokenId>(*id.as_uint()));
-        for (const auto& id : vector["plain_ids"].items()) plain.push_back(static_cast<TokenId>(*id.as_uint()));
+        for (const auto& id : vector["ids"].items())
+            expected.push_back(static_cast<TokenId>(*id.as_uint()));
+        for (const auto& id : vector["plain_ids"].items())
+            plain.push_back(static_cast<TokenId>(*id.as_uint()));
         EXPECT_EQ(tokenizer->encode(text, true), expected) << text;
         EXPECT_EQ(tokenizer->encode(text, false), plain) << text;
         EXPECT_EQ(tokenizer->decode(expected, true), text);
@@ -73,8 +75,8 @@ TEST(Tokenizer, WordsFollowTheRegularExpression) {
 }
 
 // Naive twin of the learner: counts every pair of every word anew for each merge.
-std::vector<std::pair<std::string, std::string>> naive_merges(std::string_view text, std::size_t ids,
-                                                              std::size_t wanted) {
+std::vector<std::pair<std::string, std::string>> naive_merges(std::string_view text,
+                                                              std::size_t ids, std::size_t wanted) {
     std::vector<std::vector<std::string>> words;
     for (const auto& word : words_of(text)) {
         words.emplace_back();
@@ -170,7 +172,8 @@ TEST(Tokenizer, EveryByteStringComesBack) {
     ASSERT_TRUE(tokenizer.has_value());
     for (int round = 0; round < 200; ++round) {
         std::string text;
-        for (std::uint64_t i = prng.below(200); i > 0; --i) text.push_back(static_cast<char>(prng.next()));
+        for (std::uint64_t i = prng.below(200); i > 0; --i)
+            text.push_back(static_cast<char>(prng.next()));
         EXPECT_EQ(tokenizer->decode(tokenizer->encode(text)), text);
     }
     const std::string run(100'000, 'e');
@@ -178,7 +181,8 @@ TEST(Tokenizer, EveryByteStringComesBack) {
 }
 
 TEST(Tokenizer, JsonRoundTrip) {
-    const std::string text = "the theory of the thing: then there they were. <|end|> \"quoted\" \\ é";
+    const std::string text =
+        "the theory of the thing: then there they were. <|end|> \"quoted\" \\ é";
     const auto first = Tokenizer::train({text, text}, 290, specials);
     ASSERT_TRUE(first.has_value()) << first.error().to_string();
     const auto second = Tokenizer::from_json(first->to_json());
@@ -209,7 +213,8 @@ TEST(Tokenizer, TooLittleTextIsRefusedWithTheNumber) {
     const auto tokenizer = Tokenizer::train({"ab"}, 300, specials);
     ASSERT_FALSE(tokenizer.has_value());
     EXPECT_EQ(tokenizer.error().code, ErrorCode::invalid_argument);
-    EXPECT_NE(tokenizer.error().context.find("261"), std::string::npos) << tokenizer.error().context;
+    EXPECT_NE(tokenizer.error().context.find("261"), std::string::npos)
+        << tokenizer.error().context;
 }
 
 TEST(Tokenizer, RefusesWhatItDoesNotDoByName) {
