@@ -23,7 +23,7 @@ struct KeystoreCipher {
 Result<KeystoreCipher> keystore_encrypt(const Hash32& secret, std::string_view password,
                                         std::uint64_t scrypt_n = 262144);
 // permission_denied when the password is wrong (the MAC differs); too_large when the parameters
-// ask for more than 1 GiB of memory.
+// ask for more than 1 GiB of memory or for n r p > 2^24 steps.
 Result<Hash32> keystore_decrypt(const KeystoreCipher& cipher, std::string_view password);
 
 } // namespace ol::crypto
