@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/file.hpp"
+#include "base/limits.hpp"
 #include "base/result.hpp"
 
 namespace ol::net {
@@ -31,11 +32,15 @@ struct Request {
     std::string query_value(std::string_view name) const;
 };
 
-// Where a streamed body goes. write returns false when the client has gone away: stop then.
+// Where a streamed body goes. write blocks until the bytes are handed to the system (a slow client
+// slows the writer down) and returns false when the client has gone away or the server stops: stop
+// then.
 class BodyStream {
 public:
     virtual ~BodyStream() = default;
     virtual bool write(std::string_view bytes) = 0;
+    // False once write would return false: for writers that wait long between two writes.
+    virtual bool alive() { return true; }
 };
 
 struct Response {
@@ -47,6 +52,13 @@ struct Response {
     std::function<void(BodyStream&)> stream;
 };
 
+// The error shape of every reply: {"error":{"code":"not_found","message":"..."}}.
+Response error_reply(int status, std::string_view code, std::string_view message);
+
+// "%41" -> "A"; a '%' without two hex digits, or a coded NUL, is invalid_argument. '+' is a space in
+// queries only.
+Result<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
+
 // "event: name\ndata: ...\n\n"; every line of data prefixed. An empty name gives data only.
 std::string sse_event(std::string_view name, std::string_view data, std::string_view id = {});
 
@@ -55,32 +67,42 @@ using Handler = std::function<Response(const Request&)>;
 struct ServerOptions {
     std::string host = "127.0.0.1";
     std::uint16_t port = 0;     // 0: any free port
-    unsigned worker_threads = 4; // of handlers
-    std::uint64_t body_limit_bytes = 64ULL << 20;
-    std::uint64_t connection_limit = 1024;
+    // Handlers that run at once. A streamed body leaves its worker for a thread of its own, so that
+    // open streams do not starve short requests.
+    unsigned worker_threads = 4;
+    std::uint64_t queue_limit = 256;  // requests that wait for a worker; then 503
+    std::uint64_t stream_limit = 256; // streamed bodies at once; then 503
+    std::uint64_t body_limit_bytes = limits::http_body_bytes;     // then 413
+    std::uint64_t header_limit_bytes = limits::http_header_bytes; // then 431
+    std::uint64_t connection_limit = limits::http_connections;    // then 503
+    // Without progress on a connection; a request's header, and a tenth of its body, must be there
+    // within it (408).
     std::int64_t idle_timeout_ms = 60'000;
 };
 
 class Server {
 public:
     // Listens and serves in its own threads. unavailable when the address is taken, with a remedy.
-    // An exception or a crash of one request never ends the server: handlers return Responses.
+    // An exception of a handler becomes a 500. HEAD reaches the handler as it is; its body is not
+    // sent.
     static Result<std::unique_ptr<Server>> start(ServerOptions options, Handler handler);
     virtual ~Server() = default; // stops, lets running handlers end
     virtual std::uint16_t port() const = 0;
+    // Closes idle connections at once and streams at their next write; returns when running
+    // handlers have ended. Not to be called from a handler.
     virtual void stop() = 0;
 };
 
 struct ClientRequest {
     std::string method = "GET";
-    std::string url; // http://host:port/path?query (https is refused as unsupported for now)
-    Headers headers;
-    std::string body;
-    std::int64_t timeout_ms = 30'000;
+    std::string url = {}; // http://host:port/path?query (https is refused as unsupported for now)
+    Headers headers = {};
+    std::string body = {};
+    std::int64_t timeout_ms = 30'000; // of the whole exchange; with on_data, of each wait
     std::uint64_t reply_limit_bytes = 64ULL << 20;
     // When set, the body is handed over as it arrives and ClientResponse::body stays empty;
-    // returning false closes the connection.
-    std::function<bool(std::string_view)> on_data;
+    // returning false closes the connection (and send returns what it has).
+    std::function<bool(std::string_view)> on_data = {};
 };
 
 struct ClientResponse {
@@ -90,7 +112,8 @@ struct ClientResponse {
 };
 
 // One HTTP client; keeps connections alive per host. Thread-safe. unavailable when the peer cannot
-// be reached or does not answer in time (the message names the address).
+// be reached or does not answer in time (the message names the address); too_large when the reply
+// passes its limit. Any HTTP status is a reply, not an error.
 class Client {
 public:
     Client();

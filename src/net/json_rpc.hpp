@@ -1,5 +1,7 @@
-// JSON-RPC 2.0 over HTTP: framing only.
+// JSON-RPC 2.0 over HTTP: framing only. Thread-safe.
 #pragma once
+
+#include <atomic>
 
 #include "codec/json.hpp"
 #include "net/http.hpp"
@@ -18,7 +20,7 @@ public:
 private:
     std::string url_;
     Client client_;
-    std::uint64_t next_id_ = 1;
+    std::atomic<std::uint64_t> next_id_ = 1;
 };
 
 } // namespace ol::net

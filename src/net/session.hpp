@@ -1,0 +1,106 @@
+// Session: one connection of the server. Private to src/net: the one header here that shows Asio and
+// Beast, included by server.cpp and session.cpp alone.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "net/http.hpp"
+#include "net/workers.hpp"
+
+namespace ol::net {
+
+class Session;
+
+// What the sessions of one server share. `io` runs on one thread; all members of a Session are
+// touched by that thread only, unless they say otherwise.
+struct SessionHost {
+    ServerOptions options;
+    Handler handler;
+    boost::asio::io_context& io;
+    Workers& workers;
+    std::function<void(Session&)> on_closed; // on the io thread
+    bool stopping = false;                   // io thread
+};
+
+class Session final : public std::enable_shared_from_this<Session> {
+public:
+    Session(SessionHost& host, boost::asio::ip::tcp::socket socket);
+    void start();
+    // Closes now if no handler is running, otherwise after its reply.
+    void stop();
+    // Closes a session whose request no worker will answer any more.
+    void drop_unanswered() {
+        if (phase_ == Phase::handling) close();
+    }
+    void close();
+
+private:
+    using Clock = std::chrono::steady_clock;
+    using ErrorType = boost::system::error_code;
+    enum class Phase { reading, handling, streaming, writing, lingering, closed };
+
+    void read_message();
+    void read_some();
+    void on_read(ErrorType error);
+    void on_read_failed(ErrorType error);
+    void send_continue();
+    void dispatch();
+    Result<Request> take_request();
+    void run(std::shared_ptr<Request> request); // on a worker
+
+    // Writes the reply; then reads the next request, or lingers when the connection ends.
+    void reply(Response response);
+    void reply_and_close(int status, std::string_view code, std::string_view message);
+    std::string head_of(const Response& response, bool streamed) const;
+    void write_some();
+    void after_reply();
+    void linger();
+    void discard();
+
+    // Streaming: the thread of the stream calls these and waits for the io thread.
+    class Stream;
+    void run_stream(Response response);
+    void begin_stream_write(std::string head_or_chunk, bool framed,
+                            std::function<void(bool)> done);
+    void end_stream(bool complete);
+    void watch_for_departure();
+
+    void arm(std::chrono::milliseconds time);
+    void disarm();
+
+    SessionHost& host_;
+    boost::asio::ip::tcp::socket socket_;
+    boost::asio::steady_timer timer_;
+    std::uint64_t timer_generation_ = 0;
+    bool timed_out_ = false;
+    std::string remote_;
+    Phase phase_ = Phase::reading;
+
+    boost::beast::flat_buffer buffer_;
+    std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
+    bool header_seen_ = false, continue_sent_ = false;
+    Clock::time_point body_deadline_;
+
+    bool keep_alive_ = false, is_head_ = false, is_http_10_ = false;
+    std::string out_head_, out_body_;
+    std::size_t out_written_ = 0;
+    Clock::time_point write_deadline_;
+
+    std::atomic<bool> gone_ = false; // any thread: the client of a stream has left
+    std::size_t discarded_ = 0;
+    std::array<char, 16384> scratch_{};
+};
+
+} // namespace ol::net
