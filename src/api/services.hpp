@@ -29,6 +29,7 @@ struct CompletionCall {
     model::SamplingConfig sampling;
     std::vector<std::string> stop;
     std::optional<market::Voucher> voucher;
+    std::optional<Address> payer; // whose debt a quote counts; the voucher's payer goes first
 };
 
 struct CompletionReply {
@@ -59,19 +60,31 @@ public:
     virtual Result<Json> record(const std::string& datanet, const Hash32& record_id) = 0;
     virtual Result<Json> versions(const std::string& datanet) = 0;
     virtual Result<Json> publish(const std::string& datanet) = 0;
+    // Rebuilds a version from public data and compares every root with the ledger; 0: the latest.
+    virtual Result<Json> verify_datanet(const std::string& datanet, std::uint64_t version) = 0;
+    // version 0: the newest.
     virtual Result<Json> trace(const std::string& datanet, std::uint64_t version,
                                const std::string& text) = 0;
 
     virtual Result<Json> runs() = 0;
     virtual Result<Json> create_run(const Json& request) = 0; // starts it in the background
     virtual Result<Json> run(const std::string& id) = 0;
+    // {"events":[{"offset":7,"event":"step","data":{...}}],"ended":false}: events from from_offset on,
+    // ascending, not necessarily all; ended: no event will be added to the run any more.
     virtual Result<Json> run_events(const std::string& id, std::uint64_t from_offset) = 0;
+    // action: "pause", "resume" or "stop".
     virtual Result<Json> control_run(const std::string& id, const std::string& action) = 0;
     virtual Result<Json> register_run(const std::string& id, const Json& request) = 0; // -> adapter
 
     virtual Result<Json> models() = 0; // OpenAI's list, with "parent" and prices
-    virtual Result<Json> quote(const CompletionCall& call) = 0; // the body of a 402
-    // payment when a voucher is needed and absent or too small.
+    // Files against the ledger; retrain: trains again from the record and compares the bytes.
+    virtual Result<Json> verify_model(const std::string& model, bool retrain) = 0;
+    // The member "quote" of a 402's body: {"host","escrow","chain_id","price_wei","owed_wei",
+    // "cumulative_wei","deposited_wei"}.
+    virtual Result<Json> quote(const CompletionCall& call) = 0;
+    // payment when a voucher is needed and absent or too small. on_text is always callable; false
+    // from it asks to stop. What fails should fail before the first text: then the client gets a
+    // status, later only a broken stream.
     virtual Result<CompletionReply>
     complete(const CompletionCall& call, const std::function<bool(std::string_view)>& on_text) = 0;
     virtual Result<Json> load_adapter(const std::string& id) = 0;
