@@ -33,6 +33,15 @@ struct LoraPair {
     std::vector<float> b; // [out, rank]
 };
 
+// The bytes of an adapter's two files.
+struct AdapterFiles {
+    std::string config; // adapter_config.json
+    Bytes weights;      // adapter_model.safetensors
+
+    static Result<AdapterFiles> read(const Path& folder);
+    Hash32 hash() const; // as adapter_hash
+};
+
 struct LoraAdapter {
     LoraConfig config;
     std::vector<std::array<LoraPair, site_count>> layers;
@@ -46,6 +55,10 @@ struct LoraAdapter {
     Status save(const Path& folder, std::string_view base_name) const;
     // Unknown tensors, DoRA, rsLoRA, bias, rank patterns and wrong shapes are refused by name.
     static Result<LoraAdapter> load(const Path& folder, const ModelConfig& model);
+
+    // The same through memory: what was hashed is what is parsed, whatever happens to the files.
+    AdapterFiles to_files(std::string_view base_name) const;
+    static Result<LoraAdapter> parse(const AdapterFiles& files, const ModelConfig& model);
 };
 
 // What is registered on the ledger: keccak(keccak(adapter_config.json) | keccak(adapter_model.safetensors)).
