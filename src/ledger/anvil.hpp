@@ -1,5 +1,5 @@
-// The development chain: anvil as a child process on loopback, stopped with its owner (also when the
-// owner is killed). State is kept in a file, so that a restarted node finds its ledger again.
+// The development chain: anvil as a child process on loopback, stopped with its owner (also when
+// the owner is killed). State is kept in a file, so that a restarted node finds its ledger again.
 #pragma once
 
 #include <memory>
@@ -12,8 +12,8 @@
 namespace ol::ledger {
 
 struct AnvilOptions {
-    Path executable;            // found by find_anvil() when empty
-    Path state_file;            // empty: nothing is kept
+    Path executable = {};       // found by find_anvil() when empty
+    Path state_file = {};       // empty: nothing is kept
     std::uint16_t port = 0;     // 0: any free port
     std::uint64_t chain_id = 7777;
 };

@@ -115,10 +115,15 @@ public:
     // AttributionSettlement: values are passed as ABI values so that market owns their meaning.
     Result<std::uint64_t> propose_epoch(const crypto::PrivateKey& settler,
                                         const codec::AbiValue& proposal, const U256& bond);
-    // method: "challengeReceipt" | "challengeSpan" | "challengeMatch" | "challengeReward"; returns wei
-    // slashed.
+    // method: "challengeReceipt", "challengeSpan", "challengeMatch", "challengeReward",
+    // "challengeRewardOrder", "challengeLeafSum", "challengeReplay" or "challengeTalliedReward".
+    // Returns wei slashed; conflict with NoFault() when the contract finds nothing wrong.
     Result<U256> challenge(const crypto::PrivateKey& challenger, std::string_view method,
                            const codec::AbiValue::List& arguments);
+    // One step of a reward's challenge in pieces, for an epoch that does not fit one transaction: all
+    // receipts in order (receipt, index, proof), then "challengeTalliedReward".
+    Status tally_receipt(const crypto::PrivateKey& challenger, const Address& account,
+                         const codec::AbiValue::List& opened_receipt);
     Status finalise_epoch(const crypto::PrivateKey& anyone);
     Result<U256> claim(const crypto::PrivateKey& anyone, const Address& account,
                        const U256& cumulative, std::uint64_t index,

@@ -66,6 +66,9 @@ public:
     // The same for a contract's creation.
     Result<TransactionReceipt> deploy(const crypto::PrivateKey& key, ByteView bytecode);
 
+    // Errors that reverts are named by: "BondTooSmall(uint256,uint256)".
+    Status register_errors(const std::vector<std::string>& signatures);
+
     // Every transaction sent by this object, for reports: hash, what, gas.
     struct Sent {
         Hash32 hash;
