@@ -1,0 +1,81 @@
+// ModelService: the base model, training runs, registered adapters, and the completion server.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "factory/run.hpp"
+#include "model/tokenizer.hpp"
+#include "model/transformer.hpp"
+#include "node/datanet_service.hpp"
+#include "openlora/adapter_store.hpp"
+#include "openlora/server.hpp"
+
+namespace ol::node {
+
+struct AdapterRow {
+    std::string name;
+    Hash32 adapter_id, adapter_hash, training_record_hash, datanet_id;
+    Address owner;
+    Path folder;
+    std::uint64_t version = 0;
+    U256 price_in, price_out; // wei per 1,000 tokens
+};
+
+class ModelService {
+public:
+    // Loads and registers the base, knows the registered adapters, resumes interrupted runs in the
+    // background.
+    static Result<std::unique_ptr<ModelService>> open(Context& context, DatanetService& datanets);
+    ~ModelService();
+
+    const std::string& base_name() const { return base_name_; }
+    const Hash32& base_hash() const { return base_hash_; }
+    const model::Model& base() const { return *base_; }
+    const model::Tokenizer& tokenizer() const { return *tokenizer_; }
+    openlora::CompletionServer& server() { return *server_; }
+    openlora::AdapterStore& adapters() { return *adapters_; }
+
+    // Fills version root and base hash; the run is queued.
+    Result<factory::RunInfo> create_run(factory::RunConfig config);
+    // In the calling thread, to the end.
+    Result<factory::RunInfo> execute(const std::string& run_id);
+    // In the background; one run at a time, in the order asked.
+    Status start(const std::string& run_id);
+    factory::RunStore& runs() { return *runs_; }
+
+    // Registers a finished run's adapter on the ledger under its run's name and makes it servable.
+    Result<AdapterRow> register_adapter(const std::string& run_id, const std::string& owner_wallet,
+                                        const U256& price_in, const U256& price_out);
+    Result<AdapterRow> adapter(const std::string& name) const;
+    Result<std::vector<AdapterRow>> adapter_rows() const;
+    // Trains the registered adapter's record again and compares the bytes.
+    Result<codec::Json> verify_adapter(const std::string& name, bool retrain);
+
+    Result<codec::Json> run_json(const factory::RunInfo& run) const;
+    Result<codec::Json> models_json() const;
+
+private:
+    ModelService(Context& context, DatanetService& datanets);
+    Result<std::vector<factory::TrainingData>> data_of(const factory::RunConfig& config);
+    void work();
+
+    Context& context_;
+    DatanetService& datanets_;
+    std::string base_name_;
+    Hash32 base_hash_;
+    std::unique_ptr<model::Model> base_;
+    std::unique_ptr<model::Tokenizer> tokenizer_;
+    std::unique_ptr<openlora::AdapterStore> adapters_;
+    std::unique_ptr<openlora::CompletionServer> server_;
+    std::unique_ptr<factory::RunStore> runs_;
+
+    struct Queue;
+    std::unique_ptr<Queue> queue_;
+};
+
+} // namespace ol::node

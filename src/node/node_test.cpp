@@ -1,0 +1,77 @@
+// Parts of the node that need no chain.
+#include <cstdlib>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "node/cli/console.hpp"
+#include "node/config.hpp"
+#include "node/node.hpp"
+
+namespace ol::node {
+namespace {
+
+class NodeConfigTest : public testing::Test {
+protected:
+    void SetUp() override {
+        folder_ = std::filesystem::temp_directory_path() / fmt::format("ol-node-{}", ::getpid());
+        ASSERT_TRUE(make_directories(folder_));
+    }
+    void TearDown() override { std::filesystem::remove_all(folder_); }
+    Path folder_;
+};
+
+TEST_F(NodeConfigTest, OneProcessPerDataFolder) {
+    {
+        auto first = DataDirLock::acquire(folder_);
+        ASSERT_TRUE(first);
+        const auto second = DataDirLock::acquire(folder_);
+        ASSERT_FALSE(second);
+        EXPECT_EQ(second.error().code, ErrorCode::conflict);
+        // Locked but not announced: a command is at work.
+        EXPECT_EQ(running_node(folder_).error().code, ErrorCode::conflict);
+        ASSERT_TRUE(first->announce("http://127.0.0.1:8420"));
+        EXPECT_EQ(running_node(folder_).value(), "http://127.0.0.1:8420");
+    }
+    EXPECT_EQ(running_node(folder_).error().code, ErrorCode::not_found);
+    EXPECT_TRUE(DataDirLock::acquire(folder_));
+}
+
+TEST_F(NodeConfigTest, PasswordIsMadeOnceAndPrivate) {
+    ::unsetenv("OPENLEDGER_PASSWORD");
+    NodeConfig config;
+    config.data_dir = folder_;
+    const auto first = wallet_password(config);
+    ASSERT_TRUE(first);
+    EXPECT_GE(first->size(), 32U);
+    EXPECT_EQ(wallet_password(config).value(), *first);
+    const auto mode = std::filesystem::status(folder_ / "password").permissions();
+    EXPECT_EQ(mode & std::filesystem::perms::mask, std::filesystem::perms::owner_read |
+                                                       std::filesystem::perms::owner_write);
+    ASSERT_TRUE(write_file_atomic(folder_ / "mine", "secret\n"));
+    config.password_file = folder_ / "mine";
+    EXPECT_EQ(wallet_password(config).value(), "secret");
+}
+
+TEST(RunConfigFrom, DefaultsAndRefusals) {
+    using codec::Json;
+    const auto config = run_config_from(Json::object({{"name", "a"}, {"epochs", 3}}), Hash32{});
+    ASSERT_TRUE(config);
+    EXPECT_EQ(config->epochs, 3U);
+    EXPECT_EQ(config->lora.rank, 32U);
+    EXPECT_FALSE(run_config_from(Json::object({{"epochs", 3}}), Hash32{}));
+    const auto wrong = run_config_from(Json::object({{"name", "a"}, {"rank", "big"}}), Hash32{});
+    ASSERT_FALSE(wrong);
+    EXPECT_NE(wrong.error().context.find("rank"), std::string::npos);
+}
+
+TEST(Console, HumanNumbers) {
+    EXPECT_EQ(cli::human_count(0), "0");
+    EXPECT_EQ(cli::human_count(999), "999");
+    EXPECT_EQ(cli::human_count(1234567), "1,234,567");
+    EXPECT_EQ(cli::human_bytes(12), "12 B");
+    EXPECT_EQ(cli::short_hex("0x1234567890abcdef"), "0x123456..cdef");
+}
+
+} // namespace
+} // namespace ol::node
