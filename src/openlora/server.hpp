@@ -40,12 +40,15 @@ class CompletionServer {
 public:
     // The scheduler's thread starts here and ends with the object.
     CompletionServer(const model::Model& model, const model::Tokenizer& tokenizer,
-                     AdapterStore& adapters, ThreadPool& pool, std::uint32_t max_batch = 16);
+                     AdapterStore& adapters, ThreadPool& pool, std::uint32_t max_batch = 16,
+                     std::uint32_t max_queue = 256);
     ~CompletionServer();
 
     // Blocks until the answer is complete; on_text gets each new piece (complete UTF-8) as it comes and
-    // may return false to cancel. Errors: not_found (adapter), unverified (hash), too_large (prompt),
-    // unavailable (queue full).
+    // may return false to cancel. An answer ends at a special token, a stop string (which is left out),
+    // max_tokens or the end of the context. Bytes of it that are not UTF-8 read as U+FFFD. Errors:
+    // invalid_argument (empty prompt, sampling out of range), not_found (adapter), unverified (hash),
+    // too_large (prompt or max_tokens), unavailable (queue full, or the server ends).
     Result<Completion> complete(const CompletionRequest& request,
                                 const std::function<bool(std::string_view)>& on_text = {});
     ServerStats stats() const;
