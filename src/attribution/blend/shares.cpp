@@ -71,10 +71,9 @@ std::vector<Share> shares_of(const std::vector<suffix::Match>& matches, std::uin
     // max_element gives the first of equal ones: the lowest record.
     const Share largest = *std::max_element(
         out.begin(), out.end(), [](const Share& a, const Share& b) { return a.share < b.share; });
-    // A share of nothing is not a share, whatever tau says.
-    const std::uint64_t least = std::max<std::uint64_t>(tau, 1);
-    std::erase_if(out, [&](const Share& share) { return share.share < least; });
-    if (out.empty()) return {{largest.record, largest.owner, one}};
+    std::erase_if(out, [&](const Share& share) { return share.share < tau; });
+    // No share reaches tau, or (with tau 0) no match has any credit.
+    if (out.empty() || largest.share == 0) return {{largest.record, largest.owner, one}};
 
     weights.clear();
     for (const auto& share : out) weights.push_back(share.share);
@@ -101,7 +100,8 @@ std::uint64_t next_threshold(std::uint64_t tau, std::uint64_t credited_records,
     } else if (credited < goal) {
         next -= U256(tau) * (goal - credited) / goal / U256(8);
     }
-    return std::min(std::max(next, U256(min)), U256(max)).low_u64();
+    if (next < U256(min)) return min; // also when min > max, as the contract does
+    return std::min(next, U256(max)).low_u64();
 }
 
 } // namespace ol::attribution::blend

@@ -117,10 +117,14 @@ TEST(Shares, the_largest_alone_when_none_reaches_the_threshold) {
     EXPECT_TRUE(shares_of({}, 0).empty());
 }
 
-TEST(Shares, a_record_without_credit_has_no_share) {
-    const auto some = shares_of({match(1, 0), match(3, 8)}, 0);
+TEST(Shares, records_without_credit) {
+    const auto some = shares_of({match(1, 0), match(3, 8)}, 1);
     ASSERT_EQ(some.size(), 1U);
     EXPECT_EQ(some[0], (Share{3, owner_of(3), one}));
+    const auto all = shares_of({match(1, 0), match(3, 8)}, 0); // tau 0 drops nothing
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_EQ(all[0], (Share{1, owner_of(1), 0}));
+    EXPECT_EQ(all[1], (Share{3, owner_of(3), one}));
     const auto none = shares_of({match(3, 0), match(1, 0)}, 0);
     ASSERT_EQ(none.size(), 1U);
     EXPECT_EQ(none[0], (Share{1, owner_of(1), one}));
@@ -139,7 +143,7 @@ TEST(Shares, properties_over_random_matches) {
         ASSERT_FALSE(shares.empty());
         ASSERT_EQ(sum_of(shares), one);
         for (std::size_t i = 0; i < shares.size(); ++i) {
-            ASSERT_GE(shares[i].share, std::max<std::uint64_t>(tau, 1)); // rescaling only raises
+            ASSERT_GE(shares[i].share, tau); // rescaling only raises
             ASSERT_EQ(shares[i].owner, owner_of(shares[i].record));
             if (i > 0) {
                 ASSERT_LT(shares[i - 1].record, shares[i].record);
@@ -191,6 +195,7 @@ TEST(NextThreshold, moves_as_the_base_fee_does) {
     EXPECT_EQ(next_threshold(tau, 9, 0, 4, 0, one), tau);
     EXPECT_EQ(next_threshold(tau, 80, 10, 4, 0, tau), tau);
     EXPECT_EQ(next_threshold(tau, 0, 10, 4, tau, one), tau);
+    EXPECT_EQ(next_threshold(tau, 40, 10, 4, 2 * tau, tau / 2), 2 * tau); // the lower bound first
     const std::uint64_t most = ~0ULL;
     EXPECT_EQ(next_threshold(most, most, 1, 1, 0, most), most); // no wrap
     EXPECT_EQ(next_threshold(most, 0, most, most, 7, most), most - most / 8);
