@@ -1,0 +1,57 @@
+// Causal attention of one head, and the tables of the rotary embedding.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "model/kernels/kernels.hpp"
+
+namespace ol::model::kernels {
+
+// cos and sin of position / theta^(2 i / head_size), rounded as Hugging Face computes them: frequency
+// and angle in fp32.
+class RopeTable {
+public:
+    RopeTable(std::size_t head_size, float theta) : half_(head_size / 2), theta_(theta) {}
+    // Makes rows [0, positions) available.
+    void reserve(std::size_t positions);
+    const float* cosine(std::size_t position) const { return cosine_.data() + position * half_; }
+    const float* sine(std::size_t position) const { return sine_.data() + position * half_; }
+    std::size_t half() const { return half_; }
+
+private:
+    std::size_t half_;
+    float theta_;
+    std::vector<float> cosine_, sine_;
+};
+
+// Keys of one head in panels [position / 16][head_size][16] and values by position, so that both
+// products of attention are tiles. Value rows are padded to a multiple of 16.
+struct HeadCache {
+    const float* keys = nullptr;
+    std::ptrdiff_t key_panel = 0; // from one panel of 16 positions to the next
+    const float* values = nullptr;
+    std::ptrdiff_t value_row = 0;
+};
+
+// Query rows at positions first, first + 1, ... (or all at `first` when same_position); row at
+// position p sees keys 0..p: out = sum over j of softmax(q k_j / sqrt(head_size)) v_j, chains over the
+// head for scores and over j for the sum. top and inverse, where given, receive per row the largest
+// scaled score and 1 / sum of exponentials.
+struct AttentionRows {
+    std::size_t head_size = 0, rows = 0, first = 0;
+    bool same_position = false;
+    const float* q = nullptr;
+    std::ptrdiff_t q_row = 0;
+    HeadCache cache;
+    float* out = nullptr;
+    std::ptrdiff_t out_row = 0;
+    float* top = nullptr;
+    float* inverse = nullptr;
+};
+void attend(const AttentionRows& rows, const Table& table = best());
+
+// The score's factor, 1 / sqrt(head_size).
+float attention_scale(std::size_t head_size);
+
+} // namespace ol::model::kernels

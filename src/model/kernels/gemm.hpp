@@ -1,0 +1,53 @@
+// Matrix products over kernels::Tile: packing and threads. Every output element is one chain in the
+// order of the reduction index (kernels.hpp), whatever the blocking.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "base/thread_pool.hpp"
+#include "model/kernels/kernels.hpp"
+
+namespace ol::model::kernels {
+
+// A matrix anywhere in memory: element (i, j) at data[i * row + j * column].
+struct View {
+    const float* data = nullptr;
+    std::ptrdiff_t row = 0, column = 1;
+    View transposed() const { return {data, column, row}; }
+    View at(std::ptrdiff_t i, std::ptrdiff_t j) const { return {data + i * row + j * column, row, column}; }
+};
+
+// C[m, n] with rows c_row apart (=, or += when accumulate) A[m, k] B[k, n].
+struct Product {
+    std::size_t m = 0, n = 0, k = 0;
+    View a, b;
+    float* c = nullptr;
+    std::ptrdiff_t c_row = 0;
+    bool accumulate = false;
+};
+
+// pool null: everything in the caller (the form to use inside a parallel loop).
+void multiply(const Product& product, ThreadPool* pool, const Table& table = best());
+
+// Weights [out, in] packed once as panels [out / 16][in][16], padded with zeros, for many products
+// Y = X W^T with few rows. The bits are those of multiply.
+class PackedMatrix {
+public:
+    PackedMatrix() = default;
+    PackedMatrix(std::size_t out, std::size_t in);
+    // Outputs [first, first + count) from a row-major [count, in].
+    void set_rows(std::size_t first, const float* rows, std::size_t count);
+
+    std::size_t out() const { return out_; }
+    std::size_t in() const { return in_; }
+    // y[rows, out] (=, or += when accumulate) x[rows, in] W^T.
+    void apply(const float* x, std::ptrdiff_t x_row, std::size_t rows, float* y,
+               std::ptrdiff_t y_row, ThreadPool* pool, const Table& table = best()) const;
+
+private:
+    std::size_t out_ = 0, in_ = 0;
+    std::vector<float> panels_;
+};
+
+} // namespace ol::model::kernels

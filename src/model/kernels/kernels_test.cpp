@@ -1,0 +1,330 @@
+// The instances against each other and against plain loops, bit for bit.
+#include "model/kernels/kernels.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/prng.hpp"
+#include "model/kernels/attention.hpp"
+#include "model/kernels/exact_math.hpp"
+#include "model/kernels/gemm.hpp"
+
+namespace ol::model::kernels {
+namespace {
+
+std::vector<float> noise(std::size_t count, std::uint64_t seed, float size = 1.0F) {
+    Prng prng(seed);
+    std::vector<float> out(count);
+    for (auto& value : out) value = (2.0F * prng.uniform() - 1.0F) * size;
+    return out;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+// The rule itself: one chain per element.
+std::vector<float> chain(const Product& p, const std::vector<float>& start) {
+    std::vector<float> out = start;
+    for (std::size_t m = 0; m < p.m; ++m) {
+        for (std::size_t n = 0; n < p.n; ++n) {
+            float acc = p.accumulate ? out[m * p.c_row + n] : 0.0F;
+            for (std::size_t k = 0; k < p.k; ++k) {
+                const auto i = static_cast<std::ptrdiff_t>(m), j = static_cast<std::ptrdiff_t>(n),
+                           l = static_cast<std::ptrdiff_t>(k);
+                acc = std::fma(p.a.at(i, l).data[0], p.b.at(l, j).data[0], acc);
+            }
+            out[m * p.c_row + n] = acc;
+        }
+    }
+    return out;
+}
+
+TEST(Kernels, TileIsOneChainPerElementInBothInstances) {
+    for (int rows = 1; rows <= tile_rows; ++rows) {
+        for (int columns : {1, 7, 8, 9, 15, 16, 17, 31, 33, 48, 50, 64, 80}) {
+            for (const bool accumulate : {false, true}) {
+                const std::size_t depth = 37;
+                const std::size_t panels = static_cast<std::size_t>(columns + panel - 1) / panel;
+                const auto a = noise(static_cast<std::size_t>(rows) * depth, 1);
+                const auto b = noise(panels * depth * panel, 2);
+                const auto start = noise(static_cast<std::size_t>(rows) * 90, 3);
+                auto expected = start;
+                for (int m = 0; m < rows; ++m) {
+                    for (int n = 0; n < columns; ++n) {
+                        const std::size_t at = static_cast<std::size_t>(m * 90 + n);
+                        float acc = accumulate ? start[at] : 0.0F;
+                        for (std::size_t k = 0; k < depth; ++k) {
+                            const auto j = static_cast<std::size_t>(n);
+                            acc = std::fma(a[static_cast<std::size_t>(m) * depth + k],
+                                           b[j / panel * depth * panel + k * panel + j % panel], acc);
+                        }
+                        expected[at] = acc;
+                    }
+                }
+                for (const Table* table : {&portable(), &best()}) {
+                    auto c = start;
+                    Tile tile;
+                    tile.rows = rows;
+                    tile.columns = columns;
+                    tile.depth = depth;
+                    tile.a = a.data();
+                    tile.a_row = static_cast<std::ptrdiff_t>(depth);
+                    tile.b = b.data();
+                    tile.b_panel = static_cast<std::ptrdiff_t>(depth * panel);
+                    tile.c = c.data();
+                    tile.c_row = 90;
+                    tile.accumulate = accumulate;
+                    table->tile(tile);
+                    EXPECT_TRUE(same_bits(c, expected))
+                        << table->name << " rows " << rows << " columns " << columns;
+                }
+            }
+        }
+    }
+}
+
+struct Shape {
+    std::size_t m, n, k;
+};
+
+TEST(Kernels, ProductsHaveTheSameBitsForEveryLayoutThreadCountAndInstance) {
+    ThreadPool two(2), three(3);
+    for (const auto& s : {Shape{1, 16, 8}, Shape{2, 5, 300}, Shape{7, 40, 33}, Shape{49, 17, 257},
+                          Shape{100, 64, 20}, Shape{60, 260, 70}, Shape{150, 33, 600}}) {
+        const auto a = noise(s.m * s.k, 4), b = noise(s.n * s.k, 5);
+        const auto start = noise(s.m * s.n, 6);
+        const auto k = static_cast<std::ptrdiff_t>(s.k), n = static_cast<std::ptrdiff_t>(s.n),
+                   m = static_cast<std::ptrdiff_t>(s.m);
+        // Row-major times transposed (forward), row-major times row-major (gradient of the input),
+        // transposed times row-major (gradient of the weight).
+        const std::pair<View, View> forms[] = {
+            {{a.data(), k, 1}, {b.data(), 1, k}},
+            {{a.data(), k, 1}, {b.data(), n, 1}},
+            {{a.data(), 1, m}, {b.data(), n, 1}},
+        };
+        for (const auto& [va, vb] : forms) {
+            for (const bool accumulate : {false, true}) {
+                Product p{.m = s.m, .n = s.n, .k = s.k, .a = va, .b = vb, .c_row = n,
+                          .accumulate = accumulate};
+                const auto expected = chain(p, start);
+                for (ThreadPool* pool : {static_cast<ThreadPool*>(nullptr), &two, &three}) {
+                    auto c = start;
+                    p.c = c.data();
+                    multiply(p, pool);
+                    EXPECT_TRUE(same_bits(c, expected)) << s.m << "x" << s.n << "x" << s.k;
+                }
+                auto c = start;
+                p.c = c.data();
+                multiply(p, nullptr, portable());
+                EXPECT_TRUE(same_bits(c, expected));
+            }
+        }
+    }
+}
+
+TEST(Kernels, EmptyReductionGivesZerosOrKeeps) {
+    std::vector<float> c = {1, 2, 3, 4};
+    Product p{.m = 2, .n = 2, .k = 0, .a = {}, .b = {}, .c = c.data(), .c_row = 2, .accumulate = true};
+    multiply(p, nullptr);
+    EXPECT_EQ(c, (std::vector<float>{1, 2, 3, 4}));
+    p.accumulate = false;
+    multiply(p, nullptr);
+    EXPECT_EQ(c, std::vector<float>(4));
+}
+
+TEST(Kernels, PackedWeightsGiveTheBitsOfMultiplyForEveryRowCount) {
+    ThreadPool two(2);
+    const std::size_t out = 200, in = 70;
+    const auto w = noise(out * in, 7);
+    PackedMatrix packed(out, in);
+    packed.set_rows(0, w.data(), 90);
+    packed.set_rows(90, w.data() + 90 * in, out - 90);
+    for (std::size_t rows : {1, 2, 3, 4, 5, 6, 7, 13, 50}) {
+        const auto x = noise(rows * in, rows);
+        std::vector<float> expected(rows * out), y(rows * out);
+        multiply({.m = rows, .n = out, .k = in, .a = {x.data(), in, 1}, .b = {w.data(), 1, in},
+                  .c = expected.data(), .c_row = out},
+                 nullptr);
+        packed.apply(x.data(), in, rows, y.data(), out, &two);
+        EXPECT_TRUE(same_bits(y, expected)) << rows;
+        packed.apply(x.data(), in, rows, y.data(), out, nullptr, portable());
+        EXPECT_TRUE(same_bits(y, expected)) << rows;
+    }
+}
+
+TEST(Kernels, RowKernelsAgreeBitForBit) {
+    const Table &p = portable(), &v = best();
+    for (std::size_t n = 1; n <= 41; ++n) {
+        const auto a = noise(n, n, 4.0F), b = noise(n, n + 100), c = noise(n, n + 200, 3.0F);
+        const auto both = [&](const auto& call) {
+            std::vector<float> left = c, right = c, left2 = a, right2 = a;
+            call(p, left, left2);
+            call(v, right, right2);
+            EXPECT_TRUE(same_bits(left, right)) << n;
+            EXPECT_TRUE(same_bits(left2, right2)) << n;
+        };
+        const auto scalar = [&](float x, float y) {
+            EXPECT_EQ(std::memcmp(&x, &y, sizeof x), 0) << n << ": " << x << " " << y;
+        };
+        scalar(p.dot(a.data(), b.data(), n), v.dot(a.data(), b.data(), n));
+        scalar(p.max_scaled(a.data(), -0.3F, n), v.max_scaled(a.data(), -0.3F, n));
+        both([&](const Table& t, auto& x, auto&) { t.add(x.data(), a.data(), n); });
+        both([&](const Table& t, auto& x, auto&) { t.scale(x.data(), 0.37F, n); });
+        both([&](const Table& t, auto& x, auto& y) {
+            y[0] = t.rms_norm(a.data(), b.data(), x.data(), n, 1e-5F);
+        });
+        both([&](const Table& t, auto& x, auto&) {
+            t.rms_backward(a.data(), c.data(), b.data(), 0.7F, x.data(), n);
+        });
+        both([&](const Table& t, auto& x, auto&) {
+            t.rms_weight(a.data(), b.data(), 1.3F, x.data(), n);
+        });
+        both([&](const Table& t, auto& x, auto&) { t.swiglu(a.data(), b.data(), x.data(), n); });
+        both([&](const Table& t, auto& x, auto& y) {
+            std::vector<float> product(n);
+            t.swiglu_backward(x.data(), y.data(), b.data(), product.data(), n);
+            x.insert(x.end(), product.begin(), product.end());
+        });
+        both([&](const Table& t, auto& x, auto& y) { y[0] = t.exp_sum(x.data(), 1.7F, 2.0F, n); });
+        both([&](const Table& t, auto& x, auto&) {
+            t.softmax_backward(x.data(), a.data(), 0.2F, 0.5F, n);
+        });
+        if (n % 2 == 0) {
+            both([&](const Table& t, auto& x, auto&) {
+                t.rope(x.data(), a.data(), b.data(), n / 2, -1.0F);
+            });
+        }
+        both([&](const Table& t, auto& x, auto& y) {
+            std::vector<float> second(n, 0.25F);
+            t.adam(x.data(), b.data(), y.data(), second.data(), n,
+                   {1e-2F, 0.9F, 0.95F, 1e-8F, 0.1F, 1.5F, 2.5F, 0.8F});
+            x.insert(x.end(), second.begin(), second.end());
+        });
+    }
+}
+
+TEST(Kernels, RowKernelsComputeWhatTheySay) {
+    const std::size_t n = 24;
+    const auto x = noise(n, 1, 3.0F), w = noise(n, 2);
+    std::vector<float> y(n);
+    const float r = best().rms_norm(x.data(), w.data(), y.data(), n, 1e-5F);
+    double mean = 0;
+    for (auto value : x) mean += static_cast<double>(value) * static_cast<double>(value) / n;
+    EXPECT_NEAR(r, 1.0 / std::sqrt(mean + 1e-5), 1e-6);
+    for (std::size_t i = 0; i < n; ++i) EXPECT_NEAR(y[i], x[i] * r * w[i], 1e-6);
+
+    best().swiglu(x.data(), w.data(), y.data(), n);
+    for (std::size_t i = 0; i < n; ++i) {
+        EXPECT_NEAR(y[i], x[i] / (1 + std::exp(-x[i])) * w[i], 1e-6);
+    }
+}
+
+TEST(Kernels, ExponentialIsAccurateAndVanishesFarBelow) {
+    std::vector<float> x;
+    for (float value = -87.0F; value < 0.0F; value += 0.0137F) x.push_back(value);
+    auto y = x;
+    best().exp_sum(y.data(), 1.0F, 0.0F, y.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        const double exact = std::exp(static_cast<double>(x[i]));
+        EXPECT_NEAR(static_cast<double>(y[i]) / exact, 1.0, 3e-7) << x[i];
+    }
+    std::vector<float> far = {-87.5F, -1000.0F, -std::numeric_limits<float>::infinity(), 0.0F};
+    EXPECT_EQ(best().exp_sum(far.data(), 1.0F, 0.0F, far.size()), 1.0F);
+    EXPECT_EQ(far, (std::vector<float>{0, 0, 0, 1}));
+}
+
+TEST(ExactMath, AgreesWithLibm) {
+    Prng prng(11);
+    for (int i = 0; i < 20000; ++i) {
+        const double u = static_cast<double>(prng.uniform());
+        const double x = (u - 0.5) * 2000;
+        EXPECT_NEAR(exact_sin(x), std::sin(x), 1e-14);
+        EXPECT_NEAR(exact_cos(x), std::cos(x), 1e-14);
+        const double e = (u - 0.5) * 1000;
+        EXPECT_NEAR(exact_exp(e) / std::exp(e), 1.0, 1e-14);
+        const double l = std::exp((u - 0.5) * 200);
+        EXPECT_NEAR(exact_log(l), std::log(l), 1e-14 * std::max(1.0, std::abs(std::log(l))));
+    }
+    EXPECT_EQ(exact_log(1.0), 0.0);
+    EXPECT_EQ(exact_cos(0.0), 1.0);
+    EXPECT_NEAR(exact_power(0.95, 1000), std::pow(0.95, 1000), 1e-30);
+}
+
+TEST(ExactMath, NormalNumbersHaveTheirMoments) {
+    Normal normal(42);
+    double sum = 0, square = 0, fourth = 0;
+    const int count = 200000;
+    for (int i = 0; i < count; ++i) {
+        const double x = normal.next();
+        sum += x;
+        square += x * x;
+        fourth += x * x * x * x;
+    }
+    EXPECT_NEAR(sum / count, 0.0, 0.01);
+    EXPECT_NEAR(square / count, 1.0, 0.02);
+    EXPECT_NEAR(fourth / count, 3.0, 0.1);
+}
+
+TEST(Attention, AgreesWithDoubleArithmeticAndDoesNotSeeTheFuture) {
+    const std::size_t size = 12, length = 39;
+    const auto q = noise(length * size, 1, 2.0F);
+    auto k = noise(length * size, 2, 2.0F), v = noise(length * size, 3);
+    const auto run = [&](std::size_t first, std::size_t rows, bool poison) {
+        std::vector<float> keys((length + panel) / panel * panel * size), values(length * panel);
+        for (std::size_t p = 0; p < length; ++p) {
+            for (std::size_t d = 0; d < size; ++d) {
+                const bool unseen = poison && p >= first + rows;
+                keys[p / panel * panel * size + d * panel + p % panel] =
+                    unseen ? 1e30F : k[p * size + d];
+                values[p * panel + d] = unseen ? 1e30F : v[p * size + d];
+            }
+        }
+        std::vector<float> out(rows * size);
+        AttentionRows a;
+        a.head_size = size;
+        a.rows = rows;
+        a.first = first;
+        a.q = q.data() + first * size;
+        a.q_row = size;
+        a.cache = {keys.data(), panel * size, values.data(), panel};
+        a.out = out.data();
+        a.out_row = size;
+        attend(a);
+        auto twin = out;
+        a.out = twin.data();
+        attend(a, portable());
+        EXPECT_TRUE(same_bits(out, twin));
+        return out;
+    };
+    const auto whole = run(0, length, false);
+    for (std::size_t i = 0; i < length; ++i) {
+        std::vector<double> p(i + 1);
+        double total = 0;
+        for (std::size_t j = 0; j <= i; ++j) {
+            double s = 0;
+            for (std::size_t d = 0; d < size; ++d) {
+                s += static_cast<double>(q[i * size + d]) * static_cast<double>(k[j * size + d]);
+            }
+            total += p[j] = std::exp(s / std::sqrt(12.0));
+        }
+        for (std::size_t d = 0; d < size; ++d) {
+            double sum = 0;
+            for (std::size_t j = 0; j <= i; ++j) sum += p[j] / total * v[j * size + d];
+            EXPECT_NEAR(whole[i * size + d], sum, 2e-6);
+        }
+    }
+    // Any split of the rows, and any future, gives the same bits.
+    for (std::size_t first = 0; first < length; first += 5) {
+        const std::size_t rows = std::min<std::size_t>(5, length - first);
+        const auto part = run(first, rows, true);
+        EXPECT_EQ(std::memcmp(part.data(), whole.data() + first * size, rows * size * sizeof(float)), 0);
+    }
+}
+
+} // namespace
+} // namespace ol::model::kernels
