@@ -1,0 +1,75 @@
+#include <cmath>
+
+#include "base/prng.hpp"
+#include "model/lora.hpp"
+
+namespace ol::model {
+
+namespace {
+constexpr std::array<std::string_view, site_count> site_names = {
+    "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+}
+
+std::string_view to_string(Site site) { return site_names[static_cast<std::size_t>(site)]; }
+
+Result<Site> site_from(std::string_view name) {
+    for (std::size_t i = 0; i < site_names.size(); ++i) {
+        if (site_names[i] == name) return static_cast<Site>(i);
+    }
+    return fail(ErrorCode::unsupported,
+                "\"{}\" is not a projection that may carry an adapter; use q_proj, k_proj, v_proj, "
+                "o_proj, gate_proj, up_proj or down_proj",
+                name);
+}
+
+std::uint32_t site_in(const ModelConfig& config, Site site) {
+    switch (site) {
+    case Site::o: return config.head_count * config.head_size;
+    case Site::down: return config.intermediate_size;
+    default: return config.hidden_size;
+    }
+}
+
+std::uint32_t site_out(const ModelConfig& config, Site site) {
+    switch (site) {
+    case Site::q: return config.head_count * config.head_size;
+    case Site::k:
+    case Site::v: return config.kv_head_count * config.head_size;
+    case Site::gate:
+    case Site::up: return config.intermediate_size;
+    default: return config.hidden_size;
+    }
+}
+
+LoraAdapter LoraAdapter::init(const ModelConfig& model, const LoraConfig& config,
+                              std::uint64_t seed) {
+    LoraAdapter out;
+    out.config = config;
+    out.layers.resize(model.layer_count);
+    Prng prng(seed);
+    for (auto& layer : out.layers) {
+        for (int i = 0; i < site_count; ++i) {
+            const auto site = static_cast<Site>(i);
+            bool wanted = false;
+            for (auto target : config.targets) wanted = wanted || target == site;
+            if (!wanted) continue;
+            const std::size_t in = site_in(model, site);
+            auto& pair = layer[static_cast<std::size_t>(i)];
+            const float bound = 1.0F / std::sqrt(static_cast<float>(in));
+            pair.a.resize(config.rank * in);
+            for (auto& value : pair.a) value = (2.0F * prng.uniform() - 1.0F) * bound;
+            pair.b.assign(static_cast<std::size_t>(site_out(model, site)) * config.rank, 0.0F);
+        }
+    }
+    return out;
+}
+
+std::uint64_t LoraAdapter::parameter_count() const {
+    std::uint64_t count = 0;
+    for (const auto& layer : layers) {
+        for (const auto& pair : layer) count += pair.a.size() + pair.b.size();
+    }
+    return count;
+}
+
+} // namespace ol::model
