@@ -1,6 +1,7 @@
 // Pretraining: a base model from text files, with a record of how it was made (`openledger pretrain`).
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct PretrainConfig {
     double held_out_fraction = 0.01; // by hash of the document
     std::uint64_t checkpoint_every = 100; // steps; output/checkpoint.bin
     std::uint64_t max_bytes = 0;     // of text; 0: all
+    std::map<std::string, std::string> licences; // by source path, for the record
 };
 
 struct PretrainReport {
@@ -33,6 +35,11 @@ struct PretrainReport {
     double seconds = 0;
 };
 
+// Documents come in the order of the sorted paths, repeated texts once; indices, change logs, licence
+// texts and source listings (pretrain_text.hpp) are left out. Half of the titled documents, chosen by
+// hash, are written as a chat turn "What is TITLE?" so that the base knows the form. The text is read
+// and encoded once, to output/tokens.bin and output/tokenizer.json.
+//
 // Resumes from output/checkpoint.bin when it belongs to the same configuration and text (else
 // conflict, with the remedy). Writes config.json, tokenizer.json, model.safetensors (bf16) and
 // training_record.json (sources with their hashes and licences where known, shape, hyper-parameters,
