@@ -13,6 +13,8 @@ namespace ol::text {
 
 namespace {
 
+constexpr std::size_t headword_max_bytes = 1024;
+
 std::optional<std::uint64_t> base64_number(std::string_view digits) {
     static constexpr std::string_view alphabet =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -46,7 +48,8 @@ std::string headword_key(std::string_view headword) {
     return key.empty() ? folded : key;
 }
 
-Result<std::vector<Entry>> parse_index(std::string_view index, std::size_t dict_size) {
+Result<std::vector<Entry>> parse_index(std::string_view index, std::size_t dict_size,
+                                       RowSink& sink) {
     std::vector<Entry> entries;
     std::map<std::pair<std::uint64_t, std::uint64_t>, std::size_t> known;
     std::uint64_t number = 0;
@@ -78,6 +81,13 @@ Result<std::vector<Entry>> parse_index(std::string_view index, std::size_t dict_
         }
         const std::string_view headword = line.substr(0, tab);
         if (headword.starts_with("00-database") || headword.starts_with("00database")) continue;
+        if (find_invalid_utf8(headword) || headword.size() > headword_max_bytes) {
+            sink.issue(number, headword.size() > headword_max_bytes
+                                   ? fmt::format("headword of {} bytes, the limit is {}",
+                                                 headword.size(), headword_max_bytes)
+                                   : "headword is not UTF-8");
+            continue;
+        }
         const auto [place, fresh] = known.try_emplace({*offset, *size}, entries.size());
         if (fresh) entries.push_back({*offset, *size, number, {}});
         entries[place->second].headwords.push_back(headword);
@@ -173,6 +183,7 @@ void read_entry(const Entry& entry, std::string_view dict, RowSink& sink) {
     while (!body.empty() && !is_blank(body.front()) && body.front() != '\n') {
         const std::size_t end = std::min(body.find('\n'), body.size());
         const std::string_view line = body.substr(0, end);
+        if (line.size() > headword_max_bytes) break;
         if (std::find(keys.begin(), keys.end(), headword_key(line)) == keys.end()) break;
         if (title.empty()) title = tidy_title(line);
         body.remove_prefix(std::min(end + 1, body.size()));
@@ -199,7 +210,7 @@ void read_entry(const Entry& entry, std::string_view dict, RowSink& sink) {
 Result<ReadResult> read_dictd(std::string_view index, std::string_view dict,
                               const std::string& file) {
     RowSink sink(file);
-    for (const Entry& entry : OL_TRY(parse_index(index, dict.size()))) {
+    for (const Entry& entry : OL_TRY(parse_index(index, dict.size(), sink))) {
         read_entry(entry, dict, sink);
     }
     return sink.finish();

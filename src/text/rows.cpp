@@ -122,6 +122,7 @@ std::vector<Paragraph> gather_rows(const std::vector<Paragraph>& paragraphs) {
     std::vector<Paragraph> rows;
     std::size_t chars = 0; // of the open row; 0: none is open
     const auto put = [&](std::string_view text, std::uint64_t line, bool tight) {
+        while (!text.empty() && (is_blank(text.back()) || text.back() == '\n')) text.remove_suffix(1);
         const std::size_t more = count_chars(text);
         if (more == 0) return;
         if (chars > 0 && (chars >= row_min_chars || chars + more > row_max_chars)) chars = 0;
@@ -187,7 +188,7 @@ ReadResult RowSink::finish() {
 }
 
 std::string tidy_title(std::string_view title) {
-    const Result<std::string> normal = normalize_text(title);
+    const Result<std::string> normal = normalize_text(truncate_utf8(title, 16 * title_max_bytes));
     if (!normal) return "";
     std::string out;
     bool space_due = false;

@@ -8,7 +8,7 @@
 namespace ol::text {
 
 // The Unicode library counts in 32-bit integers; NFC may treble a text.
-inline constexpr std::size_t max_text_bytes = 512U << 20;
+inline constexpr std::size_t max_text_bytes = 256U << 20;
 
 struct CodePoint {
     std::uint32_t value = 0;

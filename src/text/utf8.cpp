@@ -199,6 +199,21 @@ std::string_view truncate_utf8(std::string_view text, std::size_t max_bytes) {
     return text.substr(0, end);
 }
 
+std::string decompose(std::string_view text) {
+    if (is_ascii(text)) return std::string(text);
+    OL_CHECK(text.size() <= max_text_bytes);
+    UErrorCode status = U_ZERO_ERROR;
+    const Wide wide = to_wide(text, status);
+    Wide apart(wide.size() * 4 + 1); // UAX 15, table 11
+    const std::int32_t size = unorm2_normalize(
+        unorm2_getNFDInstance(&status), wide.data(), static_cast<std::int32_t>(wide.size()),
+        apart.data(), static_cast<std::int32_t>(apart.size()), &status);
+    apart.resize(static_cast<std::size_t>(std::max(size, 0)));
+    std::string out = to_narrow(apart, status);
+    check_unicode(status);
+    return out;
+}
+
 bool has_composition_boundary_before(std::uint32_t code_point) {
     UErrorCode status = U_ZERO_ERROR;
     const UNormalizer2* const normalizer = unorm2_getNFCInstance(&status);

@@ -22,8 +22,11 @@ Result<std::string> normalize_text(std::string_view text);
 std::string_view truncate_utf8(std::string_view text, std::size_t max_bytes);
 
 // NFC of the full case folding of the NFC of `text` (the Unicode Standard, 3.13; no Turkic rules).
-// `text` is UTF-8 of at most 512 MiB.
+// `text` is UTF-8 of at most 256 MiB.
 std::string fold_case(std::string_view text);
+
+// NFD of `text`, under the same conditions.
+std::string decompose(std::string_view text);
 
 // Whether nothing before this code point can compose with it or be reordered past it in NFC.
 bool has_composition_boundary_before(std::uint32_t code_point);
