@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {IAttributionSettlement, IProtocolParameters, IStakeVault} from "./interfaces/IOpenLedger.sol";
 import {EpochProposal, Receipt, SumProofStep, TableEntry} from "./interfaces/Types.sol";
@@ -15,7 +15,7 @@ import {Send} from "./lib/Send.sol";
 ///
 /// Holds exactly `unallocated` plus what finalised rewards still owe (their total less all claims); bonds
 /// are in the stake vault.
-contract AttributionSettlement is IAttributionSettlement, EIP712, ReentrancyGuardTransient {
+contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransient {
     struct Pending {
         EpochProposal proposal;
         address settler; // zero: nothing is pending
@@ -42,6 +42,8 @@ contract AttributionSettlement is IAttributionSettlement, EIP712, ReentrancyGuar
     }
 
     bytes32 public constant RECEIPT_TYPEHASH = keccak256("Receipt(bytes32 receiptHash)");
+    bytes32 private constant DOMAIN_TYPEHASH =
+        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
 
     IProtocolParameters public immutable parameters;
     IStakeVault public immutable vault;
@@ -85,9 +87,7 @@ contract AttributionSettlement is IAttributionSettlement, EIP712, ReentrancyGuar
     error NoFault();
     error NothingToClaim();
 
-    constructor(address parameters_, address vault_, address datanets_, address models_)
-        EIP712("OpenLedger AttributionSettlement", "1")
-    {
+    constructor(address parameters_, address vault_, address datanets_, address models_) {
         if (
             parameters_ == address(0) || vault_ == address(0) || datanets_ == address(0)
                 || models_ == address(0)
@@ -377,7 +377,22 @@ contract AttributionSettlement is IAttributionSettlement, EIP712, ReentrancyGuar
 
     /// What a host signs (EIP-712) under a receipt whose hash is keccak(abi.encode(receipt)).
     function receiptDigest(bytes32 receiptHash) external view returns (bytes32) {
-        return _hashTypedDataV4(keccak256(abi.encode(RECEIPT_TYPEHASH, receiptHash)));
+        bytes32 message = keccak256(abi.encode(RECEIPT_TYPEHASH, receiptHash));
+        return MessageHashUtils.toTypedDataHash(domainSeparator(), message);
+    }
+
+    /// @dev The name is one byte too long for OpenZeppelin's EIP712. Nothing on the ledger checks such a
+    /// signature, so there is nothing to cache.
+    function domainSeparator() public view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                DOMAIN_TYPEHASH,
+                keccak256("OpenLedger AttributionSettlement"),
+                keccak256("1"),
+                block.chainid,
+                address(this)
+            )
+        );
     }
 
     function _checkWindow() private view {
