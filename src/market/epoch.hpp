@@ -1,7 +1,9 @@
 // Epochs: receipts to a sum-tree, payouts to cumulative rewards (docs/formats/money.md).
 #pragma once
 
-#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "crypto/merkle.hpp"
@@ -44,10 +46,30 @@ Result<codec::AbiValue::List> challenge_span_arguments(const Epoch& epoch, std::
 Result<codec::AbiValue::List> challenge_match_arguments(const Epoch& epoch, std::size_t index,
                                                         std::size_t match,
                                                         const attribution::suffix::Segment& segment);
+// The last two are those of challengeTalliedReward.
 Result<codec::AbiValue::List> challenge_reward_arguments(const Epoch& epoch,
                                                          const std::vector<RewardLeaf>& previous,
                                                          const Address& account);
-// The first account whose cumulative reward does not follow from the receipts.
-std::optional<Address> find_reward_fault(const Epoch& epoch, const std::vector<RewardLeaf>& previous);
+// Of challengeRewardOrder: the leaves `index` and `index + 1` do not ascend.
+Result<codec::AbiValue::List> challenge_reward_order_arguments(const Epoch& epoch,
+                                                               std::size_t index);
+// Of challengeReplay: `other` is a finalised epoch, or `epoch` itself.
+Result<codec::AbiValue::List> challenge_replay_arguments(const Epoch& epoch, std::size_t index,
+                                                         const Epoch& other,
+                                                         std::size_t other_index);
+
+// The first account whose cumulative reward does not follow from the receipts; the host of a receipt
+// when the receipts' order or the count of credited records is wrong, which the same challenge shows.
+std::optional<Address> find_reward_fault(const Epoch& epoch,
+                                         const std::vector<RewardLeaf>& previous);
+// The first leaf of the rewards whose successor's account is not greater.
+std::optional<std::size_t> find_reward_order_fault(const Epoch& epoch);
+// A receipt whose (host, nonce) was used before, in this epoch or a finalised one.
+struct Replay {
+    std::size_t index = 0;
+    std::uint64_t other_epoch = 0;
+    std::size_t other_index = 0;
+};
+std::optional<Replay> find_replay(const Epoch& epoch, const std::vector<Epoch>& finalised);
 
 } // namespace ol::market

@@ -10,6 +10,7 @@
 #include "attribution/suffix/trace.hpp"
 #include "codec/abi.hpp"
 #include "codec/json.hpp"
+#include "crypto/merkle.hpp"
 #include "crypto/secp256k1.hpp"
 #include "ledger/rpc.hpp"
 
@@ -84,6 +85,11 @@ std::vector<Payout> payouts_of(const U256& fee, std::uint32_t answer_symbols, st
 Result<Receipt> complete_receipt(Receipt draft, std::string_view prompt, std::string_view answer,
                                  const attribution::suffix::Segment& segment,
                                  const MoneyRules& rules, const Parties& parties);
+
+// The answer's symbols as words, and the tree whose root is answer_root. invalid_argument when the
+// answer is not UTF-8.
+Result<std::vector<text::SymbolWord>> answer_words(std::string_view answer);
+crypto::MerkleTree answer_tree(const std::vector<text::SymbolWord>& words);
 
 // The first thing in a signed receipt that does not hold, found by recomputing all of it from public
 // data: hashes, symbols, trace, shares, payouts, fee, signature. `kind` names the contract's challenge.
