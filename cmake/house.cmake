@@ -46,6 +46,11 @@ if(OL_SANITIZE)
 endif()
 
 # DEPS: folders below; THIRD: libraries of the sources; TEST_THIRD: libraries of the tests alone.
+if(OL_FUZZ)
+    target_compile_options(ol_options INTERFACE -fsanitize=fuzzer-no-link,address -g)
+    target_link_options(ol_options INTERFACE -fsanitize=address)
+endif()
+
 function(ol_library name)
     cmake_parse_arguments(ARG "" "" "DEPS;THIRD;TEST_THIRD" ${ARGN})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)

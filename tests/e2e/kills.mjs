@@ -1,0 +1,120 @@
+// SIGKILL in the middle of contribute, train and settle: nothing is lost, nothing is doubled, and the
+// next start goes on.
+import { writeFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { check, done, equal, killAfter, run, temporary, up } from "./harness.mjs";
+
+const folder = temporary();
+const data = join(folder, "node");
+const texts = join(folder, "texts");
+mkdirSync(texts);
+
+// Rows of distinct words, so that none is a near-duplicate of another.
+let state = 12345;
+const next = (bound) => (state = (state * 1103515245 + 12345) % 2147483648) % bound;
+const syllables = ["ba", "ko", "ti", "ru", "ne", "sha", "lo", "mi", "ga", "fe", "zu", "pra"];
+const word = () => Array.from({ length: 2 + next(3) }, () => syllables[next(syllables.length)]).join("");
+const sentence = () => Array.from({ length: 30 }, word).join(" ") + ".";
+function writeRows(name, count) {
+  const rows = Array.from({ length: count }, (_, i) =>
+    JSON.stringify({ title: `${name} ${i}`, text: sentence() }));
+  writeFileSync(join(texts, `${name}.jsonl`), rows.join("\n") + "\n");
+}
+
+async function withNode(work) {
+  const node = await up(data);
+  try { return await work(node); } finally { await node.stop(); }
+}
+const get = async (url, path) => (await fetch(url + path)).json();
+
+run(data, ["wallet", "new", "alice"]);
+await withNode(async (node) => {
+  const accounts = run(data, ["wallet", "list"]).value.wallets;
+  const alice = accounts.find((wallet) => wallet.name === "alice").address;
+  const funded = await fetch(`${node.url}/api/accounts/${alice}/fund`, {
+    method: "POST", headers: { "content-type": "application/json" }, body: "{}",
+  });
+  equal(funded.status, 200, "the development chain funds alice");
+  run(data, ["datanet", "create", "shelf", "--wallet", "alice"]);
+});
+
+// contribute, killed at several points, then run again to the end: each row is there once.
+const rows = 400;
+writeRows("first", rows);
+let kills = 0;
+for (const milliseconds of [300, 700, 1100, 1500, 1900, 2300]) {
+  if (await killAfter(data, ["datanet", "contribute", "shelf", texts, "--wallet", "alice"], milliseconds)) {
+    kills += 1;
+  }
+}
+check(kills > 0, "at least one contribution was killed");
+run(data, ["datanet", "contribute", "shelf", texts, "--wallet", "alice"]);
+const shelf = run(data, ["datanet", "show", "shelf"]).value;
+equal(shelf.records, rows, "every row is a record exactly once after the kills");
+const again = run(data, ["datanet", "contribute", "shelf", texts, "--wallet", "alice"]).value;
+equal(again.accepted, 0, "contributing the same rows again adds nothing");
+
+run(data, ["datanet", "publish", "shelf"]);
+equal(run(data, ["datanet", "verify", "shelf"]).value.verified, true, "the version verifies");
+
+// train, killed while the node runs it; the next start resumes and the bytes can be reproduced.
+let node = await up(data);
+const created = await (await fetch(`${node.url}/api/runs`, {
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify({ name: "helper", datanet: "shelf", epochs: 3, record_limit: 48, rank: 8 }),
+})).json();
+check(created.id, `a run was made: ${JSON.stringify(created)}`);
+for (let i = 0; i < 3; ++i) {
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await node.kill();
+  node = await up(data);
+}
+let state2;
+for (let i = 0; i < 1200; ++i) {
+  state2 = await get(node.url, `/api/runs/${created.id}`);
+  if (["done", "failed"].includes(state2.state)) break;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+}
+equal(state2.state, "done", `the killed run ends (${state2.error})`);
+const registered = await (await fetch(`${node.url}/api/runs/${created.id}/register`, {
+  method: "POST", headers: { "content-type": "application/json" },
+  body: JSON.stringify({ wallet: "alice" }),
+})).json();
+equal(registered.model, "helper", "the adapter is registered");
+equal(run(data, ["train", "reproduce", "helper"]).value.reproduced, true,
+  "training again without a kill gives the same bytes");
+
+// Paid answers, then settle killed at several points: one epoch, every receipt in it once.
+for (const title of ["first 1", "first 2", "first 3"]) {
+  const answer = run(data, ["ask", "helper", `What is ${title}?`, "--deposit", "5", "--max-tokens", "24"]).value;
+  check(answer.receipt.hash, "an answer has a receipt");
+  equal(run(data, ["receipt", "verify", answer.receipt.hash]).value.verified, true, "and it verifies");
+}
+await node.stop();
+for (const milliseconds of [500, 900, 1300, 1700]) await killAfter(data, ["epoch", "settle"], milliseconds);
+const settled = run(data, ["epoch", "settle"], { allowFailure: true });
+const epochs = run(data, ["epoch", "show"]).value;
+check(settled.status === 0 || epochs.pending !== null, "an epoch is pending after the kills");
+equal(epochs.epochs.length, 1, "there is one epoch");
+const epoch = run(data, ["epoch", "show", "1"]).value;
+equal(epoch.receipts.length, 3, "with every receipt once");
+equal(new Set(epoch.receipts.map((receipt) => receipt.hash)).size, 3, "and none twice");
+const early = run(data, ["epoch", "finalise"], { allowFailure: true });
+equal(early.status, 1, "an epoch is not final inside its window");
+
+// The ledger's time moves; the epoch becomes final; alice is paid once.
+node = await up(data);
+const rpc = async (method, params) => (await (await fetch(`${node.url}/rpc`, {
+  method: "POST", headers: { "content-type": "application/json" },
+  body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+})).json()).result;
+await rpc("evm_increaseTime", [86401]);
+await rpc("evm_mine", []);
+equal(run(data, ["epoch", "finalise"]).value.state, "finalised", "the epoch is final after its window");
+const first = BigInt(run(data, ["claim", "alice"]).value.claimed_wei);
+const second = BigInt(run(data, ["claim", "alice"]).value.claimed_wei);
+check(first > 0n, "alice is paid");
+equal(second, 0n, "but not twice");
+await node.stop();
+done();
