@@ -1,5 +1,5 @@
-// Curation: which rows become records, and why the others do not. The verdict depends on the rule set,
-// the rows and what is anchored already; never on threads, the order of files or a model.
+// Curation: which rows become records, and why the others do not. The verdict depends on the rule
+// set, the rows and what is anchored already; never on threads, the order of files or a model.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,7 @@ std::string_view to_string(Rule rule); // "accepted", "invalid_utf8", ...
 
 struct Verdict {
     Rule rule = Rule::accepted;
-    std::string reason;    // "near-duplicate of record 0xab.. (108 of 112 hashes equal, need 101)"
+    std::string reason; // "near-duplicate of record 0xab.. (108 of 112 hashes equal, need 101)"
     double measured = 0;
     double threshold = 0;
     std::optional<Hash32> match; // the record that a duplicate repeats
@@ -43,10 +43,12 @@ struct Curated {
 };
 
 // MinHash of word 5-grams (06-curation-rules.md): lower-cased, digits to 0, punctuation and
-// diacritics removed; h = ((a*s + b) mod 2^64) mod (2^61 - 1). Texts under 5 words give one shingle.
+// diacritics removed; h = ((a*s + b) mod 2^64) mod (2^61 - 1). Texts under 5 words give one
+// shingle.
 struct Shingles {
     MinHash signature{};
     std::vector<std::uint64_t> hashes; // sorted, distinct
+    std::uint32_t word_count = 0;
 };
 Shingles shingle(std::string_view text);
 unsigned equal_count(const MinHash& a, const MinHash& b);
@@ -58,6 +60,7 @@ public:
     DuplicateIndex();
     ~DuplicateIndex();
     DuplicateIndex(DuplicateIndex&&) noexcept;
+    DuplicateIndex& operator=(DuplicateIndex&&) noexcept;
     void add(const Record& record);
     std::size_t size() const;
     std::optional<Hash32> find_exact(const Hash32& content_hash) const;
@@ -73,8 +76,8 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-// Rows to records. Rows are judged in the order given, each also against the accepted ones before it;
-// accepted records are added to `anchored`.
+// Rows to records. Rows are judged in the order given, each also against the accepted ones before
+// it; accepted records are added to `anchored`.
 Curated curate(const RuleSet& rules, const Hash32& datanet_id, const Address& contributor,
                const std::string& licence, const Hash32& batch_salt,
                const std::vector<text::Document>& rows, const std::vector<text::ReadIssue>& issues,

@@ -20,14 +20,14 @@ struct Record {
     Hash32 datanet_id;
     Address contributor;
     std::string title;
-    std::string text;       // normalised; the content
-    std::string source;     // "foldoc.index:1234", for people
-    std::string licence;    // SPDX identifier
-    Hash32 content_hash;    // keccak(title | 0x0a | text)
-    Hash32 salt;            // keccak(batch_salt | content_hash)
+    std::string text;    // normalised; the content
+    std::string source;  // "foldoc.index:1234", for people
+    std::string licence; // SPDX identifier
+    Hash32 content_hash; // keccak(title | 0x0a | text)
+    Hash32 salt;         // keccak(batch_salt | content_hash)
     MinHash signature{};
-    Hash32 shingle_root;    // merkle root over the sorted distinct shingle hashes (8 bytes each)
-    std::uint32_t word_count = 0;
+    Hash32 shingle_root;          // datanet::shingle_root of the sorted distinct shingle hashes
+    std::uint32_t word_count = 0; // as shingle() counts them
     std::uint32_t shingle_count = 0;
     std::uint32_t cluster = 0; // version-wide index of the earliest near-duplicate (itself if none)
 };
@@ -41,10 +41,10 @@ struct RecordLeaf {
     Hash32 shingle_root;
     Hash32 rule_set_hash;
     std::uint32_t word_count = 0;
-    std::uint32_t byte_count = 0;
+    std::uint32_t byte_count = 0; // of the text
     std::uint32_t shingle_count = 0;
-    Hash32 licence_hash;         // keccak of the SPDX identifier
-    std::uint64_t sequence = 0;  // 0-based place in its batch
+    Hash32 licence_hash;        // keccak of the SPDX identifier
+    std::uint64_t sequence = 0; // 0-based place in its batch
 
     Bytes encode() const; // abi.encode(leaf): 352 bytes
     Hash32 hash() const;  // merkle_leaf(encode())
@@ -52,7 +52,16 @@ struct RecordLeaf {
 
 Hash32 content_hash(std::string_view title, std::string_view text);
 Hash32 record_id(const Hash32& datanet_id, const Address& contributor, const Hash32& content_hash);
+Hash32 record_salt(const Hash32& batch_salt, const Hash32& content_hash);
 Hash32 signature_commitment(const Hash32& salt, const MinHash& signature);
+// Merkle root over the hashes in order, sixteen big-endian ones to a leaf (the last may hold
+// fewer): a leaf then costs one keccak block.
+inline constexpr std::size_t shingles_per_leaf = 16;
+Hash32 shingle_root(const std::vector<std::uint64_t>& hashes);
+// The record of a title (one tidy line) and a normalised text, everything derived from them.
+Record make_record(const Hash32& datanet_id, const Address& contributor, std::string title,
+                   std::string text, std::string source, std::string licence,
+                   const Hash32& batch_salt);
 RecordLeaf leaf_of(const Record& record, const Hash32& rule_set_hash, std::uint64_t sequence);
 
 // A batch as it is published after its root was anchored: bodies, salts, signatures. Stored as a
@@ -64,6 +73,7 @@ struct Batch {
     Hash32 batch_salt;
     std::vector<Record> records;
 
+    std::vector<Hash32> leaf_hashes() const;
     Hash32 root() const; // MerkleTree over leaf hashes in order
     std::string to_jsonl() const;
     // Recomputes every derived field; corrupted (with the line) when one differs.

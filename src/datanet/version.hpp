@@ -13,9 +13,9 @@ struct VersionEntry {
     Hash32 record_id;
     Hash32 leaf_hash;
     Address owner;
-    std::uint64_t batch_id = 0;   // on the ledger
-    std::uint64_t sequence = 0;   // within the batch
-    std::uint32_t cluster = 0;    // index of the earliest near-duplicate in this version
+    std::uint64_t batch_id = 0; // on the ledger
+    std::uint64_t sequence = 0; // within the batch
+    std::uint32_t cluster = 0;  // index of the earliest near-duplicate in this version
     bool operator==(const VersionEntry&) const = default;
 };
 

@@ -1,5 +1,5 @@
-// The readers of each file type, on bytes in memory. None of them fails as a whole on a bad row: what
-// cannot be used becomes a ReadIssue. `file` is only copied into the documents and issues.
+// The readers of each file type, on bytes in memory. None of them fails as a whole on a bad row:
+// what cannot be used becomes a ReadIssue. `file` is only copied into the documents and issues.
 #pragma once
 
 #include <string>

@@ -15,9 +15,15 @@ namespace {
 
 using Kind = HtmlBlock::Kind;
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_space(char c) { return is_blank(c) || c == '\n'; }
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_space(char c) {
+    return is_blank(c) || c == '\n';
+}
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
@@ -30,27 +36,29 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, N>& nam
 }
 
 constexpr std::array<std::string_view, 38> block_names = {
-    "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details",
-    "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "form", "header", "hgroup", "hr",
-    "html", "legend", "li", "main", "menu", "ol", "p", "pre", "section", "summary", "table",
-    "tbody", "tfoot", "thead", "tr", "ul", "footer", "nav"};
+    "address", "article", "aside",  "blockquote", "body",    "caption",  "center",     "dd",
+    "details", "dir",     "div",    "dl",         "dt",      "fieldset", "figcaption", "figure",
+    "form",    "header",  "hgroup", "hr",         "html",    "legend",   "li",         "main",
+    "menu",    "ol",      "p",      "pre",        "section", "summary",  "table",      "tbody",
+    "tfoot",   "thead",   "tr",     "ul",         "footer",  "nav"};
 constexpr std::array<std::string_view, 16> dropped_names = {
-    "nav", "footer", "template", "svg", "math", "select", "button", "object", "audio", "video",
-    "canvas", "dialog", "map", "datalist", "applet", "noframes"};
+    "nav",   "footer", "template", "svg",    "math", "select",   "button", "object",
+    "audio", "video",  "canvas",   "dialog", "map",  "datalist", "applet", "noframes"};
 // Elements whose content is text up to their own end tag, whatever stands in it.
-constexpr std::array<std::string_view, 6> raw_names = {"script",   "style",   "textarea",
-                                                       "iframe",   "noembed", "xmp"};
+constexpr std::array<std::string_view, 6> raw_names = {"script", "style",   "textarea",
+                                                       "iframe", "noembed", "xmp"};
 constexpr std::array<std::string_view, 14> void_names = {
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
-    "track", "wbr"};
+    "area",  "base", "br",   "col",   "embed",  "hr",    "img",
+    "input", "link", "meta", "param", "source", "track", "wbr"};
 // Class and role tokens of navigation: DocBook, Sphinx, SQLite's and common site templates.
 constexpr std::array<std::string_view, 20> navigation_tokens = {
-    "navheader", "navfooter", "navbar", "navigation", "nav", "menu", "sidebar", "sphinxsidebar",
-    "toc", "fancy_toc", "nosearch", "related", "headerlink", "breadcrumb", "breadcrumbs",
-    "skip-link", "footer", "search", "mobile-nav", "no-print"};
+    "navheader", "navfooter", "navbar",        "navigation", "nav",
+    "menu",      "sidebar",   "sphinxsidebar", "toc",        "fancy_toc",
+    "nosearch",  "related",   "headerlink",    "breadcrumb", "breadcrumbs",
+    "skip-link", "footer",    "search",        "mobile-nav", "no-print"};
 
-// A class that is dropped must be closed somewhere; so many that are not make the page too broken to
-// trust its classes, and bound the time that looking for ends takes.
+// A class that is dropped must be closed somewhere; so many that are not make the page too broken
+// to trust its classes, and bound the time that looking for ends takes.
 constexpr unsigned max_unclosed = 16;
 
 struct Tag {
@@ -70,8 +78,10 @@ bool has_navigation_token(std::string_view value) {
         value.remove_prefix(begin);
         const std::size_t end = std::min(value.find_first_of(" \t\r\n\f"), value.size());
         std::string token(value.substr(0, end));
-        for (char& c : token) c = lower(c);
-        if (is_one_of(token, navigation_tokens)) return true;
+        for (char& c : token)
+            c = lower(c);
+        if (is_one_of(token, navigation_tokens))
+            return true;
         value.remove_prefix(end);
     }
     return false;
@@ -91,18 +101,21 @@ std::size_t parse_attributes(std::string_view html, std::size_t at, Tag& tag) {
         }
         const std::string_view name = html.substr(name_begin, at - name_begin);
         std::size_t equals = at;
-        while (equals < html.size() && is_space(html[equals])) ++equals;
+        while (equals < html.size() && is_space(html[equals]))
+            ++equals;
         std::string_view value;
         if (equals < html.size() && html[equals] == '=') {
             at = equals + 1;
-            while (at < html.size() && is_space(html[at])) ++at;
+            while (at < html.size() && is_space(html[at]))
+                ++at;
             if (at < html.size() && (html[at] == '"' || html[at] == '\'')) {
                 const std::size_t close = find_or_end(html, html.substr(at, 1), at + 1);
                 value = html.substr(at + 1, close - at - 1);
                 at = std::min(close + 1, html.size());
             } else {
                 const std::size_t begin = at;
-                while (at < html.size() && !is_space(html[at]) && html[at] != '>') ++at;
+                while (at < html.size() && !is_space(html[at]) && html[at] != '>')
+                    ++at;
                 value = html.substr(begin, at - begin);
             }
         }
@@ -130,10 +143,12 @@ std::optional<Tag> parse_tag(std::string_view html, std::size_t at) {
     }
     tag.end = rest.size() >= 2 && rest[1] == '/';
     std::size_t name_at = at + (tag.end ? 2 : 1);
-    if (name_at >= html.size() || !is_letter(html[name_at])) return std::nullopt;
+    if (name_at >= html.size() || !is_letter(html[name_at]))
+        return std::nullopt;
     while (name_at < html.size() && !is_space(html[name_at]) && html[name_at] != '>' &&
            html[name_at] != '/') {
-        if (tag.name.size() < 32) tag.name.push_back(lower(html[name_at]));
+        if (tag.name.size() < 32)
+            tag.name.push_back(lower(html[name_at]));
         ++name_at;
     }
     tag.after = parse_attributes(html, name_at, tag);
@@ -144,7 +159,8 @@ std::optional<Tag> parse_tag(std::string_view html, std::size_t at) {
 std::size_t find_end_tag(std::string_view html, std::size_t from, std::string_view name) {
     for (;;) {
         const std::size_t at = find_or_end(html, "</", from);
-        if (at == html.size()) return at;
+        if (at == html.size())
+            return at;
         const std::string_view rest = html.substr(at + 2);
         if (rest.size() >= name.size() && equal_ignoring_case(rest.substr(0, name.size()), name) &&
             (rest.size() == name.size() || !is_letter(rest[name.size()]))) {
@@ -156,14 +172,16 @@ std::size_t find_end_tag(std::string_view html, std::size_t from, std::string_vi
 
 class Parser {
 public:
-    explicit Parser(std::string_view html) : html_(html) {}
+    explicit Parser(std::string_view html)
+        : html_(html) {}
 
     HtmlPage parse() {
         std::size_t at = 0;
         while (at < html_.size()) {
             const std::size_t tag_at = find_or_end(html_, "<", at);
             add_text(html_.substr(at, tag_at - at), at);
-            if (tag_at == html_.size()) break;
+            if (tag_at == html_.size())
+                break;
             const std::optional<Tag> tag = parse_tag(html_, tag_at);
             if (!tag) {
                 add_text("<", tag_at);
@@ -179,7 +197,8 @@ public:
 private:
     // Acts on a tag; returns where to go on.
     std::size_t take(const Tag& tag, std::size_t tag_at) {
-        if (tag.name.empty()) return tag.after;
+        if (tag.name.empty())
+            return tag.after;
         if (!tag.end) {
             if (tag.name == "title" && !have_title_) {
                 const std::size_t end = find_end_tag(html_, tag.after, "title");
@@ -187,13 +206,15 @@ private:
                 have_title_ = true;
                 return end;
             }
-            if (is_one_of(tag.name, raw_names)) return find_end_tag(html_, tag.after, tag.name);
+            if (is_one_of(tag.name, raw_names))
+                return find_end_tag(html_, tag.after, tag.name);
             const bool dropped = is_one_of(tag.name, dropped_names);
             if ((dropped || tag.navigation) && !is_one_of(tag.name, void_names) &&
                 tag.name != "body" && tag.name != "html") {
                 if (const auto end = end_of_element(tag.after, tag.name)) {
                     // The text on both sides was not joined by what is gone.
-                    if (is_one_of(tag.name, block_names)) flush();
+                    if (is_one_of(tag.name, block_names))
+                        flush();
                     return *end;
                 }
             }
@@ -204,7 +225,8 @@ private:
 
     // The byte after the end tag that closes an element of this name, counting nested ones.
     std::optional<std::size_t> end_of_element(std::size_t from, const std::string& name) {
-        if (unclosed_ >= max_unclosed) return std::nullopt;
+        if (unclosed_ >= max_unclosed)
+            return std::nullopt;
         std::size_t depth = 1;
         std::size_t at = from;
         while ((at = find_or_end(html_, "<", at)) < html_.size()) {
@@ -250,14 +272,16 @@ private:
             return; // markup inside <pre> colours it
         } else if (heading) {
             flush();
-            if (!tag.end) block_.kind = Kind::heading;
+            if (!tag.end)
+                block_.kind = Kind::heading;
         } else if (is_one_of(name, block_names)) {
             if (block_.kind == Kind::heading && (name == "div" || name == "center")) {
                 space_due_ = true;
                 return;
             }
             // "<li><p>text": the paragraph is the item.
-            if (name == "p" && !tag.end && block_.kind == Kind::item && block_.text.empty()) return;
+            if (name == "p" && !tag.end && block_.kind == Kind::item && block_.text.empty())
+                return;
             flush();
             if (!tag.end && (name == "li" || name == "tr" || name == "dd")) {
                 block_.kind = Kind::item;
@@ -267,25 +291,32 @@ private:
     }
 
     void text_break(char c, std::size_t at) {
-        if (block_.text.empty()) return;
+        if (block_.text.empty())
+            return;
         start_line(at);
-        while (!block_.text.empty() && block_.text.back() == ' ') block_.text.pop_back();
-        if (block_.text.back() != c || block_.kind == Kind::preformatted) block_.text.push_back(c);
+        while (!block_.text.empty() && block_.text.back() == ' ')
+            block_.text.pop_back();
+        if (block_.text.back() != c || block_.kind == Kind::preformatted)
+            block_.text.push_back(c);
         space_due_ = false;
     }
 
     void add_text(std::string_view raw, std::size_t at) {
-        if (raw.empty()) return;
+        if (raw.empty())
+            return;
         if (pre_starts_) {
             pre_starts_ = false;
-            if (raw.front() == '\n') raw.remove_prefix(1);
-            if (raw.empty()) return;
+            if (raw.front() == '\n')
+                raw.remove_prefix(1);
+            if (raw.empty())
+                return;
         }
         std::string decoded;
         if (raw.find('&') != std::string_view::npos ||
             raw.find("\xc2\xa0") != std::string_view::npos) {
             decoded = decode_entities(raw);
-            if (decoded.find("\xc2\xa0") != std::string::npos) decoded = spaced(decoded);
+            if (decoded.find("\xc2\xa0") != std::string::npos)
+                decoded = spaced(decoded);
             raw = decoded;
         }
         if (block_.kind == Kind::preformatted) {
@@ -300,7 +331,8 @@ private:
             }
             if (block_.text.empty()) {
                 start_line(at);
-                if (bullet_ && block_.kind == Kind::item) block_.text = "- ";
+                if (bullet_ && block_.kind == Kind::item)
+                    block_.text = "- ";
             } else if (space_due_ && block_.text.back() != '\n') {
                 block_.text.push_back(' ');
             }
@@ -315,13 +347,15 @@ private:
         for (std::size_t i = 0; i < text.size(); ++i) {
             const bool nbsp = text.substr(i).starts_with("\xc2\xa0");
             out.push_back(nbsp ? ' ' : text[i]);
-            if (nbsp) ++i;
+            if (nbsp)
+                ++i;
         }
         return out;
     }
 
     void start_line(std::size_t at) {
-        if (block_.line != 0) return;
+        if (block_.line != 0)
+            return;
         line_ += static_cast<std::uint64_t>(
             std::count(html_.begin() + static_cast<std::ptrdiff_t>(counted_),
                        html_.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
@@ -330,8 +364,10 @@ private:
     }
 
     void flush() {
-        while (!block_.text.empty() && is_space(block_.text.back())) block_.text.pop_back();
-        if (!block_.text.empty()) page_.blocks.push_back(std::move(block_));
+        while (!block_.text.empty() && is_space(block_.text.back()))
+            block_.text.pop_back();
+        if (!block_.text.empty())
+            page_.blocks.push_back(std::move(block_));
         block_ = {};
         space_due_ = false;
         pre_starts_ = false;
@@ -354,7 +390,8 @@ private:
 std::string_view without_number(std::string_view heading) {
     std::size_t at = 0;
     bool dotted = false;
-    while (at < heading.size() && ((heading[at] >= '0' && heading[at] <= '9') || heading[at] == '.')) {
+    while (at < heading.size() &&
+           ((heading[at] >= '0' && heading[at] <= '9') || heading[at] == '.')) {
         dotted |= heading[at] == '.';
         ++at;
     }
@@ -367,11 +404,14 @@ std::string_view without_number(std::string_view heading) {
 // Pages that declare ISO-8859-1 mean windows-1252 (the Encoding Standard, 4.2).
 bool declares_latin1(std::string_view html) {
     std::string head(html.substr(0, 1024));
-    for (char& c : head) c = lower(c);
+    for (char& c : head)
+        c = lower(c);
     const std::size_t at = head.find("charset=");
-    if (at == std::string::npos) return false;
+    if (at == std::string::npos)
+        return false;
     std::string_view value = std::string_view(head).substr(at + 8);
-    if (!value.empty() && (value.front() == '"' || value.front() == '\'')) value.remove_prefix(1);
+    if (!value.empty() && (value.front() == '"' || value.front() == '\''))
+        value.remove_prefix(1);
     return value.starts_with("iso-8859-1\"") || value.starts_with("iso-8859-1'") ||
            value.starts_with("iso-8859-1 ") || value.starts_with("iso-8859-1>") ||
            value.starts_with("windows-1252") || value.starts_with("latin1");
@@ -394,8 +434,10 @@ std::string from_latin1(std::string_view bytes) {
 
 // The code point of a numeric reference, as browsers read it.
 std::uint32_t numeric_reference(std::uint64_t value) {
-    if (value == 0 || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) return 0xfffd;
-    if (value >= 0x80 && value < 0xa0) return windows_1252[value - 0x80];
+    if (value == 0 || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
+        return 0xfffd;
+    if (value >= 0x80 && value < 0xa0)
+        return windows_1252[value - 0x80];
     return static_cast<std::uint32_t>(value);
 }
 
@@ -405,19 +447,25 @@ CodePoint parse_reference(std::string_view text) {
     if (at < text.size() && text[at] == '#') {
         ++at;
         const bool hex = at < text.size() && lower(text[at]) == 'x';
-        if (hex) ++at;
+        if (hex)
+            ++at;
         const std::size_t first = at;
         std::uint64_t value = 0;
         for (; at < text.size(); ++at) {
             const char c = lower(text[at]);
             std::uint64_t digit = 16;
-            if (c >= '0' && c <= '9') digit = static_cast<std::uint64_t>(c - '0');
-            if (hex && c >= 'a' && c <= 'f') digit = static_cast<std::uint64_t>(c - 'a' + 10);
-            if (digit == 16) break;
+            if (c >= '0' && c <= '9')
+                digit = static_cast<std::uint64_t>(c - '0');
+            if (hex && c >= 'a' && c <= 'f')
+                digit = static_cast<std::uint64_t>(c - 'a' + 10);
+            if (digit == 16)
+                break;
             value = std::min<std::uint64_t>(value * (hex ? 16 : 10) + digit, 0x110000);
         }
-        if (at == first) return {};
-        if (at < text.size() && text[at] == ';') ++at;
+        if (at == first)
+            return {};
+        if (at < text.size() && text[at] == ';')
+            ++at;
         return {numeric_reference(value), static_cast<std::uint32_t>(at)};
     }
     const std::size_t first = at;
@@ -425,9 +473,11 @@ CodePoint parse_reference(std::string_view text) {
            (is_letter(text[at]) || (text[at] >= '0' && text[at] <= '9'))) {
         ++at;
     }
-    if (at >= text.size() || text[at] != ';') return {};
+    if (at >= text.size() || text[at] != ';')
+        return {};
     const std::uint32_t value = entity_code_point(text.substr(first, at - first));
-    if (value == 0) return {};
+    if (value == 0)
+        return {};
     return {value, static_cast<std::uint32_t>(at + 1)};
 }
 
@@ -440,7 +490,8 @@ std::string decode_entities(std::string_view text) {
         const std::size_t at = find_or_end(text, "&", 0);
         out.append(text.substr(0, at));
         text.remove_prefix(at);
-        if (text.empty()) break;
+        if (text.empty())
+            break;
         const CodePoint reference = parse_reference(text);
         if (reference.size == 0) {
             out.push_back('&');
@@ -453,12 +504,15 @@ std::string decode_entities(std::string_view text) {
     return out;
 }
 
-HtmlPage parse_html(std::string_view bytes) { return Parser(bytes).parse(); }
+HtmlPage parse_html(std::string_view bytes) {
+    return Parser(bytes).parse();
+}
 
 ReadResult read_html(std::string_view bytes, const std::string& file) {
     RowSink sink(file);
     std::string converted;
-    if (declares_latin1(bytes) && find_invalid_utf8(bytes)) bytes = converted = from_latin1(bytes);
+    if (declares_latin1(bytes) && find_invalid_utf8(bytes))
+        bytes = converted = from_latin1(bytes);
     const HtmlPage page = parse_html(bytes);
     const std::string page_title(without_number(tidy_title(page.title)));
     std::string title = page_title;

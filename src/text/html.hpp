@@ -1,5 +1,5 @@
-// HTML to blocks of text, tolerant as browsers are: no input is refused. Bytes that are not UTF-8 pass
-// through; the caller judges each block.
+// HTML to blocks of text, tolerant as browsers are: no input is refused. Bytes that are not UTF-8
+// pass through; the caller judges each block.
 #pragma once
 
 #include <cstdint>

@@ -60,12 +60,13 @@ std::string sentence(int i) {
 
 TEST(Gzip, RoundTripTruncationAndGarbage) {
     std::string text;
-    for (int i = 0; i < 5000; ++i) text += sentence(i);
+    for (int i = 0; i < 5000; ++i)
+        text += sentence(i);
     const std::string packed = gzip(text);
     EXPECT_EQ(gunzip(as_bytes(packed), text.size()).value(), text);
     EXPECT_EQ(gunzip(as_bytes(packed + packed), 2 * text.size()).value(), text + text);
-    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{9}, packed.size() / 2,
-                                   packed.size() - 8, packed.size() - 1}) {
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{9},
+                                   packed.size() / 2, packed.size() - 8, packed.size() - 1}) {
         const auto cut = gunzip(as_bytes(std::string_view(packed).substr(0, size)), text.size());
         ASSERT_FALSE(cut.has_value()) << size;
         EXPECT_EQ(cut.error().code, ErrorCode::corrupted);
@@ -89,21 +90,24 @@ TEST(Gzip, BombStopsAtTheLimit) {
 }
 
 TEST(Rows, UnwrapsProseAndLeavesCode) {
-    EXPECT_EQ(unwrap("   The first line of this paragraph is long enough\n"
-                     "   to be a wrapped one, as is this dark-on-\n"
-                     "   light one."),
-              "The first line of this paragraph is long enough to be a wrapped one, as is this dark-on-\n"
-              "light one.");
+    EXPECT_EQ(
+        unwrap("   The first line of this paragraph is long enough\n"
+               "   to be a wrapped one, as is this dark-on-\n"
+               "   light one."),
+        "The first line of this paragraph is long enough to be a wrapped one, as is this dark-on-\n"
+        "light one.");
     EXPECT_EQ(unwrap("   The first line of this paragraph is quite dark-on-\n   light."),
               "The first line of this paragraph is quite dark-on-light.");
     EXPECT_EQ(unwrap("if (x) {\n    return y;\n}"), "if (x) {\n    return y;\n}");
-    EXPECT_EQ(unwrap("- an item of a list that is longer than a line may be\n  and goes on\n- next"),
-              "- an item of a list that is longer than a line may be and goes on\n- next");
+    EXPECT_EQ(
+        unwrap("- an item of a list that is longer than a line may be\n  and goes on\n- next"),
+        "- an item of a list that is longer than a line may be and goes on\n- next");
 }
 
 TEST(Rows, GathersAndCuts) {
     std::vector<Paragraph> paragraphs;
-    for (int i = 0; i < 100; ++i) paragraphs.push_back({sentence(i), static_cast<std::uint64_t>(i + 1), false});
+    for (int i = 0; i < 100; ++i)
+        paragraphs.push_back({sentence(i), static_cast<std::uint64_t>(i + 1), false});
     const auto rows = gather_rows(paragraphs);
     std::string joined;
     std::string expected;
@@ -112,11 +116,13 @@ TEST(Rows, GathersAndCuts) {
         EXPECT_LE(count_chars(row.text), row_max_chars + row_tail_chars + 2);
         joined += row.text + "\n\n";
     }
-    for (const auto& paragraph : paragraphs) expected += paragraph.text + "\n\n";
+    for (const auto& paragraph : paragraphs)
+        expected += paragraph.text + "\n\n";
     EXPECT_EQ(joined, expected); // nothing lost, nothing twice
     // One endless word, two bytes a letter.
     std::string endless;
-    for (int i = 0; i < 5000; ++i) endless += "é";
+    for (int i = 0; i < 5000; ++i)
+        endless += "é";
     std::string back;
     for (const auto& row : gather_rows({{endless, 1, false}})) {
         EXPECT_EQ(find_invalid_utf8(row.text), std::nullopt);
@@ -126,17 +132,20 @@ TEST(Rows, GathersAndCuts) {
     EXPECT_EQ(back, endless);
     // Sentences are not cut.
     std::string prose;
-    for (int i = 0; i < 60; ++i) prose += sentence(i) + " ";
-    for (const auto& row : gather_rows({{prose, 1, false}})) EXPECT_EQ(row.text.back(), '.');
+    for (int i = 0; i < 60; ++i)
+        prose += sentence(i) + " ";
+    for (const auto& row : gather_rows({{prose, 1, false}}))
+        EXPECT_EQ(row.text.back(), '.');
 }
 
 TEST(Reader, KnowsItsFiles) {
-    for (const char* const name : {"a.txt", "a.MD", "a.html", "a.HTM", "a.jsonl", "a.txt.gz",
-                                   "a.jsonl.gz", "a.index", "README", "GPL-3", "LGPL-2.1", "x/copyright"}) {
+    for (const char* const name :
+         {"a.txt", "a.MD", "a.html", "a.HTM", "a.jsonl", "a.txt.gz", "a.jsonl.gz", "a.index",
+          "README", "GPL-3", "LGPL-2.1", "x/copyright"}) {
         EXPECT_TRUE(can_read(name)) << name;
     }
-    for (const char* const name : {"a.pdf", "a.png", "a.dict", "a.dict.dz", "a.zip", "a.json", ".hidden",
-                                   "a.3.so.1x", "a.index.gz"}) {
+    for (const char* const name : {"a.pdf", "a.png", "a.dict", "a.dict.dz", "a.zip", "a.json",
+                                   ".hidden", "a.3.so.1x", "a.index.gz"}) {
         EXPECT_FALSE(can_read(name)) << name;
     }
 }
@@ -149,12 +158,15 @@ TEST(Reader, ErrorsNameTheFileAndTheRemedy) {
     EXPECT_NE(pdf.error().context.find("a.pdf"), std::string::npos);
     const auto dict = read_documents(folder.write("a.dict", "x"));
     EXPECT_NE(dict.error().context.find(".index"), std::string::npos);
-    const auto binary = read_documents(folder.write("program", std::string_view("\x7f" "ELF\0\0", 6)));
+    const auto binary = read_documents(folder.write("program", std::string_view("\x7f"
+                                                                                "ELF\0\0",
+                                                                                6)));
     EXPECT_EQ(binary.error().code, ErrorCode::unsupported);
     const auto cut = read_documents(folder.write("b.txt.gz", gzip("hello").substr(0, 15)));
     EXPECT_EQ(cut.error().code, ErrorCode::corrupted);
     EXPECT_NE(cut.error().context.find("b.txt.gz"), std::string::npos);
-    EXPECT_EQ(read_documents(folder.write("lone.index", "a\tA\tB\n")).error().code, ErrorCode::not_found);
+    EXPECT_EQ(read_documents(folder.write("lone.index", "a\tA\tB\n")).error().code,
+              ErrorCode::not_found);
     std::filesystem::create_directory(folder.path() / "sub.txt");
     EXPECT_FALSE(read_documents(folder.path() / "sub.txt").has_value());
     if (::geteuid() != 0) {
@@ -167,7 +179,8 @@ TEST(Reader, ErrorsNameTheFileAndTheRemedy) {
 TEST(Reader, PlainTextRowsAndLines) {
     const Folder folder;
     std::string text = "\xef\xbb\xbf";
-    for (int i = 0; i < 30; ++i) text += sentence(i) + "\r\n\r\n";
+    for (int i = 0; i < 30; ++i)
+        text += sentence(i) + "\r\n\r\n";
     const auto read = read_documents(folder.write("a.txt", text));
     ASSERT_TRUE(read.has_value());
     ASSERT_EQ(read->documents.size(), 4U); // nine sentences make 600 characters
@@ -181,14 +194,16 @@ TEST(Reader, PlainTextRowsAndLines) {
 }
 
 TEST(Reader, BadUtf8CostsItsParagraphAlone) {
-    const ReadResult plain = read_plain("good one\n\nbad \xff one\nsame paragraph\n\ngood two\n", "f");
+    const ReadResult plain =
+        read_plain("good one\n\nbad \xff one\nsame paragraph\n\ngood two\n", "f");
     ASSERT_EQ(plain.documents.size(), 1U);
     EXPECT_EQ(plain.documents[0].text, "good one\n\ngood two");
     ASSERT_EQ(plain.issues.size(), 1U);
     EXPECT_EQ(plain.issues[0].line, 3U);
     EXPECT_NE(plain.issues[0].reason.find("byte 14"), std::string::npos);
     std::string many;
-    for (int i = 0; i < 3000; ++i) many += "\xff\n\n";
+    for (int i = 0; i < 3000; ++i)
+        many += "\xff\n\n";
     const ReadResult flood = read_plain(many, "f");
     EXPECT_EQ(flood.issues.size(), issues_max);
     EXPECT_NE(flood.issues.back().reason.find("2000 more"), std::string::npos);
@@ -225,7 +240,8 @@ TEST(Html, BlocksEntitiesAndDroppedParts) {
         "p.html");
     ASSERT_EQ(read.documents.size(), 2U);
     EXPECT_EQ(read.documents[0].title, "A & B");
-    EXPECT_EQ(read.documents[0].text, "Café “x” <y> &unknown; \xef\xbf\xbd 5 &lt 6 and boldtext\nnew line");
+    EXPECT_EQ(read.documents[0].text,
+              "Café “x” <y> &unknown; \xef\xbf\xbd 5 &lt 6 and boldtext\nnew line");
     EXPECT_EQ(read.documents[0].line, 4U);
     EXPECT_EQ(read.documents[1].title, "A & B: Sub heading");
     EXPECT_EQ(read.documents[1].text,
@@ -233,24 +249,47 @@ TEST(Html, BlocksEntitiesAndDroppedParts) {
 }
 
 TEST(Html, ToleratesAnything) {
-    for (const char* const html : {"<", "<>", "</", "</p", "<p", "<p a", "<p a=", "<p a='", "<!--", "<!", "&",
-                                   "&#", "&#x", "&#xffffffffff;", "<script>", "<title>", "<nav><nav></nav>",
-                                   "<div class=nav>text", "a<b", "<pre>", "<h1><h2></h1>", "</div></div>"}) {
+    for (const char* const html : {"<",
+                                   "<>",
+                                   "</",
+                                   "</p",
+                                   "<p",
+                                   "<p a",
+                                   "<p a=",
+                                   "<p a='",
+                                   "<!--",
+                                   "<!",
+                                   "&",
+                                   "&#",
+                                   "&#x",
+                                   "&#xffffffffff;",
+                                   "<script>",
+                                   "<title>",
+                                   "<nav><nav></nav>",
+                                   "<div class=nav>text",
+                                   "a<b",
+                                   "<pre>",
+                                   "<h1><h2></h1>",
+                                   "</div></div>"}) {
         read_html(html, "f");
     }
     // An element that is dropped but never closed keeps its text.
     EXPECT_EQ(parse_html("<div class=nav>text").blocks.at(0).text, "text");
     EXPECT_EQ(parse_html("a < b && c").blocks.at(0).text, "a < b && c");
     std::string deep;
-    for (int i = 0; i < 200'000; ++i) deep += "<div class=nav>";
+    for (int i = 0; i < 200'000; ++i)
+        deep += "<div class=nav>";
     EXPECT_TRUE(parse_html(deep + "x").blocks.size() == 1U); // in linear time
 }
 
 TEST(Html, Latin1PagesAndBadBytes) {
-    const ReadResult latin = read_html("<meta charset=\"iso-8859-1\"><p>caf\xe9 \x93quoted\x94", "f");
+    const ReadResult latin =
+        read_html("<meta charset=\"iso-8859-1\"><p>caf\xe9 \x93quoted\x94", "f");
     ASSERT_EQ(latin.documents.size(), 1U);
     EXPECT_EQ(latin.documents[0].text, "café “quoted”");
-    const ReadResult bad = read_html("<p>good</p>\n<p>b\xff" "d</p><p>fine</p>", "f");
+    const ReadResult bad = read_html("<p>good</p>\n<p>b\xff"
+                                     "d</p><p>fine</p>",
+                                     "f");
     ASSERT_EQ(bad.issues.size(), 1U);
     EXPECT_EQ(bad.issues[0].line, 2U);
     EXPECT_EQ(bad.documents.at(0).text, "good\n\nfine");
@@ -267,15 +306,16 @@ TEST(Html, NamedEntitiesAreSorted) {
 }
 
 TEST(Jsonl, MembersTitlesAndIssues) {
-    const ReadResult read = read_jsonl("{\"text\":\"one\",\"title\":\"T\"}\n"
-                                       "{\"content\":\"two\"}\r\n"
-                                       "{\"question\":\"Why?\",\"answer\":\"Because.\"}\n"
-                                       "{\"prompt\":\"p\",\"completion\":\"c\"}\n"
-                                       "\n"
-                                       "{\"instruction\":\"do\",\"input\":\"in\",\"output\":\"out\"}\n"
-                                       "[1]\n{\"text\":1}\n{\"x\":\"y\"}\n{\"text\":\"a\xff\"}\n{\"text\":\n"
-                                       "{\"body\":\"last\"}",
-                                       "f.jsonl");
+    const ReadResult read =
+        read_jsonl("{\"text\":\"one\",\"title\":\"T\"}\n"
+                   "{\"content\":\"two\"}\r\n"
+                   "{\"question\":\"Why?\",\"answer\":\"Because.\"}\n"
+                   "{\"prompt\":\"p\",\"completion\":\"c\"}\n"
+                   "\n"
+                   "{\"instruction\":\"do\",\"input\":\"in\",\"output\":\"out\"}\n"
+                   "[1]\n{\"text\":1}\n{\"x\":\"y\"}\n{\"text\":\"a\xff\"}\n{\"text\":\n"
+                   "{\"body\":\"last\"}",
+                   "f.jsonl");
     ASSERT_EQ(read.documents.size(), 6U);
     EXPECT_EQ(read.documents[0].title, "T");
     EXPECT_EQ(read.documents[1].text, "two");
@@ -299,13 +339,15 @@ TEST(Jsonl, MembersTitlesAndIssues) {
     EXPECT_EQ(huge.issues.size(), 1U);
 }
 
-constexpr std::string_view dict_text = "00-database-info\nnotes\n"
-                                       "Foo Bar\nFoo\n\n   <a, b-c> The {first\n   thing}, {x;y}.\n\n   (1999-01-31)\n"
-                                       "b\xff\n"
-                                       "short\n n.\n\n [{Jargon File}]\n";
+constexpr std::string_view dict_text =
+    "00-database-info\nnotes\n"
+    "Foo Bar\nFoo\n\n   <a, b-c> The {first\n   thing}, {x;y}.\n\n   (1999-01-31)\n"
+    "b\xff\n"
+    "short\n n.\n\n [{Jargon File}]\n";
 
 std::string index_line(std::string_view headword, std::size_t offset, std::size_t size) {
-    constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    constexpr std::string_view digits =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const auto number = [&](std::size_t value) {
         std::string out;
         do {
@@ -349,9 +391,9 @@ TEST(Dictd, EntriesSynonymsAndIssues) {
 
 TEST(Dictd, CorruptIndexIsNamedByItsLine) {
     for (const std::string& bad :
-         {std::string("no tabs\n"), std::string("a\tB\n"), std::string("a\t!\tB\n"), std::string("a\t\tB\n"),
-          std::string("a\tAAAAAAAAAAA\tB\n"), index_line("a", 0, 1000), index_line("a", 1000, 1),
-          std::string("a\t//////////\t//////////\n")}) {
+         {std::string("no tabs\n"), std::string("a\tB\n"), std::string("a\t!\tB\n"),
+          std::string("a\t\tB\n"), std::string("a\tAAAAAAAAAAA\tB\n"), index_line("a", 0, 1000),
+          index_line("a", 1000, 1), std::string("a\t//////////\t//////////\n")}) {
         const auto read = read_dictd(index_line("ok", 0, 3) + bad, dict_text, "x.index");
         ASSERT_FALSE(read.has_value()) << bad;
         EXPECT_EQ(read.error().code, ErrorCode::corrupted);
@@ -362,7 +404,8 @@ TEST(Dictd, CorruptIndexIsNamedByItsLine) {
 // The real input of the demo, where the machine has it.
 TEST(Reader, RealFiles) {
     const Path foldoc = "/usr/share/dictd/foldoc.index";
-    if (!std::filesystem::exists(foldoc)) GTEST_SKIP() << "dict-foldoc is not installed";
+    if (!std::filesystem::exists(foldoc))
+        GTEST_SKIP() << "dict-foldoc is not installed";
     const auto read = read_documents(foldoc);
     ASSERT_TRUE(read.has_value()) << read.error().to_string();
     EXPECT_GT(read->documents.size(), 10'000U);
@@ -377,14 +420,17 @@ TEST(Reader, RealFiles) {
 
 TEST(Reader, HostileBytesNeverBreakAReader) {
     Prng prng(11);
-    const std::string_view pieces[] = {"<p>", "</p>", "<div class=nav>", "</div>", "<!--", "-->", "&#x41;",
-                                       "&amp", "<script>", "</script", "\n\n", "# x", "```", "\xff", "\xe2\x82",
-                                       "a\tA\tB\n", "{\"text\":\"x\"}", "\"", "\\", "é", "<pre>", "\0", " "};
+    const std::string_view pieces[] = {
+        "<p>",      "</p>",      "<div class=nav>",  "</div>", "<!--", "-->", "&#x41;",
+        "&amp",     "<script>",  "</script",         "\n\n",   "# x",  "```", "\xff",
+        "\xe2\x82", "a\tA\tB\n", "{\"text\":\"x\"}", "\"",     "\\",   "é",   "<pre>",
+        "\0",       " "};
     for (int round = 0; round < 3000; ++round) {
         std::string bytes;
-        for (std::size_t n = prng.below(30); n > 0; --n) bytes += pieces[prng.below(std::size(pieces))];
-        for (const auto& read : {read_plain(bytes, "f"), read_markdown(bytes, "f"), read_html(bytes, "f"),
-                                 read_jsonl(bytes, "f")}) {
+        for (std::size_t n = prng.below(30); n > 0; --n)
+            bytes += pieces[prng.below(std::size(pieces))];
+        for (const auto& read : {read_plain(bytes, "f"), read_markdown(bytes, "f"),
+                                 read_html(bytes, "f"), read_jsonl(bytes, "f")}) {
             for (const Document& row : read.documents) {
                 ASSERT_EQ(find_invalid_utf8(row.text), std::nullopt);
                 ASSERT_EQ(find_invalid_utf8(row.title), std::nullopt);

@@ -11,11 +11,11 @@
 
 namespace ol::text {
 
-inline constexpr std::size_t row_min_chars = 600;   // a row is closed once it has as many
-inline constexpr std::size_t row_max_chars = 1200;  // and takes no paragraph that leads past this
-inline constexpr std::size_t row_tail_chars = 200;  // a shorter last row joins the one before
+inline constexpr std::size_t row_min_chars = 600;  // a row is closed once it has as many
+inline constexpr std::size_t row_max_chars = 1200; // and takes no paragraph that leads past this
+inline constexpr std::size_t row_tail_chars = 200; // a shorter last row joins the one before
 inline constexpr std::size_t title_max_bytes = 256;
-inline constexpr std::size_t issues_max = 1000;     // of one file; the last says how many more
+inline constexpr std::size_t issues_max = 1000; // of one file; the last says how many more
 
 // A block of text with its place: a paragraph, a list item, a piece of code.
 struct Paragraph {
@@ -31,14 +31,15 @@ std::size_t count_chars(std::string_view text); // code points of valid UTF-8
 // Common indentation is removed. Lines of code and verse are short or indented and stay.
 std::string unwrap(std::string_view paragraph);
 
-// Gathers paragraphs to rows; a paragraph that is too long for one row is cut after a sentence, else
-// between words, else between code points.
+// Gathers paragraphs to rows; a paragraph that is too long for one row is cut after a sentence,
+// else between words, else between code points.
 std::vector<Paragraph> gather_rows(const std::vector<Paragraph>& paragraphs);
 
 // Collects what a reader finds: normalises, drops empty rows, keeps issues below issues_max.
 class RowSink {
 public:
-    explicit RowSink(std::string file) : file_(std::move(file)) {}
+    explicit RowSink(std::string file)
+        : file_(std::move(file)) {}
     // A row as it stands; one longer than limits::record_bytes is cut by gather_rows.
     void add(std::string_view title, std::string_view text, std::uint64_t line);
     // Paragraphs of one section.
@@ -55,7 +56,9 @@ private:
 // One line, blanks collapsed, at most title_max_bytes; "" when it is not UTF-8.
 std::string tidy_title(std::string_view title);
 
-inline bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
+inline bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
+}
 std::string_view trim(std::string_view text); // blanks and newlines at both ends
 
 } // namespace ol::text

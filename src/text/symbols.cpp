@@ -14,21 +14,25 @@ namespace ol::text {
 
 namespace {
 
-// What the rules say of an ASCII character (UAX 29, table 3); none of the others occurs below U+0080.
+// What the rules say of an ASCII character (UAX 29, table 3); none of the others occurs below
+// U+0080.
 enum class Ascii : std::uint8_t { blank, other, letter, digit, underscore, colon, comma, dot, non };
 
 constexpr std::array<Ascii, 256> ascii_class = [] {
     std::array<Ascii, 256> table{};
     for (std::size_t c = 0; c < 256; ++c) {
         table[c] = c < 128 ? Ascii::other : Ascii::non;
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) table[c] = Ascii::letter;
-        if (c >= '0' && c <= '9') table[c] = Ascii::digit;
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+            table[c] = Ascii::letter;
+        if (c >= '0' && c <= '9')
+            table[c] = Ascii::digit;
     }
-    for (const unsigned char c : {0, 9, 10, 11, 12, 13, 32}) table[c] = Ascii::blank;
-    table['_'] = Ascii::underscore;           // ExtendNumLet
-    table[':'] = Ascii::colon;                // MidLetter
-    table[','] = table[';'] = Ascii::comma;   // MidNum
-    table['.'] = table['\''] = Ascii::dot;    // MidNumLet, Single_Quote
+    for (const unsigned char c : {0, 9, 10, 11, 12, 13, 32})
+        table[c] = Ascii::blank;
+    table['_'] = Ascii::underscore;         // ExtendNumLet
+    table[':'] = Ascii::colon;              // MidLetter
+    table[','] = table[';'] = Ascii::comma; // MidNum
+    table['.'] = table['\''] = Ascii::dot;  // MidNumLet, Single_Quote
     return table;
 }();
 
@@ -44,7 +48,10 @@ constexpr std::size_t max_unit_bytes = 1024;
 
 class Symbolizer {
 public:
-    explicit Symbolizer(std::string_view text) : text_(text) { symbols_.reserve(text.size() / 5); }
+    explicit Symbolizer(std::string_view text)
+        : text_(text) {
+        symbols_.reserve(text.size() / 5);
+    }
 
     std::vector<Symbol> run() {
         std::size_t at = 0;
@@ -55,7 +62,8 @@ public:
                 continue;
             }
             std::size_t end = at;
-            if (kind != Ascii::non) end = is_word(kind) ? ascii_word_end(at) : ascii_mark_end(at);
+            if (kind != Ascii::non)
+                end = is_word(kind) ? ascii_word_end(at) : ascii_mark_end(at);
             if (end > at) {
                 emit_ascii(at, end);
                 at = end;
@@ -81,18 +89,19 @@ private:
                 ++end;
                 continue;
             }
-            if (right == Ascii::non) return at;
+            if (right == Ascii::non)
+                return at;
             if (end + 1 < text_.size() && class_at(text_, end + 1) == Ascii::non &&
                 right != Ascii::blank && right != Ascii::other) {
                 return at; // a mark may hide the character after it, or be a letter itself
             }
             const Ascii beyond = class_at(text_, end + 1);
-            const bool inner =
-                (left == Ascii::letter && beyond == Ascii::letter &&
-                 (right == Ascii::colon || right == Ascii::dot)) ||
-                (left == Ascii::digit && beyond == Ascii::digit &&
-                 (right == Ascii::comma || right == Ascii::dot));
-            if (!inner) return end;
+            const bool inner = (left == Ascii::letter && beyond == Ascii::letter &&
+                                (right == Ascii::colon || right == Ascii::dot)) ||
+                               (left == Ascii::digit && beyond == Ascii::digit &&
+                                (right == Ascii::comma || right == Ascii::dot));
+            if (!inner)
+                return end;
             end += 2;
             left = beyond;
         }
@@ -111,7 +120,8 @@ private:
 
     void emit_ascii(std::size_t begin, std::size_t end) {
         if (text_.find_first_not_of('_', begin) >= end) {
-            for (; begin < end; ++begin) push("_", begin, begin + 1);
+            for (; begin < end; ++begin)
+                push("_", begin, begin + 1);
             return;
         }
         for (std::size_t at = begin; at < end; at += symbol_max_bytes) {
@@ -132,7 +142,8 @@ private:
         std::size_t piece = begin; // of the word that is open
         std::size_t at = begin;
         const auto close = [&](std::size_t until) {
-            if (piece < until) emit_word(piece, until);
+            if (piece < until)
+                emit_word(piece, until);
         };
         while (at < end) {
             const CodePoint point = decode(text_, at);
@@ -157,7 +168,8 @@ private:
         while (at < end) {
             const CodePoint point = decode(text_, at);
             const WordBreak value = traits_of(point.value).word_break;
-            if (value != WordBreak::extend && value != WordBreak::format && value != WordBreak::zwj) {
+            if (value != WordBreak::extend && value != WordBreak::format &&
+                value != WordBreak::zwj) {
                 break;
             }
             at += point.size;
@@ -191,9 +203,9 @@ private:
         }
     }
 
-    // Folds text_[begin, end) and cuts it: a symbol takes as many composition units as fit. A unit is
-    // a code point with what may compose with it, so that no cut changes the folded text (short of
-    // max_unit_bytes of marks on one base, which no script has).
+    // Folds text_[begin, end) and cuts it: a symbol takes as many composition units as fit. A unit
+    // is a code point with what may compose with it, so that no cut changes the folded text (short
+    // of max_unit_bytes of marks on one base, which no script has).
     void emit_folded(std::size_t begin, std::size_t end) {
         if (end - begin <= 4 * symbol_max_bytes) {
             const std::string whole = fold_case(text_.substr(begin, end - begin));
@@ -211,7 +223,8 @@ private:
                 push(word, word_begin, begin);
                 word.clear();
             }
-            if (word.empty()) word_begin = begin;
+            if (word.empty())
+                word_begin = begin;
             word += unit;
             begin = after;
             // One unit with more marks than fit: its first piece stands for all its bytes.
@@ -223,15 +236,18 @@ private:
                 word_begin = until = after;
             }
         }
-        if (!word.empty()) push(word, word_begin, end);
+        if (!word.empty())
+            push(word, word_begin, end);
     }
 
     std::size_t unit_end(std::size_t begin, std::size_t end) const {
         std::size_t at = begin + decode(text_, begin).size;
         while (at < end) {
             const CodePoint point = decode(text_, at);
-            if (has_composition_boundary_before(point.value)) break;
-            if (at + point.size - begin > max_unit_bytes) break;
+            if (has_composition_boundary_before(point.value))
+                break;
+            if (at + point.size - begin > max_unit_bytes)
+                break;
             at += point.size;
         }
         return at;
@@ -245,7 +261,8 @@ private:
 
 Result<std::vector<Symbol>> symbolize(std::string_view text) {
     if (text.size() > std::numeric_limits<std::uint32_t>::max()) {
-        return fail(ErrorCode::too_large, "text of {} bytes, symbols count to 2^32 - 1", text.size());
+        return fail(ErrorCode::too_large, "text of {} bytes, symbols count to 2^32 - 1",
+                    text.size());
     }
     if (const auto bad = find_invalid_utf8(text)) {
         return fail(ErrorCode::invalid_argument, "not UTF-8 at byte {}", *bad);
@@ -255,7 +272,8 @@ Result<std::vector<Symbol>> symbolize(std::string_view text) {
 
 std::string_view symbol_text(const SymbolWord& word) {
     std::size_t size = word.size();
-    while (size > 0 && word[size - 1] == 0) --size;
+    while (size > 0 && word[size - 1] == 0)
+        --size;
     return {reinterpret_cast<const char*>(word.data.data()), size};
 }
 

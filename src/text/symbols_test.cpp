@@ -20,7 +20,8 @@ std::vector<std::string> words(std::string_view text) {
     std::vector<std::string> out;
     const auto symbols = symbolize(text);
     EXPECT_TRUE(symbols.has_value());
-    for (const Symbol& symbol : *symbols) out.emplace_back(symbol_text(symbol.word));
+    for (const Symbol& symbol : *symbols)
+        out.emplace_back(symbol_text(symbol.word));
     return out;
 }
 
@@ -54,19 +55,27 @@ bool naive_boundary(const std::vector<Unit>& units, std::size_t i) {
     const auto ignored = [](WordBreak value) { return in(value, {extend, format, zwj}); };
     const auto line_end = [](WordBreak value) { return in(value, {cr, lf, newline}); };
     const auto ah = [](WordBreak value) { return in(value, {a_letter, hebrew_letter}); };
-    const auto mid_num_letq = [](WordBreak value) { return in(value, {mid_num_let, single_quote}); };
+    const auto mid_num_letq = [](WordBreak value) {
+        return in(value, {mid_num_let, single_quote});
+    };
     const WordBreak raw_left = units[i - 1].kind;
     const WordBreak right = units[i].kind;
-    if (raw_left == cr && right == lf) return false;      // WB3
-    if (line_end(raw_left) || line_end(right)) return true; // WB3a, WB3b
-    if (raw_left == zwj && traits_of(units[i].value).pictographic) return false; // WB3c
-    if (raw_left == wseg_space && right == wseg_space) return false;             // WB3d
-    if (ignored(right)) return false;                                            // WB4
+    if (raw_left == cr && right == lf)
+        return false; // WB3
+    if (line_end(raw_left) || line_end(right))
+        return true; // WB3a, WB3b
+    if (raw_left == zwj && traits_of(units[i].value).pictographic)
+        return false; // WB3c
+    if (raw_left == wseg_space && right == wseg_space)
+        return false; // WB3d
+    if (ignored(right))
+        return false; // WB4
     // WB4: skip ignored characters to the left; one at the start of a line stands for itself.
     const auto left_from = [&](std::size_t from) -> std::ptrdiff_t {
         std::ptrdiff_t at = static_cast<std::ptrdiff_t>(from);
         while (at >= 0 && ignored(units[static_cast<std::size_t>(at)].kind)) {
-            if (at == 0 || line_end(units[static_cast<std::size_t>(at) - 1].kind)) break;
+            if (at == 0 || line_end(units[static_cast<std::size_t>(at) - 1].kind))
+                break;
             --at;
         }
         return at;
@@ -78,26 +87,41 @@ bool naive_boundary(const std::vector<Unit>& units, std::size_t i) {
     };
     const std::ptrdiff_t left_at = left_from(i - 1);
     const WordBreak left = kind_at(left_at);
-    const WordBreak left2 = left_at > 0 ? kind_at(left_from(static_cast<std::size_t>(left_at) - 1)) : other;
+    const WordBreak left2 =
+        left_at > 0 ? kind_at(left_from(static_cast<std::size_t>(left_at) - 1)) : other;
     std::size_t right2_at = i + 1;
-    while (right2_at < units.size() && ignored(units[right2_at].kind)) ++right2_at;
+    while (right2_at < units.size() && ignored(units[right2_at].kind))
+        ++right2_at;
     const WordBreak right2 = kind_at(static_cast<std::ptrdiff_t>(right2_at));
-    if (ah(left) && ah(right)) return false;                                             // WB5
-    if (ah(left) && (right == mid_letter || mid_num_letq(right)) && ah(right2)) return false; // WB6
-    if (ah(left2) && (left == mid_letter || mid_num_letq(left)) && ah(right)) return false;   // WB7
-    if (left == hebrew_letter && right == single_quote) return false;                     // WB7a
-    if (left == hebrew_letter && right == double_quote && right2 == hebrew_letter) return false;
-    if (left2 == hebrew_letter && left == double_quote && right == hebrew_letter) return false;
-    if (left == numeric && right == numeric) return false; // WB8
-    if (ah(left) && right == numeric) return false;        // WB9
-    if (left == numeric && ah(right)) return false;        // WB10
-    if (left2 == numeric && (left == mid_num || mid_num_letq(left)) && right == numeric) return false;
-    if (left == numeric && (right == mid_num || mid_num_letq(right)) && right2 == numeric) return false;
-    if (left == katakana && right == katakana) return false; // WB13
+    if (ah(left) && ah(right))
+        return false; // WB5
+    if (ah(left) && (right == mid_letter || mid_num_letq(right)) && ah(right2))
+        return false; // WB6
+    if (ah(left2) && (left == mid_letter || mid_num_letq(left)) && ah(right))
+        return false; // WB7
+    if (left == hebrew_letter && right == single_quote)
+        return false; // WB7a
+    if (left == hebrew_letter && right == double_quote && right2 == hebrew_letter)
+        return false;
+    if (left2 == hebrew_letter && left == double_quote && right == hebrew_letter)
+        return false;
+    if (left == numeric && right == numeric)
+        return false; // WB8
+    if (ah(left) && right == numeric)
+        return false; // WB9
+    if (left == numeric && ah(right))
+        return false; // WB10
+    if (left2 == numeric && (left == mid_num || mid_num_letq(left)) && right == numeric)
+        return false;
+    if (left == numeric && (right == mid_num || mid_num_letq(right)) && right2 == numeric)
+        return false;
+    if (left == katakana && right == katakana)
+        return false; // WB13
     if ((ah(left) || in(left, {numeric, katakana, extend_num_let})) && right == extend_num_let) {
         return false; // WB13a
     }
-    if (left == extend_num_let && (ah(right) || in(right, {numeric, katakana}))) return false;
+    if (left == extend_num_let && (ah(right) || in(right, {numeric, katakana})))
+        return false;
     if (left == regional_indicator && right == regional_indicator) { // WB15, WB16
         std::size_t before = 0;
         for (std::ptrdiff_t at = left_at; at >= 0 && kind_at(at) == regional_indicator;) {
@@ -113,15 +137,18 @@ std::vector<std::size_t> naive_boundaries(std::string_view text) {
     std::vector<std::size_t> out;
     const auto units = units_of(text);
     for (std::size_t i = 1; i < units.size(); ++i) {
-        if (naive_boundary(units, i)) out.push_back(units[i].offset);
+        if (naive_boundary(units, i))
+            out.push_back(units[i].offset);
     }
-    if (!units.empty()) out.push_back(text.size());
+    if (!units.empty())
+        out.push_back(text.size());
     return out;
 }
 
 std::vector<std::size_t> boundaries(std::string_view text) {
     std::vector<std::size_t> out;
-    for (std::size_t at = 0; at < text.size();) out.push_back(at = word_end(text, at));
+    for (std::size_t at = 0; at < text.size();)
+        out.push_back(at = word_end(text, at));
     return out;
 }
 
@@ -138,7 +165,8 @@ std::vector<Symbol> naive_symbols(std::string_view text) {
                     unit += decode(text, unit).size;
                 }
                 const std::string longer = fold_case(text.substr(begin, unit - begin));
-                if (longer.size() > symbol_max_bytes) break;
+                if (longer.size() > symbol_max_bytes)
+                    break;
                 word = longer;
                 cut = unit;
             }
@@ -205,7 +233,9 @@ std::vector<Symbol> naive_symbols(std::string_view text) {
     return out;
 }
 
-std::string describe(std::string_view text) { return to_hex(as_bytes(text)); }
+std::string describe(std::string_view text) {
+    return to_hex(as_bytes(text));
+}
 
 void expect_twins(std::string_view text) {
     const auto fast = symbolize(text);
@@ -213,7 +243,8 @@ void expect_twins(std::string_view text) {
     const auto slow = naive_symbols(text);
     ASSERT_EQ(fast->size(), slow.size()) << describe(text);
     for (std::size_t i = 0; i < slow.size(); ++i) {
-        ASSERT_EQ(symbol_text((*fast)[i].word), symbol_text(slow[i].word)) << i << " " << describe(text);
+        ASSERT_EQ(symbol_text((*fast)[i].word), symbol_text(slow[i].word))
+            << i << " " << describe(text);
         ASSERT_EQ((*fast)[i].offset, slow[i].offset) << i << " " << describe(text);
         ASSERT_EQ((*fast)[i].size, slow[i].size) << i << " " << describe(text);
     }
@@ -224,8 +255,8 @@ TEST(Symbols, English) {
               (Words{"the", "quick", "(", "\"", "brown", "\"", ")", "fox", "can't", "jump", "32.3",
                      "feet", ",", "right", "?"}));
     EXPECT_EQ(words("snake_case ___ a:b 1:2 x.y. 1,000;2 e.g. C++ :: a--b"),
-              (Words{"snake_case", "_", "_", "_", "a:b", "1", ":", "2", "x.y", ".", "1,000;2", "e.g",
-                     ".", "c", "+", "+", ":", ":", "a", "-", "-", "b"}));
+              (Words{"snake_case", "_", "_", "_", "a:b", "1", ":", "2", "x.y", ".", "1,000;2",
+                     "e.g",        ".", "c", "+", "+",   ":", ":", "a", "-",   "-", "b"}));
     EXPECT_EQ(words(""), Words{});
     EXPECT_EQ(words(" \t\r\n\v\f"), Words{});
     EXPECT_EQ(words(std::string_view("a\0b\0", 4)), (Words{"a", "b"}));
@@ -233,13 +264,14 @@ TEST(Symbols, English) {
 
 TEST(Symbols, OtherScripts) {
     EXPECT_EQ(words("Straße ΣΊΣΥΦΟΣ Ünïcode"), (Words{"strasse", "σίσυφοσ", "ünïcode"}));
-    EXPECT_EQ(words("日本語テキスト、ひらがな。"),
-              (Words{"日", "本", "語", "テ", "キ", "ス", "ト", "、", "ひ", "ら", "が", "な", "。"}));
+    EXPECT_EQ(words("日本語テキスト、ひらがな。"), (Words{"日", "本", "語", "テ", "キ", "ス", "ト",
+                                                          "、", "ひ", "ら", "が", "な", "。"}));
     EXPECT_EQ(words("한국어 문장입니다."), (Words{"한국어", "문장입니다", "."}));
     EXPECT_EQ(words("עברית ש\"ס ג'"), (Words{"עברית", "ש\"ס", "ג'"}));
     EXPECT_EQ(words("Привет, мир!"), (Words{"привет", ",", "мир", "!"}));
     EXPECT_EQ(words("a\u00a0b\u202fc\u3000d"), (Words{"a", "b", "c", "d"}));
-    EXPECT_EQ(words("🇫🇷🇩🇪👩‍👩‍👧x"), (Words{"🇫🇷", "🇩🇪", "👩‍👩‍👧", "x"}));
+    EXPECT_EQ(words("🇫🇷🇩🇪👩‍👩‍👧x"),
+              (Words{"🇫🇷", "🇩🇪", "👩‍👩‍👧", "x"}));
 }
 
 TEST(Symbols, SameForCanonicallyEquivalentText) {
@@ -253,7 +285,8 @@ TEST(Symbols, OffsetsAreThoseOfTheOriginal) {
     const auto symbols = symbolize(text);
     ASSERT_TRUE(symbols.has_value());
     std::vector<std::string> originals;
-    for (const Symbol& symbol : *symbols) originals.push_back(text.substr(symbol.offset, symbol.size));
+    for (const Symbol& symbol : *symbols)
+        originals.push_back(text.substr(symbol.offset, symbol.size));
     EXPECT_EQ(originals, (Words{"Ein", "Cafe\u0301", ",", "STRASSE", "–", "Straße"}));
 }
 
@@ -268,7 +301,8 @@ TEST(Symbols, LongWordsAreCut) {
     EXPECT_EQ((*symbols)[0].word[31], 0);
     // Two bytes each: 15 fit in 31 bytes.
     std::string cyrillic;
-    for (int i = 0; i < 20; ++i) cyrillic += "Ж";
+    for (int i = 0; i < 20; ++i)
+        cyrillic += "Ж";
     const auto cut = symbolize(cyrillic);
     ASSERT_EQ(cut->size(), 2U);
     EXPECT_EQ((*cut)[0].size, 30U);
@@ -277,7 +311,8 @@ TEST(Symbols, LongWordsAreCut) {
 
 TEST(Symbols, MoreMarksThanFitKeepTheirPlace) {
     std::string zalgo = "a";
-    for (int i = 0; i < 2000; ++i) zalgo += i % 2 == 0 ? "\u0301" : "\u0316";
+    for (int i = 0; i < 2000; ++i)
+        zalgo += i % 2 == 0 ? "\u0301" : "\u0316";
     const auto symbols = symbolize(zalgo);
     ASSERT_TRUE(symbols.has_value());
     std::uint32_t end = 0;
@@ -317,15 +352,16 @@ TEST(WordBreakRules, UnicodeVersionIsTheDocumentedOne) {
 
 // auxiliary/WordBreakTest.txt of the Unicode Character Database, 15.0.0.
 TEST(WordBreakRules, UnicodeConformanceFile) {
-    const auto file =
-        read_text_file(Path(OL_SOURCE_DIR) / "test/vectors/unicode/WordBreakTest-15.0.0.txt", 1 << 20);
+    const auto file = read_text_file(
+        Path(OL_SOURCE_DIR) / "test/vectors/unicode/WordBreakTest-15.0.0.txt", 1 << 20);
     ASSERT_TRUE(file.has_value());
     std::size_t cases = 0;
     std::string_view rest = *file;
     while (!rest.empty()) {
         const std::string_view line = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-        if (line.empty() || line.front() == '#') continue;
+        if (line.empty() || line.front() == '#')
+            continue;
         std::string text;
         std::vector<std::size_t> expected;
         for (std::size_t at = 0; at < line.size();) {
@@ -333,7 +369,8 @@ TEST(WordBreakRules, UnicodeConformanceFile) {
             const std::string token(line.substr(at, end - at));
             at = end + 1;
             if (token == "÷") {
-                if (!text.empty()) expected.push_back(text.size());
+                if (!text.empty())
+                    expected.push_back(text.size());
             } else if (token != "×") {
                 append_utf8(text, static_cast<std::uint32_t>(std::stoul(token, nullptr, 16)));
             }
@@ -348,14 +385,20 @@ TEST(WordBreakRules, UnicodeConformanceFile) {
 
 // Every class of UAX 29 on both sides of the ASCII border, and what symbols treat apart.
 const std::vector<std::string> alphabet = {
-    "a",      "B",      "z",      "7",      "0",      "_",      ":",      ".",      ",",
-    ";",      "'",      "\"",     " ",      "\n",     "\r",     "\t",     "-",      "(",
-    "#",      std::string(1, '\0'),         "é",      "É",      "\u0301", "\u0316", "\u00ad",
-    "\u200d", "\u200c", "\u05d0", "\u05d1", "\u30ab", "\u30fc", "\u3099", "漢",     "々",
-    "ひ",     "\uff66", "한",     "\u1100", "\u1161", "\u2019", "\u00b7", "\u037e", "\u203f",
-    "\u202f", "\u00a0", "\u2028", "\u0085", "\u3000", "🇫",      "🇷",      "👩",      "©",
-    "\u24c2", "\u0660", "\u066c", "ß",      "İ",      "ﬃ",      "Ж",      "ж",      "\u0e01",
-    "\u0e31", "\u0345", "\U0001d400", "\ufe0f", "\u2160", "\u0958", "\ufeff"};
+    "a",      "B",      "z",      "7",          "0",
+    "_",      ":",      ".",      ",",          ";",
+    "'",      "\"",     " ",      "\n",         "\r",
+    "\t",     "-",      "(",      "#",          std::string(1, '\0'),
+    "é",      "É",      "\u0301", "\u0316",     "\u00ad",
+    "\u200d", "\u200c", "\u05d0", "\u05d1",     "\u30ab",
+    "\u30fc", "\u3099", "漢",     "々",         "ひ",
+    "\uff66", "한",     "\u1100", "\u1161",     "\u2019",
+    "\u00b7", "\u037e", "\u203f", "\u202f",     "\u00a0",
+    "\u2028", "\u0085", "\u3000", "🇫",          "🇷",
+    "👩",     "©",      "\u24c2", "\u0660",     "\u066c",
+    "ß",      "İ",      "ﬃ",      "Ж",          "ж",
+    "\u0e01", "\u0e31", "\u0345", "\U0001d400", "\ufe0f",
+    "\u2160", "\u0958", "\ufeff"};
 
 TEST(Symbols, FastPathAgainstTheRulesOnRandomText) {
     Prng prng(42);
@@ -367,16 +410,20 @@ TEST(Symbols, FastPathAgainstTheRulesOnRandomText) {
         std::string last;
         for (std::size_t i = 0; i < size; ++i) {
             const bool repeat = !last.empty() && prng.below(4) == 0;
-            if (!repeat) last = alphabet[prng.below(ascii_mostly && prng.below(6) != 0 ? 20 : alphabet.size())];
+            if (!repeat)
+                last =
+                    alphabet[prng.below(ascii_mostly && prng.below(6) != 0 ? 20 : alphabet.size())];
             // A unit may not outgrow a symbol here; MoreMarksThanFit covers those.
             if (last == "\u0301" || last == "\u0316" || last == "\u0345" || last == "\u3099") {
-                if (text.size() > 6 && prng.below(2) == 0) continue;
+                if (text.size() > 6 && prng.below(2) == 0)
+                    continue;
             }
             text += last;
         }
         expect_twins(text);
         EXPECT_EQ(boundaries(text), naive_boundaries(text)) << describe(text);
-        if (HasFatalFailure()) return;
+        if (HasFatalFailure())
+            return;
     }
 }
 
@@ -394,7 +441,8 @@ TEST(Symbols, LongRandomTextAgainstTheRules) {
             text += kind < 9 ? alphabet[prng.below(20)] : alphabet[prng.below(alphabet.size())];
         }
         expect_twins(text);
-        if (HasFatalFailure()) return;
+        if (HasFatalFailure())
+            return;
     }
 }
 

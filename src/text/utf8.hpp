@@ -14,8 +14,8 @@ namespace ol::text {
 std::optional<std::size_t> find_invalid_utf8(std::string_view text);
 
 // NFC, CR LF and CR to LF, control characters but \n and \t dropped, runs of blank lines to one,
-// trailing blanks of lines and blank lines at both ends removed. invalid_argument with the offset for
-// bad UTF-8 and for more than 256 combining marks in a row. Doing it twice changes nothing.
+// trailing blanks of lines and blank lines at both ends removed. invalid_argument with the offset
+// for bad UTF-8 and for more than 256 combining marks in a row. Doing it twice changes nothing.
 Result<std::string> normalize_text(std::string_view text);
 
 // Longest prefix of at most max_bytes that ends at a code-point boundary.

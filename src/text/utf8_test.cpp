@@ -17,18 +17,19 @@ TEST(Utf8, FindsTheFirstBadByte) {
     EXPECT_EQ(find_invalid_utf8("plain ASCII that is longer than eight bytes"), std::nullopt);
     EXPECT_EQ(find_invalid_utf8("é日🙂"), std::nullopt);
     EXPECT_EQ(find_invalid_utf8("abc\x80"), 3U);
-    EXPECT_EQ(find_invalid_utf8("ab\xc0\x80"), 2U);             // overlong NUL
-    EXPECT_EQ(find_invalid_utf8("\xe0\x80\x80"), 0U);           // overlong
-    EXPECT_EQ(find_invalid_utf8("\xed\xa0\x80"), 0U);           // surrogate U+D800
-    EXPECT_EQ(find_invalid_utf8("\xf4\x90\x80\x80"), 0U);       // above U+10FFFF
-    EXPECT_EQ(find_invalid_utf8("\xf0\x80\x80\x80"), 0U);       // overlong
-    EXPECT_EQ(find_invalid_utf8("12345678\xe2\x82"), 8U);       // cut off
+    EXPECT_EQ(find_invalid_utf8("ab\xc0\x80"), 2U);       // overlong NUL
+    EXPECT_EQ(find_invalid_utf8("\xe0\x80\x80"), 0U);     // overlong
+    EXPECT_EQ(find_invalid_utf8("\xed\xa0\x80"), 0U);     // surrogate U+D800
+    EXPECT_EQ(find_invalid_utf8("\xf4\x90\x80\x80"), 0U); // above U+10FFFF
+    EXPECT_EQ(find_invalid_utf8("\xf0\x80\x80\x80"), 0U); // overlong
+    EXPECT_EQ(find_invalid_utf8("12345678\xe2\x82"), 8U); // cut off
     EXPECT_EQ(find_invalid_utf8("\xf5\x80\x80\x80"), 0U);
 }
 
 TEST(Utf8, EveryScalarValueRoundTripsAndNothingElseDecodes) {
     for (std::uint32_t c = 0; c <= 0x10ffff; ++c) {
-        if (c >= 0xd800 && c <= 0xdfff) continue;
+        if (c >= 0xd800 && c <= 0xdfff)
+            continue;
         std::string text;
         append_utf8(text, c);
         const CodePoint point = decode(text, 0);
@@ -39,7 +40,8 @@ TEST(Utf8, EveryScalarValueRoundTripsAndNothingElseDecodes) {
     for (unsigned a = 0; a < 256; ++a) {
         for (unsigned b = 0; b < 256; ++b) {
             const std::string text{static_cast<char>(a), static_cast<char>(b)};
-            const bool valid = (a < 0x80 && b < 0x80) || (a >= 0xc2 && a < 0xe0 && (b & 0xc0) == 0x80);
+            const bool valid =
+                (a < 0x80 && b < 0x80) || (a >= 0xc2 && a < 0xe0 && (b & 0xc0) == 0x80);
             ASSERT_EQ(!find_invalid_utf8(text).has_value(), valid) << a << " " << b;
         }
     }
@@ -59,11 +61,13 @@ TEST(Utf8, NormalizesText) {
 
 TEST(Utf8, NormalizingTwiceChangesNothing) {
     Prng prng(3);
-    const std::string parts[] = {"a", " ", "\n", "\r", "\t", "\x02", "e", "\u0301", "\u0316", "\u1100",
-                                 "\u1161", "\u11a8", "\u00a0", "\u212b", "é", "\u0085", "日", "\u0345"};
+    const std::string parts[] = {"a",      " ",      "\n",     "\r",     "\t",     "\x02",
+                                 "e",      "\u0301", "\u0316", "\u1100", "\u1161", "\u11a8",
+                                 "\u00a0", "\u212b", "é",      "\u0085", "日",     "\u0345"};
     for (int round = 0; round < 5000; ++round) {
         std::string text;
-        for (std::size_t n = prng.below(20); n > 0; --n) text += parts[prng.below(std::size(parts))];
+        for (std::size_t n = prng.below(20); n > 0; --n)
+            text += parts[prng.below(std::size(parts))];
         const auto once = normalize_text(text);
         ASSERT_TRUE(once.has_value());
         ASSERT_EQ(normalize_text(*once).value(), *once);
@@ -72,7 +76,8 @@ TEST(Utf8, NormalizingTwiceChangesNothing) {
 
 TEST(Utf8, EndlessMarksAreRefusedQuickly) {
     std::string text = "a";
-    for (int i = 0; i < 1'000'000; ++i) text += i % 2 == 0 ? "\u0301" : "\u0316";
+    for (int i = 0; i < 1'000'000; ++i)
+        text += i % 2 == 0 ? "\u0301" : "\u0316";
     EXPECT_EQ(normalize_text(text).error().code, ErrorCode::invalid_argument);
 }
 

@@ -1,6 +1,6 @@
-// Unicode word boundaries: the default rules of UAX 29 (revision of Unicode 15.0, WB1 to WB999), without
-// the dictionaries that libraries add for Thai, Lao, Khmer or Chinese: those change with every release,
-// and a commitment must not.
+// Unicode word boundaries: the default rules of UAX 29 (revision of Unicode 15.0, WB1 to WB999),
+// without the dictionaries that libraries add for Thai, Lao, Khmer or Chinese: those change with
+// every release, and a commitment must not.
 #pragma once
 
 #include <cstdint>
@@ -37,14 +37,14 @@ struct CodePointTraits {
     WordBreak word_break = WordBreak::other;
     bool pictographic = false; // Extended_Pictographic
     bool white_space = false;  // White_Space
-    bool cjk = false;   // Han, Hiragana, Katakana: a symbol for each code point
-    bool plain = false; // NFC and case folding leave it alone, whatever stands beside it
+    bool cjk = false;          // Han, Hiragana, Katakana: a symbol for each code point
+    bool plain = false;        // NFC and case folding leave it alone, whatever stands beside it
 };
 CodePointTraits traits_of(std::uint32_t code_point);
 
-// The end of the word segment that begins at text[at], a boundary; at < text.size(). The text is valid
-// UTF-8. Boundaries found one after the other from the start are those of the whole text: no rule
-// looks back across a boundary.
+// The end of the word segment that begins at text[at], a boundary; at < text.size(). The text is
+// valid UTF-8. Boundaries found one after the other from the start are those of the whole text: no
+// rule looks back across a boundary.
 std::size_t word_end(std::string_view text, std::size_t at);
 
 } // namespace ol::text

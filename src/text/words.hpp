@@ -1,5 +1,5 @@
-// Words as duplicate detection compares them (docs/formats/record.md): lower-cased, digits to 0, marks
-// removed; everything that is no letter or number separates. A CJK code point is a word.
+// Words as duplicate detection compares them (docs/formats/record.md): lower-cased, digits to 0,
+// marks removed; everything that is no letter or number separates. A CJK code point is a word.
 #pragma once
 
 #include <string>
