@@ -4,6 +4,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -18,6 +19,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include <linux/close_range.h>
 
@@ -110,27 +112,47 @@ struct Anvil::Impl {
     std::mutex mutex;
     std::condition_variable changed;
     bool started = false, stop = false, ended = false;
+    pid_t process = -1;
     int output = -1; // a file in memory that takes what the process prints
+    int lock = -1;   // of the state file; handed to the process, which holds it to its end
 
     ~Impl() {
         {
-            const std::lock_guard lock(mutex);
+            const std::lock_guard guard(mutex);
             stop = true;
         }
         changed.notify_all();
         if (keeper.joinable()) keeper.join();
         if (output >= 0) ::close(output);
+        if (lock >= 0) ::close(lock);
     }
 
     void launch() {
         keeper = std::thread([this] { keep(); });
-        std::unique_lock lock(mutex);
-        changed.wait(lock, [this] { return started; });
+        std::unique_lock guard(mutex);
+        changed.wait(guard, [this] { return started; });
+        if (lock >= 0) ::close(std::exchange(lock, -1));
     }
 
     bool has_ended() {
-        const std::lock_guard lock(mutex);
+        const std::lock_guard guard(mutex);
         return ended;
+    }
+
+    // anvil answers a moment before it handles SIGTERM; a signal in between would end it without
+    // its state being written. The kernel says which signals a process catches.
+    bool catches_stop() {
+        pid_t pid = -1;
+        {
+            const std::lock_guard guard(mutex);
+            pid = process;
+        }
+        const auto status = read_text_file(fmt::format("/proc/{}/status", pid), 64 << 10);
+        if (!status) return true; // nothing to wait for
+        const auto at = status->find("SigCgt:");
+        if (at == std::string::npos) return true;
+        const std::uint64_t caught = std::strtoull(status->c_str() + at + 7, nullptr, 16);
+        return (caught >> (SIGTERM - 1) & 1) != 0;
     }
 
     std::string printed() const {
@@ -146,7 +168,7 @@ struct Anvil::Impl {
 private:
     void set(bool& flag) {
         {
-            const std::lock_guard lock(mutex);
+            const std::lock_guard guard(mutex);
             flag = true;
         }
         changed.notify_all();
@@ -165,7 +187,13 @@ private:
         ::dup2(null, STDIN_FILENO);
         ::dup2(output, STDOUT_FILENO);
         ::dup2(output, STDERR_FILENO);
-        ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+        unsigned first_closed = 3;
+        if (lock >= 0) {
+            ::dup2(lock, 3);
+            ::fcntl(3, F_SETFD, 0);
+            first_closed = 4;
+        }
+        ::close_range(first_closed, ~0U, CLOSE_RANGE_CLOEXEC);
         ::execv(argv[0], argv);
         static constexpr char message[] = "cannot be executed\n";
         [[maybe_unused]] const auto written = ::write(STDERR_FILENO, message, sizeof message - 1);
@@ -179,6 +207,10 @@ private:
         const pid_t parent = ::getpid();
         const pid_t child = ::fork();
         if (child == 0) become_anvil(argv.data(), parent);
+        {
+            const std::lock_guard guard(mutex);
+            process = child;
+        }
         set(started);
         if (child > 0) end_of(child);
         set(ended);
@@ -191,16 +223,16 @@ private:
         for (;;) {
             const pid_t got = ::waitpid(child, nullptr, WNOHANG);
             if (got == child || (got < 0 && errno != EINTR)) return;
-            std::unique_lock lock(mutex);
+            std::unique_lock guard(mutex);
             if (!asked) {
-                changed.wait_for(lock, 50ms, [this] { return stop; });
+                changed.wait_for(guard, 50ms, [this] { return stop; });
                 if (stop) {
                     asked = std::chrono::steady_clock::now();
                     ::kill(child, SIGTERM);
                 }
                 continue;
             }
-            lock.unlock();
+            guard.unlock();
             if (!killed && std::chrono::steady_clock::now() - *asked > stop_limit) {
                 killed = true;
                 ::kill(child, SIGKILL);
@@ -232,6 +264,25 @@ Status keep_previous(const Path& state_file) {
     return {};
 }
 
+// One chain writes a state file at a time. A chain whose owner was killed writes it once more and
+// then ends: the next one waits for that.
+Result<int> lock_state(const Path& state_file) {
+    const Path path = state_file.string() + ".lock";
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return fail(ErrorCode::io, "{}: {}", path.string(), std::strerror(errno));
+    const auto deadline = std::chrono::steady_clock::now() + stop_limit;
+    while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (std::chrono::steady_clock::now() > deadline) {
+            ::close(fd);
+            return fail(ErrorCode::conflict,
+                        "{} is in use by a chain that runs: end it, or name another state file",
+                        state_file.string());
+        }
+        std::this_thread::sleep_for(20ms);
+    }
+    return fd;
+}
+
 std::vector<std::string> arguments_of(const Path& executable, const AnvilOptions& options,
                                       std::uint16_t port) {
     // Isthmus is Prague on L2. Gas is free, so that balances show money alone; nobody has any money
@@ -246,7 +297,7 @@ std::vector<std::string> arguments_of(const Path& executable, const AnvilOptions
     if (!options.state_file.empty()) {
         for (const auto& argument :
              {std::string("--state"), options.state_file.string(), std::string("--state-interval"),
-              std::string("2")}) {
+              std::string("5")}) {
             out.push_back(argument);
         }
     }
@@ -285,13 +336,14 @@ Result<std::unique_ptr<Anvil>> Anvil::start(const AnvilOptions& options) {
         impl.url = fmt::format("http://127.0.0.1:{}", port);
         impl.output = ::memfd_create("anvil-output", MFD_CLOEXEC);
         if (impl.output < 0) return fail(ErrorCode::io, "memfd: {}", std::strerror(errno));
+        if (!options.state_file.empty()) impl.lock = OL_TRY(lock_state(options.state_file));
         impl.launch();
 
         Chain chain(impl.url);
         const auto deadline = std::chrono::steady_clock::now() + start_limit;
         bool ready = false;
         while (!ready && !impl.has_ended() && std::chrono::steady_clock::now() < deadline) {
-            ready = chain.chain_id().has_value();
+            ready = chain.chain_id().has_value() && impl.catches_stop();
             if (!ready) std::this_thread::sleep_for(20ms);
         }
         if (ready) {

@@ -235,6 +235,52 @@ TEST(AnvilProcess, EndsWithItsOwner) {
     ::close(channel[1]);
 }
 
+// A new chain on the state of one whose owner was killed a moment ago has all of its blocks.
+TEST(AnvilProcess, ContinuesAfterItsOwnerWasKilled) {
+    if (!find_anvil()) GTEST_SKIP() << find_anvil().error().context;
+    const Path folder =
+        std::filesystem::temp_directory_path() / fmt::format("ol-anvil-killed-{}", ::getpid());
+    std::filesystem::remove_all(folder);
+    Address account;
+    account[7] = 7;
+    for (std::uint64_t round = 0; round < 3; ++round) {
+        int channel[2];
+        ASSERT_EQ(::pipe(channel), 0);
+        const pid_t owner = ::fork();
+        if (owner == 0) {
+            AnvilOptions options;
+            options.state_file = folder / "state.json";
+            auto started = Anvil::start(options);
+            std::uint64_t found = ~0ULL;
+            if (started) {
+                Chain chain((*started)->url());
+                if (const auto balance = chain.balance(account)) found = balance->low_u64();
+                (void)chain.raw("anvil_setBalance",
+                                Json::array({Json(account), Json(U256(found + 1).to_quantity())}));
+                (void)chain.raw("evm_mine", Json::array());
+            }
+            [[maybe_unused]] const auto written = ::write(channel[1], &found, sizeof found);
+            ::pause();
+            ::_exit(0);
+        }
+        std::uint64_t found = 0;
+        ASSERT_EQ(::read(channel[0], &found, sizeof found), static_cast<ssize_t>(sizeof found));
+        EXPECT_EQ(found, round);
+        ::kill(owner, SIGKILL);
+        ::waitpid(owner, nullptr, 0);
+        ::close(channel[0]);
+        ::close(channel[1]);
+    }
+    // The last one writes its file and goes.
+    AnvilOptions options;
+    options.state_file = folder / "state.json";
+    auto last = Anvil::start(options);
+    ASSERT_TRUE(last) << last.error().to_string();
+    EXPECT_EQ(Chain((*last)->url()).balance(account)->low_u64(), 3U);
+    last->reset();
+    std::filesystem::remove_all(folder);
+}
+
 TEST(AnvilProcess, SaysThatThePortIsTaken) {
     if (!find_anvil()) GTEST_SKIP() << find_anvil().error().context;
     auto first = Anvil::start({});
