@@ -116,11 +116,6 @@ private:
         if (!match && !allowed.empty()) return wrong_method(request, allowed);
         if (!match) return std::unexpected(match.error());
         const Route& route = *match->route;
-        if (route.pattern == "/openapi.json") {
-            net::Response out;
-            out.body = openapi_;
-            return out;
-        }
         if (!reads) {
             OL_TRY(check_origin(request));
             if (!is_json(request)) {
@@ -135,6 +130,7 @@ private:
         const Call call{.services = services_,
                         .request = request,
                         .clock = clock,
+                        .openapi = openapi_,
                         .path = std::move(match->path),
                         .body = OL_TRY(body_of(route, request))};
         return route.handler(call);

@@ -16,7 +16,9 @@ PathParameter describe(std::string_view name) {
     if (name == "address") return {"an account", schema::address()};
     if (name == "record") return {"the record's id", schema::hash()};
     if (name == "hash") return {"the receipt's hash", schema::hash()};
-    if (name == "n") return {"the epoch's number", schema::with_bounds(schema::integer(), 0, INT64_MAX)};
+    const auto number = [] { return schema::with_bounds(schema::integer(), 0, INT64_MAX); };
+    if (name == "n") return {"the epoch's number", number()};
+    if (name == "version") return {"the version's number; 0: the newest", number()};
     return {"an id, or a name where the resource has one", schema::text()};
 }
 

@@ -1,0 +1,170 @@
+#include <chrono>
+#include <thread>
+
+#include "api/router.hpp"
+#include "api/schema.hpp"
+
+namespace ol::api {
+
+namespace {
+
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr milliseconds poll_time{200};
+constexpr milliseconds keep_alive_time{15'000};
+
+struct EventPage {
+    std::string text; // of the stream
+    std::uint64_t next = 0;
+    bool ended = false;
+};
+
+EventPage print_events(const Json& answer, std::uint64_t from) {
+    EventPage out;
+    out.next = from;
+    for (const auto& event : answer["events"].items()) {
+        const std::uint64_t offset = event["offset"].as_uint().value_or(out.next);
+        out.text += net::sse_event(event["event"].as_string().value_or(""), event["data"].dump(),
+                                   std::to_string(offset));
+        out.next = std::max(out.next, offset + 1);
+    }
+    out.ended = answer["ended"].as_bool().value_or(false);
+    return out;
+}
+
+// Follows a run: writes what there is, then looks again until the run has ended and all is written.
+void follow(Services& services, const std::string& id, EventPage page, net::BodyStream& stream) {
+    auto last_write = SteadyClock::now();
+    for (;;) {
+        if (!page.text.empty()) {
+            if (!stream.write(page.text)) return;
+            last_write = SteadyClock::now();
+        } else if (page.ended) {
+            stream.write(net::sse_event("end", "{}"));
+            return;
+        } else {
+            if (SteadyClock::now() - last_write >= keep_alive_time) {
+                if (!stream.write(": still here\n\n")) return;
+                last_write = SteadyClock::now();
+            }
+            std::this_thread::sleep_for(poll_time);
+        }
+        if (!stream.alive()) return;
+        auto answer = services.run_events(id, page.next);
+        if (!answer) {
+            const auto& error = answer.error();
+            stream.write(net::sse_event(
+                "failure", Json::object({{"code", to_string(error.code)}, {"message", error.context}})
+                               .dump()));
+            return;
+        }
+        page = print_events(*answer, page.next);
+    }
+}
+
+Result<net::Response> run_events(const Call& call) {
+    std::uint64_t from = OL_TRY(call.number_query("from", 0, INT64_MAX));
+    // What a browser sends when it connects again: the id of the last event it got.
+    const std::string last(call.request.header("last-event-id"));
+    if (!last.empty()) {
+        char* end = nullptr;
+        const std::uint64_t seen = std::strtoull(last.c_str(), &end, 10);
+        if (*end != '\0' || last[0] < '0' || last[0] > '9' || seen >= INT64_MAX) {
+            return fail(ErrorCode::invalid_argument, "last-event-id '{}' is no event's id", last);
+        }
+        from = std::max(from, seen + 1);
+    }
+    const std::string id = call.param("id");
+    const Json first = OL_TRY(call.services.run_events(id, from));
+    auto page = print_events(first, from);
+    net::Response out;
+    if (!last.empty() && page.ended && page.text.empty()) {
+        out.status = 204; // tells a browser's EventSource not to connect again
+        return out;
+    }
+    out.content_type = "text/event-stream";
+    out.headers = {{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}};
+    out.stream = [&services = call.services, id, page = std::move(page)](net::BodyStream& stream) {
+        follow(services, id, page, stream);
+    };
+    return out;
+}
+
+void add_control(Router& router, const std::string& action, const std::string& summary) {
+    router.add({.method = "POST",
+                .pattern = "/api/runs/{id}/" + action,
+                .tag = "runs",
+                .operation = action + "_run",
+                .summary = summary,
+                .response = schema::ref("Run")},
+               [action](const Call& call) {
+                   return call.services.control_run(call.param("id"), action);
+               });
+}
+
+} // namespace
+
+void add_run_routes(Router& router) {
+    using namespace schema;
+    const auto count = [](std::string_view description) {
+        return with_bounds(integer(description), 0, INT64_MAX);
+    };
+    router.add({.method = "GET",
+                .pattern = "/api/runs",
+                .tag = "runs",
+                .operation = "list_runs",
+                .summary = "Training runs, newest first",
+                .response = object({{"runs", array(ref("Run"))}})},
+               [](const Call& call) { return call.services.runs(); });
+    router.add({.method = "POST",
+                .pattern = "/api/runs",
+                .tag = "runs",
+                .operation = "create_run",
+                .summary = "Start fine-tuning an adapter on a datanet's version",
+                .request = object({{"name!", with_bounds(text("becomes the adapter's id"), 1, 200)},
+                                   {"datanet!", text("id or name")},
+                                   {"version", count("0 or absent: the newest")},
+                                   {"epochs", with_bounds(integer(), 1, 10'000)},
+                                   {"rank", with_bounds(integer(), 1, 1024)},
+                                   {"learning_rate", number()},
+                                   {"record_limit", count("0: all records")},
+                                   {"seed", count("of sampling and order")},
+                                   {"wallet", text("name of the wallet that owns the adapter")}}),
+                .response = ref("Run")},
+               [](const Call& call) { return call.services.create_run(call.body); });
+    router.add({.method = "GET",
+                .pattern = "/api/runs/{id}",
+                .tag = "runs",
+                .operation = "get_run",
+                .summary = "State, step, losses and speed of a run",
+                .response = ref("Run")},
+               [](const Call& call) { return call.services.run(call.param("id")); });
+    router.add_raw({.method = "GET",
+                    .pattern = "/api/runs/{id}/events",
+                    .tag = "runs",
+                    .operation = "follow_run",
+                    .summary = "The run's events from an offset on, then live; ends with 'event: end'",
+                    .parameters = {{"from", "query", "offset of the first event", count("")},
+                                   {"last-event-id", "header", "the id after which to go on",
+                                    count("")}},
+                    .response = text("server-sent events"),
+                    .response_type = "text/event-stream",
+                    .handler = run_events});
+    add_control(router, "pause", "Stop at the next step, to go on later");
+    add_control(router, "resume", "Go on where the run was paused or broken off");
+    add_control(router, "stop", "End the run at its next step");
+    router.add({.method = "POST",
+                .pattern = "/api/runs/{id}/register",
+                .tag = "runs",
+                .operation = "register_run",
+                .summary = "Register the finished run's adapter on the ledger and serve it",
+                .request = object({{"wallet", text("name of the wallet that owns it")},
+                                   {"price_in", any("wei per 1,000 prompt tokens")},
+                                   {"price_out", any("wei per 1,000 answer tokens")}})},
+               [](const Call& call) {
+                   return call.services.register_run(call.param("id"), call.body);
+               });
+}
+
+} // namespace ol::api
