@@ -28,12 +28,13 @@ const std::vector<std::string>& errors() {
         "RewardNotProved(address)", "SafeCastOverflowedUintDowncast(uint8,uint256)",
         "SameContributor()", "SendRefused(address,uint256)", "SettlementAlreadySet(address)",
         "StillCooling(uint64)", "StringTooLong(string)", "TallyNotComplete(uint64,uint64)",
-        "TextLength(uint256,uint256)", "TextWordNotProved()", "UnknownAdapter(bytes32)",
-        "UnknownBase(bytes32)", "UnknownBatch(uint256)", "UnknownDatanet(bytes32)",
-        "UnknownParameter(bytes32)", "UnknownRole(bytes32)", "UnknownVersion()",
-        "UnknownVersion(bytes32,uint64)", "UnknownVersion(uint64,uint64)", "WindowClosed(uint64)",
-        "WindowOpen(uint64)", "WrongContent(uint256)", "WrongOrder()", "WrongRecordId(uint256)",
-        "WrongRewardsTotal(uint256,uint256)", "WrongSignature(uint256)", "ZeroAddress()"};
+        "TextLength(uint256,uint256)", "TextWordNotProved()", "TooLarge()",
+        "UnknownAdapter(bytes32)", "UnknownBase(bytes32)", "UnknownBatch(uint256)",
+        "UnknownDatanet(bytes32)", "UnknownParameter(bytes32)", "UnknownRole(bytes32)",
+        "UnknownVersion()", "UnknownVersion(bytes32,uint64)", "UnknownVersion(uint64,uint64)",
+        "WindowClosed(uint64)", "WindowOpen(uint64)", "WrongContent(uint256)", "WrongOrder()",
+        "WrongRecordId(uint256)", "WrongRewardsTotal(uint256,uint256)", "WrongSignature(uint256)",
+        "ZeroAddress()"};
     return list;
 }
 
