@@ -9,6 +9,8 @@ import {Match, Payout, Share} from "../interfaces/Types.sol";
 library Attribution {
     uint256 internal constant ONE = 1 << 32; // of shares
 
+    error TooLarge();
+
     struct Rules {
         uint256 threshold;
         uint256 splitPlatform;
@@ -49,14 +51,19 @@ library Attribution {
         uint256 sum = 0;
         for (uint256 i = 0; i < n; ++i) sum += weights[i];
         if (sum == 0) return parts;
+        // Once for all products: no weight is above the sum.
+        if (total > type(uint256).max / sum || sum >> 240 != 0) revert TooLarge();
         // A remainder is below `sum`, so it shares a word with its place; an earlier place is the larger key.
         uint256[] memory keys = new uint256[](n);
         uint256 left = total;
-        for (uint256 i = 0; i < n; ++i) {
-            uint256 product = total * weights[i];
-            parts[i] = product / sum;
-            left -= parts[i];
-            keys[i] = ((product % sum) << 16) | (0xffff - i);
+        unchecked {
+            for (uint256 i = 0; i < n; ++i) {
+                uint256 product = total * weights[i];
+                uint256 part = product / sum;
+                parts[i] = part;
+                left -= part;
+                keys[i] = ((product - part * sum) << 16) | (0xffff - i);
+            }
         }
         if (left == 0) return parts;
         sort(keys);
@@ -64,26 +71,37 @@ library Attribution {
     }
 
     /// Step 5. Matches may be in any order; the owner of a record is that of its first match.
-    function sharesOf(Match[] memory matches, uint256 threshold) internal pure returns (Share[] memory) {
-        (Match[] memory totals, uint256[] memory credits) = _creditsOfRecords(matches);
-        if (totals.length == 0) return new Share[](0);
+    function sharesOf(Match[] memory matches, uint256 threshold) internal pure returns (Share[] memory shares) {
+        (uint256[] memory firsts, uint256[] memory credits) = _creditsOfRecords(matches);
         uint256[] memory parts = largestRemainder(credits, ONE);
         uint256 best = 0;
         uint256 kept = 0;
         uint256 keptSum = 0;
         for (uint256 i = 0; i < parts.length; ++i) {
-            if (parts[i] > parts[best]) best = i;
-            if (parts[i] >= threshold) {
-                ++kept;
-                keptSum += parts[i];
-            }
+            uint256 part = parts[i];
+            if (part > parts[best]) best = i;
+            if (part < threshold) continue;
+            // Kept entries move to the front, in place.
+            parts[kept] = part;
+            firsts[kept++] = firsts[i];
+            keptSum += part;
         }
-        if (keptSum == 0) {
-            Share[] memory alone = new Share[](1);
-            alone[0] = Share(totals[best].record, totals[best].owner, uint64(ONE));
-            return alone;
+        if (keptSum == 0 && parts.length != 0) {
+            // None reached the threshold, so nothing moved; or all are zero, and the best is the first.
+            (parts[0], firsts[0], kept) = (ONE, firsts[best], 1);
         }
-        return _rescaled(totals, parts, threshold, kept);
+        assembly ("memory-safe") {
+            mstore(parts, kept)
+        }
+        parts = largestRemainder(parts, ONE);
+        shares = new Share[](kept);
+        for (uint256 i = 0; i < kept; ++i) {
+            Match memory first = matches[firsts[i]];
+            Share memory share = shares[i];
+            share.record = first.record;
+            share.owner = first.owner;
+            share.share = uint64(parts[i]);
+        }
     }
 
     /// Steps 2, 3, 6 and 7; `covered` is at most `answerSymbols`. Sums to the fee.
@@ -95,42 +113,57 @@ library Attribution {
         Rules memory rules,
         Parties memory parties
     ) internal pure returns (Payout[] memory) {
-        Payout[] memory entries = new Payout[](6 + shares.length);
-        uint256 contributors = _fixedParts(entries, fee, rules, parties);
+        uint256 n = shares.length;
+        address[] memory accounts = new address[](6 + n);
+        uint256[] memory amounts = new uint256[](6 + n);
+        uint256 contributors = _fixedParts(accounts, amounts, fee, rules, parties);
         uint256 explained = 0;
-        if (answerSymbols != 0 && shares.length != 0) {
-            explained = contributors * (covered * ONE / answerSymbols) / ONE;
-        }
+        if (answerSymbols != 0 && n != 0) explained = contributors * (covered * ONE / answerSymbols) / ONE;
         uint256 toBase = (contributors - explained) * rules.unexplainedBase / 10_000;
-        entries[4] = Payout(parties.baseOwner, toBase);
-        entries[5] = Payout(parties.treasury, contributors - explained - toBase);
+        (accounts[4], amounts[4]) = (parties.baseOwner, toBase);
+        (accounts[5], amounts[5]) = (parties.treasury, contributors - explained - toBase);
 
-        uint256[] memory weights = new uint256[](shares.length);
-        for (uint256 i = 0; i < shares.length; ++i) weights[i] = shares[i].share;
-        uint256[] memory parts = largestRemainder(weights, explained);
-        for (uint256 i = 0; i < shares.length; ++i) entries[6 + i] = Payout(shares[i].owner, parts[i]);
-        return mergeByAccount(entries);
+        uint256[] memory parts = new uint256[](n);
+        for (uint256 i = 0; i < n; ++i) parts[i] = shares[i].share;
+        parts = largestRemainder(parts, explained);
+        for (uint256 i = 0; i < n; ++i) (accounts[6 + i], amounts[6 + i]) = (shares[i].owner, parts[i]);
+        return mergeByAccount(accounts, amounts);
     }
 
-    /// Amounts summed per account, zero amounts left out, ascending by account.
-    function mergeByAccount(Payout[] memory entries) internal pure returns (Payout[] memory merged) {
-        uint256 n = entries.length;
+    /// Amounts summed per account, zero amounts left out, ascending by account. Overwrites the amounts.
+    function mergeByAccount(address[] memory accounts, uint256[] memory amounts)
+        internal
+        pure
+        returns (Payout[] memory merged)
+    {
+        uint256 n = accounts.length;
         uint256[] memory keys = new uint256[](n);
-        for (uint256 i = 0; i < n; ++i) keys[i] = (uint256(uint160(entries[i].account)) << 16) | i;
-        sort(keys);
-        merged = new Payout[](n);
         uint256 count = 0;
         for (uint256 i = 0; i < n; ++i) {
-            Payout memory entry = entries[keys[i] & 0xffff];
-            if (entry.amount == 0) continue;
-            if (count != 0 && merged[count - 1].account == entry.account) {
-                merged[count - 1].amount += entry.amount;
-            } else {
-                merged[count++] = Payout(entry.account, entry.amount);
-            }
+            if (amounts[i] != 0) keys[count++] = (uint256(uint160(accounts[i])) << 16) | i;
         }
         assembly ("memory-safe") {
-            mstore(merged, count)
+            mstore(keys, count)
+        }
+        sort(keys);
+        // The first key of each account moves to the front, and its amount collects the others.
+        n = count;
+        count = 0;
+        uint256 first = 0;
+        for (uint256 i = 0; i < n; ++i) {
+            uint256 key = keys[i];
+            if (count != 0 && key >> 16 == keys[count - 1] >> 16) {
+                amounts[first] += amounts[key & 0xffff];
+            } else {
+                first = key & 0xffff;
+                keys[count++] = key;
+            }
+        }
+        merged = new Payout[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            Payout memory payout = merged[i];
+            payout.account = address(uint160(keys[i] >> 16));
+            payout.amount = amounts[keys[i] & 0xffff];
         }
     }
 
@@ -157,78 +190,83 @@ library Attribution {
         return threshold > max ? max : threshold;
     }
 
-    /// Ascending, by merging runs of doubling width: at most n log n steps for any input.
+    /// Ascending, by merging runs of doubling width: n log n steps whatever the input. In assembly, because
+    /// the largest receipt that is within the limits must be judged within one transaction's gas.
     function sort(uint256[] memory keys) internal pure {
-        uint256 n = keys.length;
-        uint256[] memory from = keys;
-        uint256[] memory to = new uint256[](n);
-        for (uint256 width = 1; width < n; width *= 2) {
-            for (uint256 start = 0; start < n; start += 2 * width) _mergeRuns(from, to, start, width);
-            (from, to) = (to, from);
-        }
-        if (n > 1) {
-            for (uint256 i = 0; i < n; ++i) keys[i] = from[i];
+        assembly ("memory-safe") {
+            let size := mul(mload(keys), 32)
+            let from := add(keys, 32)
+            let to := mload(0x40)
+            mstore(0x40, add(to, size))
+            for { let width := 32 } lt(width, size) { width := mul(width, 2) } {
+                let fromEnd := add(from, size)
+                for { let start := 0 } lt(start, size) { start := add(start, mul(width, 2)) } {
+                    // Runs [a, aEnd) and [b, bEnd), cut at the end of the array.
+                    let a := add(from, start)
+                    let aEnd := add(a, width)
+                    if gt(aEnd, fromEnd) { aEnd := fromEnd }
+                    let b := aEnd
+                    let bEnd := add(b, width)
+                    if gt(bEnd, fromEnd) { bEnd := fromEnd }
+                    let out := add(to, start)
+                    for {} and(lt(a, aEnd), lt(b, bEnd)) { out := add(out, 32) } {
+                        let x := mload(a)
+                        let y := mload(b)
+                        switch gt(x, y)
+                        case 0 {
+                            mstore(out, x)
+                            a := add(a, 32)
+                        }
+                        default {
+                            mstore(out, y)
+                            b := add(b, 32)
+                        }
+                    }
+                    mcopy(out, a, sub(aEnd, a))
+                    mcopy(add(out, sub(aEnd, a)), b, sub(bEnd, b))
+                }
+                let swapped := from
+                from := to
+                to := swapped
+            }
+            mcopy(add(keys, 32), from, size)
         }
     }
 
-    function _mergeRuns(uint256[] memory from, uint256[] memory to, uint256 start, uint256 width) private pure {
-        uint256 n = from.length;
-        uint256 middle = start + width < n ? start + width : n;
-        uint256 end = start + 2 * width < n ? start + 2 * width : n;
-        uint256 a = start;
-        uint256 b = middle;
-        for (uint256 i = start; i < end; ++i) {
-            bool first = a < middle && (b == end || from[a] <= from[b]);
-            to[i] = first ? from[a++] : from[b++];
-        }
-    }
-
-    /// One entry per record, ascending; only record and owner of the entries are set.
+    /// The records that are paid, ascending: the place of each one's first match, and its credit.
     function _creditsOfRecords(Match[] memory matches)
         private
         pure
-        returns (Match[] memory totals, uint256[] memory credits)
+        returns (uint256[] memory firsts, uint256[] memory credits)
     {
         uint256 n = matches.length;
-        uint256[] memory keys = new uint256[](n);
-        for (uint256 i = 0; i < n; ++i) keys[i] = (uint256(matches[i].record) << 16) | i;
-        sort(keys);
-        totals = new Match[](n);
+        firsts = new uint256[](n);
         credits = new uint256[](n);
+        for (uint256 i = 0; i < n; ++i) firsts[i] = (uint256(matches[i].record) << 16) | i;
+        sort(firsts);
         uint256 count = 0;
+        uint256 last = 0;
         for (uint256 i = 0; i < n; ++i) {
-            Match memory entry = matches[keys[i] & 0xffff];
-            if (count == 0 || totals[count - 1].record != entry.record) totals[count++] = entry;
-            credits[count - 1] += entry.credit;
+            uint256 key = firsts[i];
+            if (count == 0 || key >> 16 != last) {
+                last = key >> 16;
+                firsts[count++] = key & 0xffff;
+            }
+            credits[count - 1] += matches[key & 0xffff].credit;
         }
         assembly ("memory-safe") {
-            mstore(totals, count)
+            mstore(firsts, count)
             mstore(credits, count)
         }
     }
 
-    function _rescaled(Match[] memory totals, uint256[] memory parts, uint256 threshold, uint256 kept)
-        private
-        pure
-        returns (Share[] memory shares)
-    {
-        uint256[] memory weights = new uint256[](kept);
-        shares = new Share[](kept);
-        uint256 count = 0;
-        for (uint256 i = 0; i < parts.length; ++i) {
-            if (parts[i] < threshold) continue;
-            weights[count] = parts[i];
-            shares[count++] = Share(totals[i].record, totals[i].owner, 0);
-        }
-        weights = largestRemainder(weights, ONE);
-        for (uint256 i = 0; i < kept; ++i) shares[i].share = uint64(weights[i]);
-    }
-
-    function _fixedParts(Payout[] memory entries, uint256 fee, Rules memory rules, Parties memory parties)
-        private
-        pure
-        returns (uint256 contributors)
-    {
+    function _fixedParts(
+        address[] memory accounts,
+        uint256[] memory amounts,
+        uint256 fee,
+        Rules memory rules,
+        Parties memory parties
+    ) private pure returns (uint256 contributors) {
         uint256[] memory weights = new uint256[](5);
         weights[0] = rules.splitPlatform;
         weights[1] = rules.splitHost;
@@ -236,10 +274,10 @@ library Attribution {
         weights[3] = rules.splitStakers;
         weights[4] = rules.splitContributors;
         uint256[] memory parts = largestRemainder(weights, fee);
-        entries[0] = Payout(parties.treasury, parts[0]);
-        entries[1] = Payout(parties.host, parts[1]);
-        entries[2] = Payout(parties.modelOwner, parts[2]);
-        entries[3] = Payout(parties.stakeVault, parts[3]);
+        (accounts[0], amounts[0]) = (parties.treasury, parts[0]);
+        (accounts[1], amounts[1]) = (parties.host, parts[1]);
+        (accounts[2], amounts[2]) = (parties.modelOwner, parts[2]);
+        (accounts[3], amounts[3]) = (parties.stakeVault, parts[3]);
         return parts[4];
     }
 }
