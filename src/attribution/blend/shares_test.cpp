@@ -18,9 +18,11 @@ using Wide = unsigned __int128;
 std::vector<std::uint64_t> naive_largest_remainder(const std::vector<std::uint64_t>& weights,
                                                    std::uint64_t total) {
     Wide sum = 0;
-    for (auto weight : weights) sum += weight;
+    for (auto weight : weights)
+        sum += weight;
     std::vector<std::uint64_t> parts(weights.size(), 0);
-    if (sum == 0) return parts;
+    if (sum == 0)
+        return parts;
     std::vector<Wide> rest;
     std::uint64_t given = 0;
     for (std::size_t i = 0; i < weights.size(); ++i) {
@@ -32,7 +34,8 @@ std::vector<std::uint64_t> naive_largest_remainder(const std::vector<std::uint64
     for (; given < total; ++given) {
         std::size_t best = weights.size();
         for (std::size_t i = 0; i < weights.size(); ++i) {
-            if (!had[i] && (best == weights.size() || rest[i] > rest[best])) best = i;
+            if (!had[i] && (best == weights.size() || rest[i] > rest[best]))
+                best = i;
         }
         had[best] = true;
         parts[best] += 1;
@@ -47,8 +50,8 @@ Address owner_of(std::uint32_t record) {
 }
 
 Match match(std::uint32_t record, std::uint32_t credit, std::uint32_t span = 0) {
-    return {.span = span, .position = 0, .record = record, .owner = owner_of(record),
-            .credit = credit};
+    return {
+        .span = span, .position = 0, .record = record, .owner = owner_of(record), .credit = credit};
 }
 
 std::uint64_t sum_of(const std::vector<Share>& shares) {
@@ -75,12 +78,13 @@ TEST(LargestRemainder, equals_the_naive_twin) {
     for (int round = 0; round < 3000; ++round) {
         std::vector<std::uint64_t> weights(prng.below(12));
         const unsigned bits = 1 + static_cast<unsigned>(prng.below(63));
-        for (auto& weight : weights) weight = prng.next() >> (64 - bits);
+        for (auto& weight : weights)
+            weight = prng.next() >> (64 - bits);
         const std::uint64_t total = prng.next() >> (1 + prng.below(63));
         const auto parts = largest_remainder(weights, total);
         ASSERT_EQ(parts, naive_largest_remainder(weights, total));
-        const bool silent = std::all_of(weights.begin(), weights.end(),
-                                        [](std::uint64_t w) { return w == 0; });
+        const bool silent =
+            std::all_of(weights.begin(), weights.end(), [](std::uint64_t w) { return w == 0; });
         ASSERT_EQ(std::accumulate(parts.begin(), parts.end(), std::uint64_t{0}),
                   silent ? 0 : total);
         for (std::size_t i = 0; i < weights.size(); ++i) { // more weight never gets less
@@ -135,8 +139,9 @@ TEST(Shares, properties_over_random_matches) {
     for (int round = 0; round < 2000; ++round) {
         std::vector<Match> matches;
         for (std::uint64_t i = 0, n = 1 + prng.below(40); i < n; ++i) {
-            matches.push_back(match(static_cast<std::uint32_t>(prng.below(25)),
-                                    static_cast<std::uint32_t>(prng.next() >> (32 + prng.below(32)))));
+            matches.push_back(
+                match(static_cast<std::uint32_t>(prng.below(25)),
+                      static_cast<std::uint32_t>(prng.next() >> (32 + prng.below(32)))));
         }
         const std::uint64_t tau = prng.below(one / 4);
         const auto shares = shares_of(matches, tau);
@@ -179,8 +184,10 @@ std::uint64_t naive_next_threshold(std::uint64_t tau, std::uint64_t credited, st
     } else if (credited < g) {
         next -= Wide{tau} * (g - credited) / g / 8;
     }
-    if (next < min) next = min;
-    if (next > max) next = max;
+    if (next < min)
+        next = min;
+    if (next > max)
+        next = max;
     return static_cast<std::uint64_t>(next);
 }
 
@@ -190,7 +197,7 @@ TEST(NextThreshold, moves_as_the_base_fee_does) {
     EXPECT_EQ(next_threshold(tau, 80, 10, 4, 0, one), tau + tau / 8); // twice the target
     EXPECT_EQ(next_threshold(tau, 800, 10, 4, 0, one), tau + tau / 8);
     EXPECT_EQ(next_threshold(tau, 0, 10, 4, 0, one), tau - tau / 8);
-    EXPECT_EQ(next_threshold(0, 80, 10, 4, 0, one), 1U); // it can leave zero
+    EXPECT_EQ(next_threshold(0, 80, 10, 4, 0, one), 1U);  // it can leave zero
     EXPECT_EQ(next_threshold(tau, 0, 0, 4, 0, one), tau); // no receipts
     EXPECT_EQ(next_threshold(tau, 9, 0, 4, 0, one), tau);
     EXPECT_EQ(next_threshold(tau, 80, 10, 4, 0, tau), tau);

@@ -1,4 +1,5 @@
-// XXH64 (Yann Collet, the specification "XXH64" of the xxHash project): finds damage, proves nothing.
+// XXH64 (Yann Collet, the specification "XXH64" of the xxHash project): finds damage, proves
+// nothing.
 #pragma once
 
 #include <cstdint>

@@ -12,8 +12,8 @@
 
 namespace ol::attribution::suffix {
 
-// The same root and openings as crypto::MerkleTree over leaf(0), leaf(1) ... leaf(count - 1), in 1/128
-// of its memory. `leaf` is called from several threads and must stay valid.
+// The same root and openings as crypto::MerkleTree over leaf(0), leaf(1) ... leaf(count - 1), in
+// 1/128 of its memory. `leaf` is called from several threads and must stay valid.
 class SparseMerkleTree {
 public:
     using LeafFunction = std::function<Hash32(std::uint64_t)>;

@@ -12,7 +12,8 @@ namespace ol::attribution::suffix {
 
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "segments are mapped as they lie on disk");
+static_assert(std::endian::native == std::endian::little,
+              "segments are mapped as they lie on disk");
 
 constexpr char magic[8] = {'O', 'L', 'S', 'E', 'G', '0', '0', '1'};
 constexpr std::uint64_t alignment = 64;
@@ -85,13 +86,13 @@ Result<Counts> check_file(ByteView file, std::string_view name) {
     constexpr std::string_view remedy = "delete it and build the index again";
     Header header;
     if (file.size() < sizeof header) {
-        return fail(ErrorCode::corrupted, "segment {}: truncated to {} bytes; {}", name, file.size(),
-                    remedy);
+        return fail(ErrorCode::corrupted, "segment {}: truncated to {} bytes; {}", name,
+                    file.size(), remedy);
     }
     std::memcpy(&header, file.data(), sizeof header);
     if (std::memcmp(header.magic, magic, sizeof magic) != 0) {
-        return fail(ErrorCode::corrupted, "segment {}: not a segment file of this version; {}", name,
-                    remedy);
+        return fail(ErrorCode::corrupted, "segment {}: not a segment file of this version; {}",
+                    name, remedy);
     }
     if (header.checksum != checksum64(file.first(header_summed), section_count)) {
         return fail(ErrorCode::corrupted, "segment {}: checksum of the header differs; {}", name,
@@ -106,7 +107,8 @@ Result<Counts> check_file(ByteView file, std::string_view name) {
     bool agrees = counts.symbols <= limits::segment_symbols && counts.records <= counts.symbols &&
                   counts.words <= counts.symbols - counts.records && header.reserved == 0 &&
                   layout.file_size == file.size();
-    for (auto word : header.padding) agrees &= word == 0;
+    for (auto word : header.padding)
+        agrees &= word == 0;
     for (std::size_t i = 0; i < section_count; ++i) {
         agrees &= header.sections[i].offset == layout.sections[i].offset &&
                   header.sections[i].size == layout.sections[i].size;
@@ -121,8 +123,8 @@ Result<Counts> check_file(ByteView file, std::string_view name) {
         const auto padding = file.subspan(end, offset - end);
         if (std::any_of(padding.begin(), padding.end(), [](std::uint8_t b) { return b != 0; }) ||
             header.sections[i].checksum != checksum64(file.subspan(offset, size), i)) {
-            return fail(ErrorCode::corrupted, "segment {}: checksum of section {} differs; {}", name,
-                        section_names[i], remedy);
+            return fail(ErrorCode::corrupted, "segment {}: checksum of section {} differs; {}",
+                        name, section_names[i], remedy);
         }
         end = offset + size;
     }

@@ -16,7 +16,8 @@ public:
     using Pattern = std::span<const std::uint32_t>;
 
     Search() = default;
-    explicit Search(const SegmentView& view) : view_(view) {}
+    explicit Search(const SegmentView& view)
+        : view_(view) {}
 
     Interval everything() const { return {0, view_.counts.symbols}; }
     // All suffixes that start with one symbol; empty for an absent one.
@@ -31,9 +32,9 @@ public:
     Interval narrow(Interval interval, std::uint32_t depth, std::uint32_t rank) const;
 
 private:
-    // Neighbours in the suffix array around the place of a pattern: the suffix at low is smaller than
-    // the pattern, the one at high is not. An edge just outside the bucket stands for no suffix; it
-    // counts as sharing the one symbol that the whole bucket shares.
+    // Neighbours in the suffix array around the place of a pattern: the suffix at low is smaller
+    // than the pattern, the one at high is not. An edge just outside the bucket stands for no
+    // suffix; it counts as sharing the one symbol that the whole bucket shares.
     struct Edges {
         std::int64_t low, high;
         std::uint32_t low_shared, high_shared;

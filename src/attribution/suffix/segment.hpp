@@ -1,10 +1,11 @@
 // Segment: an immutable, memory-mapped suffix index over the symbols of a datanet version, with its
 // commitment (docs/formats/segment.md). One segment per version for now.
 //
-// T is the sequence of all records' symbols, each record followed by its unique separator; SA is *the*
-// suffix array of T (exact order over the whole segment, end of text smallest), ISA its inverse. The
-// same records give the same bytes, whatever the thread count. Const calls may run on several threads.
-// A position, rank or record beyond the end is a programmer's error unless a function says otherwise.
+// T is the sequence of all records' symbols, each record followed by its unique separator; SA is
+// *the* suffix array of T (exact order over the whole segment, end of text smallest), ISA its
+// inverse. The same records give the same bytes, whatever the thread count. Const calls may run on
+// several threads. A position, rank or record beyond the end is a programmer's error unless a
+// function says otherwise.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,7 @@ namespace ol::attribution::suffix {
 
 // What the index is told of a record, in version order.
 struct SourceRecord {
-    Hash32 leaf_hash;      // the record's leaf in the version
+    Hash32 leaf_hash; // the record's leaf in the version
     Address owner;
     std::uint32_t cluster = 0; // index of the earliest near-duplicate record
     std::string_view text;     // title, newline, body
@@ -37,11 +38,12 @@ struct TableEntry {
     Hash32 leaf_hash;
     Address owner;
     std::uint32_t cluster = 0;
-    Bytes encode() const; // abi.encode(uint256 offset, bytes32 leaf, address owner, uint256 cluster)
+    // abi.encode(uint256 offset, bytes32 leaf, address owner, uint256 cluster)
+    Bytes encode() const;
 };
 
-// What the ledger stores for a version. Leaves: T: the 32-byte words; SA, ISA: the value as a 32-byte
-// big-endian number; table: TableEntry::encode. All are MerkleTree roots.
+// What the ledger stores for a version. Leaves: T: the 32-byte words; SA, ISA: the value as a
+// 32-byte big-endian number; table: TableEntry::encode. All are MerkleTree roots.
 struct IndexCommitment {
     Hash32 text_root, suffix_array_root, inverse_root, table_root;
     std::uint64_t symbol_count = 0; // length of T, separators included
@@ -62,8 +64,8 @@ public:
     // limits::segment_symbols; invalid_argument when a text is not UTF-8 (names the record).
     static Result<Segment> build(const std::vector<SourceRecord>& records, const Path& path,
                                  ThreadPool& pool, const ProgressSink& progress = no_progress);
-    // corrupted (with the file's name) when truncated, altered or of another format: header, section
-    // bounds and checksums are checked at open.
+    // corrupted (with the file's name) when truncated, altered or of another format: header,
+    // section bounds and checksums are checked at open.
     static Result<Segment> open(const Path& path);
     // The same over bytes in memory; `name` stands for the file in errors.
     static Result<Segment> parse(Bytes bytes, std::string_view name);
@@ -82,13 +84,14 @@ public:
     text::SymbolWord word_at(std::uint32_t position) const;
     TableEntry table_entry(std::uint32_t record) const;
     std::uint32_t record_at(std::uint32_t position) const; // whose text covers this position
-    // Byte offset and size, in the record's text, of the symbol at a position; {0,0} for separators.
+    // Byte offset and size, in the record's text, of the symbol at a position; {0,0} for
+    // separators.
     struct Place {
         std::uint32_t offset = 0, size = 0;
     };
     Place place_at(std::uint32_t position) const;
-    // How often the symbol occurs, and its surprise -log2(count / symbols) in 1/256 bit, rounded down
-    // by integer arithmetic alone; a word that does not occur counts as once.
+    // How often the symbol occurs, and its surprise -log2(count / symbols) in 1/256 bit, rounded
+    // down by integer arithmetic alone; a word that does not occur counts as once.
     std::uint64_t occurrences(const text::SymbolWord& word) const;
     std::uint32_t surprise(const text::SymbolWord& word) const;
     std::optional<std::uint32_t> rank_of(const text::SymbolWord& word) const;
@@ -105,13 +108,15 @@ public:
     };
     std::vector<Longest> matching_statistics(std::span<const text::SymbolWord> pattern) const;
 
-    // The first call hashes everything; later calls and openings reuse the upper nodes. Thread safe.
+    // The first call hashes everything; later calls and openings reuse the upper nodes. Thread
+    // safe.
     IndexCommitment commitment(ThreadPool* pool = nullptr) const;
-    // R1 and R2 over the whole segment, the record table and the dictionary: the first fault, named.
-    // Safe on any file that opens; a segment that was not built here is audited before it is queried.
+    // R1 and R2 over the whole segment, the record table and the dictionary: the first fault,
+    // named. Safe on any file that opens; a segment that was not built here is audited before it is
+    // queried.
     Status audit() const;
-    // Merkle openings for disputes: of T at a position, of the table at a record, of SA at a rank and
-    // of ISA at a position. not_found beyond the end.
+    // Merkle openings for disputes: of T at a position, of the table at a record, of SA at a rank
+    // and of ISA at a position. not_found beyond the end.
     Result<std::vector<Hash32>> prove_symbol(std::uint32_t position) const;
     Result<std::vector<Hash32>> prove_table(std::uint32_t record) const;
     Result<std::vector<Hash32>> prove_suffix_array(std::uint32_t rank) const;

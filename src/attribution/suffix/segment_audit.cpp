@@ -10,8 +10,11 @@ using u32 = std::uint32_t;
 class Audit {
 public:
     Audit(const SegmentView& view, std::string_view name)
-        : view_(view), symbols_(view.counts.symbols), records_(view.counts.records),
-          words_(view.counts.words), name_(name) {}
+        : view_(view)
+        , symbols_(view.counts.symbols)
+        , records_(view.counts.records)
+        , words_(view.counts.words)
+        , name_(name) {}
 
     Status run() const {
         OL_TRY(dictionary());
@@ -48,9 +51,11 @@ private:
             return fault("the records do not cover the text");
         }
         for (u32 r = 0; r < records_; ++r) {
-            if (starts[r] >= starts[r + 1]) return fault("record {} has no place in the text", r);
+            if (starts[r] >= starts[r + 1])
+                return fault("record {} has no place in the text", r);
             const u32 head = view_.records[r].cluster;
-            if (head > r) return fault("record {} is of the later cluster {}", r, head);
+            if (head > r)
+                return fault("record {} is of the later cluster {}", r, head);
             if (view_.records[head].cluster != head) {
                 return fault("record {} is of cluster {}, which is not its own head", r, head);
             }
@@ -94,12 +99,14 @@ private:
                 less = a + 1 == symbols_ ||
                        (b + 1 < symbols_ && view_.inverse[a + 1] < view_.inverse[b + 1]);
             }
-            if (!less) return fault("ranks {} and {} are out of order (R2)", i - 1, i);
+            if (!less)
+                return fault("ranks {} and {} are out of order (R2)", i - 1, i);
         }
         return {};
     }
 
-    // The suffixes are in order, so a word's bucket is right when both its ends start with the word.
+    // The suffixes are in order, so a word's bucket is right when both its ends start with the
+    // word.
     Status first_ranks() const {
         const u32* const first = view_.first;
         if (first[0] != records_ || first[words_] != symbols_) {
@@ -122,6 +129,8 @@ private:
 
 } // namespace
 
-Status Segment::audit() const { return Audit(impl_->view, impl_->name).run(); }
+Status Segment::audit() const {
+    return Audit(impl_->view, impl_->name).run();
+}
 
 } // namespace ol::attribution::suffix

@@ -18,13 +18,15 @@ constexpr std::size_t batch_bytes = 4 << 20;
 constexpr std::size_t batch_max_records = 8192;
 constexpr std::size_t grain = 1 << 14;
 
-// Distinct words, numbered as they come. The hash is keyed by chance, so that no contributor can choose
-// words that collide; it reaches neither the numbers nor the file.
+// Distinct words, numbered as they come. The hash is keyed by chance, so that no contributor can
+// choose words that collide; it reaches neither the numbers nor the file.
 class WordNumbers {
 public:
-    WordNumbers() : slots_(1 << 12, 0) {
+    WordNumbers()
+        : slots_(1 << 12, 0) {
         std::random_device random;
-        for (auto& seed : seeds_) seed = std::uint64_t{random()} << 32 | random();
+        for (auto& seed : seeds_)
+            seed = std::uint64_t{random()} << 32 | random();
     }
 
     u32 number(const text::SymbolWord& word) {
@@ -43,7 +45,8 @@ public:
         words_.push_back(word);
         occurrences_.push_back(1);
         slots_[at] = std::uint64_t{tag} << 32 | words_.size();
-        if (words_.size() * 2 > slots_.size()) grow();
+        if (words_.size() * 2 > slots_.size())
+            grow();
         return static_cast<u32>(words_.size() - 1);
     }
 
@@ -67,7 +70,8 @@ private:
         for (std::size_t i = 0; i < words_.size(); ++i) {
             const std::uint64_t hash = hash_of(words_[i]);
             std::size_t at = hash & mask;
-            while (wider[at] != 0) at = (at + 1) & mask;
+            while (wider[at] != 0)
+                at = (at + 1) & mask;
             wider[at] = hash >> 32 << 32 | (i + 1);
         }
         slots_ = std::move(wider);
@@ -160,7 +164,8 @@ void rank_words(const Draft& draft, const Counts& counts, const Layout& layout, 
     pool.parallel_for(counts.records, 64, [&](std::size_t from, std::size_t to) {
         for (std::size_t r = from; r < to; ++r) {
             const u32 last = draft.starts[r + 1] - 1;
-            for (u32 p = draft.starts[r]; p < last; ++p) text[p] = rank_of[draft.numbers[p]];
+            for (u32 p = draft.starts[r]; p < last; ++p)
+                text[p] = rank_of[draft.numbers[p]];
             text[last] = static_cast<u32>(r);
         }
     });
@@ -198,7 +203,8 @@ Result<Segment> Segment::build(const std::vector<SourceRecord>& records, const P
     auto* const inverse = section_at<u32>(file.data(), layout, section_inverse);
     suffix_array_into(text, counts.records + counts.words, suffixes);
     pool.parallel_for(counts.symbols, grain, [&](std::size_t from, std::size_t to) {
-        for (std::size_t i = from; i < to; ++i) inverse[suffixes[i]] = static_cast<u32>(i);
+        for (std::size_t i = from; i < to; ++i)
+            inverse[suffixes[i]] = static_cast<u32>(i);
     });
     seal(file, counts);
     OL_TRY(write_file_atomic(path, ByteView(file)));

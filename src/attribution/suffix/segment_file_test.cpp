@@ -76,46 +76,37 @@ TEST_F(LyingFile, is_refuted_by_the_audit) {
     expect_fault("holds no word", [&](Bytes& file) {
         section<std::uint32_t>(file, section_text)[1] = 1; // another record's separator
     });
-    expect_fault("holds no word", [&](Bytes& file) {
-        section<std::uint32_t>(file, section_text)[0] = 0xffffffff;
-    });
+    expect_fault("holds no word",
+                 [&](Bytes& file) { section<std::uint32_t>(file, section_text)[0] = 0xffffffff; });
     expect_fault("separator", [&](Bytes& file) {
         section<std::uint32_t>(file, section_text)[5] = counts_.records;
     });
-    expect_fault("separator", [&](Bytes& file) {
-        section<Segment::Place>(file, section_places)[5] = {1, 1};
-    });
-    expect_fault("no place", [&](Bytes& file) {
-        section<std::uint32_t>(file, section_starts)[1] = 0;
-    });
+    expect_fault("separator",
+                 [&](Bytes& file) { section<Segment::Place>(file, section_places)[5] = {1, 1}; });
+    expect_fault("no place",
+                 [&](Bytes& file) { section<std::uint32_t>(file, section_starts)[1] = 0; });
     expect_fault("no place", [&](Bytes& file) {
         section<std::uint32_t>(file, section_starts)[1] = 0xffffffff;
     });
     expect_fault("cover the text", [&](Bytes& file) {
         section<std::uint32_t>(file, section_starts)[counts_.records] = 7;
     });
-    expect_fault("later cluster", [&](Bytes& file) {
-        section<RecordRow>(file, section_records)[1].cluster = 2;
-    });
-    expect_fault("not its own head", [&](Bytes& file) {
-        section<RecordRow>(file, section_records)[2].cluster = 1;
-    });
+    expect_fault("later cluster",
+                 [&](Bytes& file) { section<RecordRow>(file, section_records)[1].cluster = 2; });
+    expect_fault("not its own head",
+                 [&](Bytes& file) { section<RecordRow>(file, section_records)[2].cluster = 1; });
     expect_fault("out of order", [&](Bytes& file) {
         auto* words = section<text::SymbolWord>(file, section_words);
         swap(words[0], words[1]);
     });
-    expect_fault("not a symbol", [&](Bytes& file) {
-        section<text::SymbolWord>(file, section_words)[0] = {};
-    });
-    expect_fault("count of word", [&](Bytes& file) {
-        section<std::uint32_t>(file, section_first)[1] += 1;
-    });
-    expect_fault("count of word", [&](Bytes& file) {
-        section<std::uint32_t>(file, section_first)[1] = 0xffffffff;
-    });
-    expect_fault("buckets", [&](Bytes& file) {
-        section<std::uint32_t>(file, section_first)[0] = 0;
-    });
+    expect_fault("not a symbol",
+                 [&](Bytes& file) { section<text::SymbolWord>(file, section_words)[0] = {}; });
+    expect_fault("count of word",
+                 [&](Bytes& file) { section<std::uint32_t>(file, section_first)[1] += 1; });
+    expect_fault("count of word",
+                 [&](Bytes& file) { section<std::uint32_t>(file, section_first)[1] = 0xffffffff; });
+    expect_fault("buckets",
+                 [&](Bytes& file) { section<std::uint32_t>(file, section_first)[0] = 0; });
 }
 
 TEST_F(LyingFile, with_random_contents_never_breaks_the_audit) {

@@ -16,7 +16,13 @@
 namespace ol::attribution::suffix {
 
 struct Segment::Impl {
-    enum TreeId : std::size_t { text_tree, suffix_array_tree, inverse_tree, table_tree, tree_count };
+    enum TreeId : std::size_t {
+        text_tree,
+        suffix_array_tree,
+        inverse_tree,
+        table_tree,
+        tree_count
+    };
 
     static Result<Segment> make(MappedFile file, Bytes memory, std::string name);
 
@@ -32,8 +38,8 @@ struct Segment::Impl {
     std::string name;
     SegmentView view;
     Search search;
-    // The first 8 bytes, big endian, of every 16th word: the top of the dictionary's binary search in
-    // few cache lines.
+    // The first 8 bytes, big endian, of every 16th word: the top of the dictionary's binary search
+    // in few cache lines.
     std::vector<std::uint64_t> keys;
 
     std::mutex tree_mutex;

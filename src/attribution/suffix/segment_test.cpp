@@ -27,10 +27,12 @@ std::vector<std::uint32_t> naive_suffix_array(const Words& text) {
 }
 
 // Where the pattern's first `length` words occur, ascending.
-std::vector<std::uint32_t> naive_occurrences(const Words& text, std::span<const SymbolWord> pattern) {
+std::vector<std::uint32_t> naive_occurrences(const Words& text,
+                                             std::span<const SymbolWord> pattern) {
     std::vector<std::uint32_t> out;
     for (std::size_t p = 0; p + pattern.size() <= text.size(); ++p) {
-        if (std::equal(pattern.begin(), pattern.end(), text.begin() + static_cast<std::ptrdiff_t>(p))) {
+        if (std::equal(pattern.begin(), pattern.end(),
+                       text.begin() + static_cast<std::ptrdiff_t>(p))) {
             out.push_back(static_cast<std::uint32_t>(p));
         }
     }
@@ -49,7 +51,8 @@ void expect_equals_definition(const Segment& segment, const Corpus& corpus) {
     ASSERT_EQ(segment.symbol_count(), text.size());
     ASSERT_EQ(segment.record_count(), corpus.texts.size());
     std::map<SymbolWord, std::uint64_t> counts;
-    for (const auto& word : text) ++counts[word];
+    for (const auto& word : text)
+        ++counts[word];
     EXPECT_EQ(segment.dictionary_size() + segment.record_count(), counts.size());
     std::uint32_t rank = 0;
     std::map<SymbolWord, std::uint32_t> ranks;
@@ -57,8 +60,9 @@ void expect_equals_definition(const Segment& segment, const Corpus& corpus) {
         ranks[word] = rank;
         ASSERT_EQ(segment.rank_of(word), rank++);
         ASSERT_EQ(segment.occurrences(word), count);
-        const auto expected = static_cast<double>(256 * std::log2l(static_cast<long double>(
-                                                            text.size()) / static_cast<long double>(count)));
+        const auto expected =
+            static_cast<double>(256 * std::log2l(static_cast<long double>(text.size()) /
+                                                 static_cast<long double>(count)));
         ASSERT_NEAR(segment.surprise(word), expected, 1.0);
     }
     ASSERT_TRUE(std::ranges::equal(segment.suffix_array(), naive_suffix_array(text)));
@@ -135,7 +139,8 @@ TEST(Segment, refuses_bad_records) {
     EXPECT_EQ(bad_text.error().code, ErrorCode::invalid_argument);
     EXPECT_NE(bad_text.error().context.find("record 2"), std::string::npos);
 
-    for (const auto& clusters : {std::vector<std::uint32_t>{0, 2, 2, 3}, {0, 0, 1, 3}, {1, 1, 2, 3}}) {
+    for (const auto& clusters :
+         {std::vector<std::uint32_t>{0, 2, 2, 3}, {0, 0, 1, 3}, {1, 1, 2, 3}}) {
         corpus = {{"one", "two", "three", "four"}, clusters};
         const auto segment = Segment::build(corpus.records(), folder.file("x"), pool);
         ASSERT_FALSE(segment);
@@ -162,7 +167,8 @@ TEST(Segment, open_finds_every_kind_of_damage) {
     ASSERT_TRUE(Segment::parse(good, "memory"));
 
     for (std::size_t size = 0; size < good.size(); ++size) {
-        const auto cut = Segment::parse(Bytes(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)), "cut.seg");
+        const auto cut = Segment::parse(
+            Bytes(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)), "cut.seg");
         ASSERT_FALSE(cut) << size;
         ASSERT_EQ(cut.error().code, ErrorCode::corrupted);
         ASSERT_NE(cut.error().context.find("cut.seg"), std::string::npos);
@@ -205,7 +211,8 @@ TEST(Segment, find_equals_scanning) {
                                text.begin() + static_cast<std::ptrdiff_t>(from + size));
             } else {
                 for (auto n = 1 + prng.below(3); n > 0; --n) {
-                    pattern.push_back(test::words_of(test::word_name(prng.below(vocabulary + 2)))[0]);
+                    pattern.push_back(
+                        test::words_of(test::word_name(prng.below(vocabulary + 2)))[0]);
                 }
             }
             const auto found = segment.find(pattern);
@@ -238,7 +245,8 @@ TEST(Segment, matching_statistics_equal_scanning) {
             std::size_t longest = 0;
             for (std::size_t p = 0; p < text.size(); ++p) {
                 std::size_t k = 0;
-                while (k < rest.size() && p + k < text.size() && text[p + k] == rest[k]) ++k;
+                while (k < rest.size() && p + k < text.size() && text[p + k] == rest[k])
+                    ++k;
                 longest = std::max(longest, k);
             }
             ASSERT_EQ(statistics[i].length, longest);
@@ -259,9 +267,10 @@ TEST(Segment, surprise_is_the_logarithm_rounded_down) {
     Prng prng(14);
     for (int round = 0; round < 200000; ++round) {
         const std::uint64_t symbols = 1 + prng.below(1ULL << (1 + prng.below(32)));
-        const std::uint64_t count = 1 + prng.below(round % 2 == 0 ? symbols : std::min<std::uint64_t>(symbols, 50));
-        const long double exact = 256 * std::log2l(static_cast<long double>(symbols) /
-                                                   static_cast<long double>(count));
+        const std::uint64_t count =
+            1 + prng.below(round % 2 == 0 ? symbols : std::min<std::uint64_t>(symbols, 50));
+        const long double exact =
+            256 * std::log2l(static_cast<long double>(symbols) / static_cast<long double>(count));
         const auto got = static_cast<long double>(surprise_of(symbols, count));
         ASSERT_LE(got, exact + 1e-9L);
         ASSERT_GT(got, exact - 1 - 1e-9L);
@@ -303,7 +312,8 @@ TEST(Segment, commitment_is_four_merkle_trees) {
                                               *segment.prove_suffix_array(i)));
             ASSERT_TRUE(crypto::merkle_verify(commitment.inverse_root, inverse[i], i, n,
                                               *segment.prove_inverse(i)));
-            if (n > 100) i += static_cast<std::uint32_t>(prng.below(n / 40));
+            if (n > 100)
+                i += static_cast<std::uint32_t>(prng.below(n / 40));
         }
         for (std::uint32_t r = 0; r < segment.record_count(); ++r) {
             ASSERT_TRUE(crypto::merkle_verify(commitment.table_root, table[r], r,
@@ -325,7 +335,8 @@ TEST(Segment, table_entry_is_abi_encoded) {
 
 TEST(Segment, of_a_real_dictionary) {
     const Path source = "/usr/share/dictd/foldoc.index";
-    if (!std::filesystem::exists(source)) GTEST_SKIP() << "no " << source;
+    if (!std::filesystem::exists(source))
+        GTEST_SKIP() << "no " << source;
     const auto read = text::read_documents(source);
     ASSERT_TRUE(read) << read.error().to_string();
     Corpus corpus;

@@ -25,29 +25,34 @@ using Holders = std::vector<Holder>;
 // Sorts and keeps the smallest position of each cluster.
 void merge(Holders& holders) {
     std::sort(holders.begin(), holders.end());
-    const auto end = std::unique(holders.begin(), holders.end(), [](const Holder& a, const Holder& b) {
-        return a.cluster == b.cluster;
-    });
+    const auto end =
+        std::unique(holders.begin(), holders.end(),
+                    [](const Holder& a, const Holder& b) { return a.cluster == b.cluster; });
     holders.erase(end, holders.end());
 }
 
-// The clusters of an interval, by cluster; nothing when the span is boilerplate. Merging now and then
-// stops the scan early but never changes the answer: the number of distinct clusters only grows.
+// The clusters of an interval, by cluster; nothing when the span is boilerplate. Merging now and
+// then stops the scan early but never changes the answer: the number of distinct clusters only
+// grows.
 std::optional<Holders> holders_of(const Segment& segment, Interval interval,
                                   const TraceRules& rules) {
-    if (interval.count() > rules.span_max_occurrences) return std::nullopt;
+    if (interval.count() > rules.span_max_occurrences)
+        return std::nullopt;
     Holders holders;
     std::size_t next_merge = 256;
     for (u32 i = interval.low; i < interval.high; ++i) {
         const u32 position = segment.suffix_array()[i];
         holders.push_back({segment.table_entry(segment.record_at(position)).cluster, position});
-        if (holders.size() < next_merge) continue;
+        if (holders.size() < next_merge)
+            continue;
         merge(holders);
-        if (holders.size() > rules.span_common) return std::nullopt;
+        if (holders.size() > rules.span_common)
+            return std::nullopt;
         next_merge = 2 * holders.size() + 256;
     }
     merge(holders);
-    if (holders.size() > rules.span_common) return std::nullopt;
+    if (holders.size() > rules.span_common)
+        return std::nullopt;
     return holders;
 }
 
@@ -65,11 +70,13 @@ void share_positions(std::vector<Candidate>& candidates, const std::vector<u32>&
         const Span& y = candidates[b].span;
         return x.length != y.length ? x.length > y.length : x.start < y.start;
     });
-    // next_free[p] leads to the first free position at or after p; paths are halved as they are used.
+    // next_free[p] leads to the first free position at or after p; paths are halved as they are
+    // used.
     std::vector<u32> next_free(surprises.size() + 1);
     std::iota(next_free.begin(), next_free.end(), 0U);
     const auto free_from = [&](u32 p) {
-        while (next_free[p] != p) p = next_free[p] = next_free[next_free[p]];
+        while (next_free[p] != p)
+            p = next_free[p] = next_free[next_free[p]];
         return p;
     };
     for (u32 index : order) {
@@ -107,9 +114,11 @@ Result<Trace> trace(const Segment& segment, std::span<const text::SymbolWord> an
     const auto statistics = segment.matching_statistics(answer);
     std::vector<u32> surprises;
     surprises.reserve(answer.size());
-    for (const auto& word : answer) surprises.push_back(segment.surprise(word));
+    for (const auto& word : answer)
+        surprises.push_back(segment.surprise(word));
     std::vector<std::uint64_t> bits(answer.size() + 1, 0); // sums of surprises
-    for (std::size_t i = 0; i < answer.size(); ++i) bits[i + 1] = bits[i] + surprises[i];
+    for (std::size_t i = 0; i < answer.size(); ++i)
+        bits[i + 1] = bits[i] + surprises[i];
 
     std::map<std::pair<u32, u32>, std::optional<Holders>> known; // phrases recur within an answer
     std::vector<Candidate> candidates;
@@ -117,21 +126,26 @@ Result<Trace> trace(const Segment& segment, std::span<const text::SymbolWord> an
     for (u32 i = 0; i < answer.size(); ++i) {
         const auto [length, interval] = statistics[i];
         const u32 end = i + length;
-        if (length == 0 || end <= last_end) continue; // within the match before it
+        if (length == 0 || end <= last_end)
+            continue; // within the match before it
         last_end = end;
-        if (length < rules.span_min_symbols || bits[end] - bits[i] < rules.span_min_bits) continue;
+        if (length < rules.span_min_symbols || bits[end] - bits[i] < rules.span_min_bits)
+            continue;
         const auto [at, fresh] = known.try_emplace({interval.low, interval.high});
-        if (fresh) at->second = holders_of(segment, interval, rules);
-        if (at->second) candidates.push_back({{.start = i, .length = length}, &*at->second});
+        if (fresh)
+            at->second = holders_of(segment, interval, rules);
+        if (at->second)
+            candidates.push_back({{.start = i, .length = length}, &*at->second});
     }
     share_positions(candidates, surprises);
 
     Trace out;
     out.symbol_count = static_cast<u32>(answer.size());
     for (const auto& [span, holders] : candidates) {
-        if (span.owned == 0) continue;
-        const u32 paid = static_cast<u32>(
-            std::min<std::size_t>(holders->size(), rules.span_max_clusters));
+        if (span.owned == 0)
+            continue;
+        const u32 paid =
+            static_cast<u32>(std::min<std::size_t>(holders->size(), rules.span_max_clusters));
         for (u32 k = 0; k < paid; ++k) {
             const auto [cluster, position] = (*holders)[k];
             out.matches.push_back({.span = static_cast<u32>(out.spans.size()),
@@ -147,7 +161,8 @@ Result<Trace> trace(const Segment& segment, std::span<const text::SymbolWord> an
 }
 
 Cursor::Cursor(const Segment& segment)
-    : segment_(&segment), interval_(segment.impl_->search.everything()) {}
+    : segment_(&segment)
+    , interval_(segment.impl_->search.everything()) {}
 
 u32 Cursor::push(const text::SymbolWord& word) {
     const auto& impl = *segment_->impl_;

@@ -14,8 +14,8 @@ struct TraceRules {
     std::uint32_t span_min_bits = 24 * 256; // surprise in 1/256 bit
     std::uint32_t span_max_clusters = 16;   // paid clusters a span, earliest first
     std::uint32_t span_common = 64;         // spans in more clusters than this are boilerplate
-    // Spans with more occurrences than this are boilerplate too, whatever their clusters: it bounds the
-    // work of one span, and a count is provable by the two ends of its interval.
+    // Spans with more occurrences than this are boilerplate too, whatever their clusters: it bounds
+    // the work of one span, and a count is provable by the two ends of its interval.
     std::uint32_t span_max_occurrences = 1U << 14;
 };
 
@@ -33,7 +33,7 @@ struct Match {
     std::uint32_t position = 0; // in T: the smallest position of an occurrence within the cluster
     std::uint32_t record = 0;   // the cluster's earliest record (table index), who is paid
     Address owner;              // of that record
-    std::uint32_t credit = 0;   // the span's credit / clusters; the first (credit mod n) get one more
+    std::uint32_t credit = 0; // the span's credit / clusters; the first (credit mod n) get one more
     bool operator==(const Match&) const = default;
 };
 
@@ -44,10 +44,10 @@ struct Trace {
     std::vector<Match> matches;     // by span, then record
 };
 
-// Maximal spans that pass the rules; each position belongs to the longest span that covers it (ties:
-// the leftmost). Spans that own nothing, or that are boilerplate, are left out, and boilerplate spans
-// own no position. too_large beyond limits::answer_symbols; invalid_argument when span_max_clusters is
-// 0 or the answer holds a separator.
+// Maximal spans that pass the rules; each position belongs to the longest span that covers it
+// (ties: the leftmost). Spans that own nothing, or that are boilerplate, are left out, and
+// boilerplate spans own no position. too_large beyond limits::answer_symbols; invalid_argument when
+// span_max_clusters is 0 or the answer holds a separator.
 Result<Trace> trace(const Segment& segment, std::span<const text::SymbolWord> answer,
                     const TraceRules& rules);
 
