@@ -50,10 +50,14 @@ struct Backprop::Impl {
     void rows_do(std::size_t count, const std::function<void(std::size_t, std::size_t)>& body) {
         pool.parallel_for(count, 16, body);
     }
-    void norm(const std::vector<float>& weight, const float* from, float* to, float* r) {
-        rows_do(rows, [&, to, from, r](std::size_t begin, std::size_t end) {
+    // x (+= added, where given), kept in `kept`, and normed into `to`.
+    void norm(const std::vector<float>& weight, const float* added, float* kept, float* to, float* r) {
+        rows_do(rows, [&, added, kept, to, r](std::size_t begin, std::size_t end) {
             for (std::size_t i = begin; i < end; ++i) {
-                r[i] = table.rms_norm(from + i * hidden, weight.data(), to + i * hidden, hidden,
+                float* row = x.data() + i * hidden;
+                if (added != nullptr) table.add(row, added + i * hidden, hidden);
+                std::copy_n(row, hidden, kept + i * hidden);
+                r[i] = table.rms_norm(row, weight.data(), to + i * hidden, hidden,
                                       config.norm_epsilon);
             }
         });
@@ -113,7 +117,7 @@ struct Backprop::Impl {
     void attention_forward(std::size_t i);
     void attention_backward(std::size_t i);
     void attention_backward_head(std::size_t layer, const Piece& piece, std::size_t head);
-    void turn(float* data, std::size_t width, float direction);
+    void turn(float* q, float* k, float direction);
     double head();
     double head_block(std::size_t first, std::size_t count);
 
@@ -228,18 +232,24 @@ void Backprop::Impl::linear_backward(std::size_t layer, Site site, const float* 
     }
 }
 
-// Rotates the heads of all rows by their place in their sequence.
-void Backprop::Impl::turn(float* data, std::size_t width, float direction) {
-    for (const auto& piece : pieces) {
-        rows_do(piece.rows, [&](std::size_t begin, std::size_t end) {
-            for (std::size_t i = begin; i < end; ++i) {
-                float* row = data + (piece.first_row + i) * width;
-                for (std::size_t at = 0; at < width; at += config.head_size) {
-                    table.rope(row + at, rope.cosine(i), rope.sine(i), rope.half(), direction);
+// Rotates the heads of all rows of q and k by their place in their sequence.
+void Backprop::Impl::turn(float* q, float* k, float direction) {
+    rows_do(rows, [&, q, k](std::size_t begin, std::size_t end) {
+        for (const auto& piece : pieces) {
+            const std::size_t first = std::max(begin, piece.first_row);
+            const std::size_t last = std::min(end, piece.first_row + piece.rows);
+            for (std::size_t i = first; i < last; ++i) {
+                const float* cosine = rope.cosine(i - piece.first_row);
+                const float* sine = rope.sine(i - piece.first_row);
+                for (std::size_t at = 0; at < q_width; at += config.head_size) {
+                    table.rope(q + i * q_width + at, cosine, sine, rope.half(), direction);
+                }
+                for (std::size_t at = 0; at < kv_width; at += config.head_size) {
+                    table.rope(k + i * kv_width + at, cosine, sine, rope.half(), direction);
                 }
             }
-        });
-    }
+        }
+    });
 }
 
 void Backprop::Impl::attention_forward(std::size_t i) {
@@ -346,23 +356,18 @@ void Backprop::Impl::attention_backward(std::size_t i) {
     });
 }
 
+// Leaves the layer's last contribution to the residual stream in `out`; the next norm adds it.
 void Backprop::Impl::forward_layer(std::size_t i) {
     auto& t = tape[i];
     const auto& w = model.weights.layers[i];
-    std::copy_n(x.data(), rows * hidden, t.x.data());
-    norm(w.input_norm, t.x.data(), h.data(), t.norm1.data());
+    norm(w.input_norm, i == 0 ? nullptr : out.data(), t.x.data(), h.data(), t.norm1.data());
     linear(i, Site::q, h.data(), t.q.data());
     linear(i, Site::k, h.data(), t.k.data());
     linear(i, Site::v, h.data(), t.v.data());
-    turn(t.q.data(), q_width, 1.0F);
-    turn(t.k.data(), kv_width, 1.0F);
+    turn(t.q.data(), t.k.data(), 1.0F);
     attention_forward(i);
     linear(i, Site::o, t.mixed.data(), out.data());
-    rows_do(rows, [&](std::size_t begin, std::size_t end) {
-        table.add(x.data() + begin * hidden, out.data() + begin * hidden, (end - begin) * hidden);
-    });
-    std::copy_n(x.data(), rows * hidden, t.x_mid.data());
-    norm(w.post_norm, t.x_mid.data(), h.data(), t.norm2.data());
+    norm(w.post_norm, out.data(), t.x_mid.data(), h.data(), t.norm2.data());
     linear(i, Site::gate, h.data(), t.gate.data());
     linear(i, Site::up, h.data(), t.up.data());
     rows_do(rows, [&](std::size_t begin, std::size_t end) {
@@ -370,9 +375,6 @@ void Backprop::Impl::forward_layer(std::size_t i) {
                      act.data() + begin * inner, (end - begin) * inner);
     });
     linear(i, Site::down, act.data(), out.data());
-    rows_do(rows, [&](std::size_t begin, std::size_t end) {
-        table.add(x.data() + begin * hidden, out.data() + begin * hidden, (end - begin) * hidden);
-    });
 }
 
 // dx arrives as the gradient of the layer's output and leaves as that of its input.
@@ -399,8 +401,7 @@ void Backprop::Impl::backward_layer(std::size_t i) {
 
     linear_backward(i, Site::o, dx.data(), t.mixed.data(), dmixed.data(), false);
     attention_backward(i);
-    turn(dq.data(), q_width, -1.0F);
-    turn(dk.data(), kv_width, -1.0F);
+    turn(dq.data(), dk.data(), -1.0F);
     norm_again(w.input_norm, t.x.data(), t.norm1.data(), h.data());
     // Below the first layer there is only the embedding, which adapters leave alone.
     const bool need = i > 0 || weight_gradients != nullptr;
@@ -474,7 +475,9 @@ double Backprop::Impl::head() {
     grow(logits, std::min(count, head_rows) * config.vocab_size);
     row_loss.resize(count);
     for (std::size_t i = 0; i < count; ++i) {
-        std::copy_n(x.data() + loss_row[i] * hidden, hidden, head_x.data() + i * hidden);
+        float* row = head_x.data() + i * hidden;
+        std::copy_n(x.data() + loss_row[i] * hidden, hidden, row);
+        table.add(row, out.data() + loss_row[i] * hidden, hidden);
         head_norm[i] =
             table.rms_norm(head_x.data() + i * hidden, model.weights.final_norm.data(),
                            head_h.data() + i * hidden, hidden, config.norm_epsilon);

@@ -36,6 +36,9 @@ class PackedMatrix {
 public:
     PackedMatrix() = default;
     PackedMatrix(std::size_t out, std::size_t in);
+    // Moved, not copied: the panels' place in the buffer depends on its address.
+    PackedMatrix(PackedMatrix&&) = default;
+    PackedMatrix& operator=(PackedMatrix&&) = default;
     // Outputs [first, first + count) from a row-major [count, in].
     void set_rows(std::size_t first, const float* rows, std::size_t count);
 

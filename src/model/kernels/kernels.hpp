@@ -11,12 +11,13 @@
 //   lane i mod 8, and ends in ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)). A short tail counts as zeros.
 //
 // exp is the polynomial of lane_kernels.hpp; +, -, *, / and sqrt are IEEE single operations. Nothing
-// of libm takes part. There are two instances of the same code: AVX2 with FMA, and a portable twin
-// that performs each lane's operation alone (std::fma); tests compare them bit for bit.
+// of libm takes part. There are three instances: AVX2 with FMA, the same with AVX-512 tiles, and a
+// portable twin that performs each lane's operation alone (std::fma); tests compare them bit for bit.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace ol::model::kernels {
 
@@ -47,6 +48,7 @@ struct AdamStep {
 
 struct Table {
     const char* name;
+    int tile_panels; // that a tile of six rows advances together
     void (*tile)(const Tile& tile);
     float (*dot)(const float* a, const float* b, std::size_t n);
     void (*add)(float* y, const float* x, std::size_t n);   // y += x
@@ -76,7 +78,9 @@ struct Table {
 };
 
 const Table& portable();
-// The AVX2 instance where the processor has it, else the portable one. Equal results.
+// The fastest that this processor has. Equal results.
 const Table& best();
+// All that this processor has, the portable one first.
+std::vector<const Table*> available();
 
 } // namespace ol::model::kernels

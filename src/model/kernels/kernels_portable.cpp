@@ -67,19 +67,26 @@ inline F8 zero_where_less(const F8& v, const F8& x, const F8& limit) {
 } // namespace
 
 const Table* avx2_table();
+const Table* avx512_table();
 
 const Table& portable() {
     static constexpr Table table = make_table("portable");
     return table;
 }
 
-const Table& best() {
-    static const Table* const chosen = [] {
+std::vector<const Table*> available() {
+    std::vector<const Table*> out = {&portable()};
 #if defined(__x86_64__)
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2_table();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        out.push_back(avx2_table());
+        if (__builtin_cpu_supports("avx512f")) out.push_back(avx512_table());
+    }
 #endif
-        return &portable();
-    }();
+    return out;
+}
+
+const Table& best() {
+    static const Table* const chosen = available().back();
     return *chosen;
 }
 

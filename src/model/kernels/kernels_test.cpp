@@ -46,17 +46,17 @@ std::vector<float> chain(const Product& p, const std::vector<float>& start) {
 
 TEST(Kernels, TileIsOneChainPerElementInBothInstances) {
     for (int rows = 1; rows <= tile_rows; ++rows) {
-        for (int columns : {1, 7, 8, 9, 15, 16, 17, 31, 33, 48, 50, 64, 80}) {
+        for (int columns : {1, 7, 8, 9, 15, 16, 17, 31, 33, 48, 50, 64, 80, 100, 128, 150}) {
             for (const bool accumulate : {false, true}) {
                 const std::size_t depth = 37;
                 const std::size_t panels = static_cast<std::size_t>(columns + panel - 1) / panel;
                 const auto a = noise(static_cast<std::size_t>(rows) * depth, 1);
                 const auto b = noise(panels * depth * panel, 2);
-                const auto start = noise(static_cast<std::size_t>(rows) * 90, 3);
+                const auto start = noise(static_cast<std::size_t>(rows) * 160, 3);
                 auto expected = start;
                 for (int m = 0; m < rows; ++m) {
                     for (int n = 0; n < columns; ++n) {
-                        const std::size_t at = static_cast<std::size_t>(m * 90 + n);
+                        const std::size_t at = static_cast<std::size_t>(m * 160 + n);
                         float acc = accumulate ? start[at] : 0.0F;
                         for (std::size_t k = 0; k < depth; ++k) {
                             const auto j = static_cast<std::size_t>(n);
@@ -66,7 +66,7 @@ TEST(Kernels, TileIsOneChainPerElementInBothInstances) {
                         expected[at] = acc;
                     }
                 }
-                for (const Table* table : {&portable(), &best()}) {
+                for (const Table* table : available()) {
                     auto c = start;
                     Tile tile;
                     tile.rows = rows;
@@ -77,7 +77,7 @@ TEST(Kernels, TileIsOneChainPerElementInBothInstances) {
                     tile.b = b.data();
                     tile.b_panel = static_cast<std::ptrdiff_t>(depth * panel);
                     tile.c = c.data();
-                    tile.c_row = 90;
+                    tile.c_row = 160;
                     tile.accumulate = accumulate;
                     table->tile(tile);
                     EXPECT_TRUE(same_bits(c, expected))
@@ -118,10 +118,12 @@ TEST(Kernels, ProductsHaveTheSameBitsForEveryLayoutThreadCountAndInstance) {
                     multiply(p, pool);
                     EXPECT_TRUE(same_bits(c, expected)) << s.m << "x" << s.n << "x" << s.k;
                 }
-                auto c = start;
-                p.c = c.data();
-                multiply(p, nullptr, portable());
-                EXPECT_TRUE(same_bits(c, expected));
+                for (const Table* table : available()) {
+                    auto c = start;
+                    p.c = c.data();
+                    multiply(p, nullptr, *table);
+                    EXPECT_TRUE(same_bits(c, expected)) << table->name;
+                }
             }
         }
     }
@@ -152,8 +154,10 @@ TEST(Kernels, PackedWeightsGiveTheBitsOfMultiplyForEveryRowCount) {
                  nullptr);
         packed.apply(x.data(), in, rows, y.data(), out, &two);
         EXPECT_TRUE(same_bits(y, expected)) << rows;
-        packed.apply(x.data(), in, rows, y.data(), out, nullptr, portable());
-        EXPECT_TRUE(same_bits(y, expected)) << rows;
+        for (const Table* table : available()) {
+            packed.apply(x.data(), in, rows, y.data(), out, nullptr, *table);
+            EXPECT_TRUE(same_bits(y, expected)) << table->name << " " << rows;
+        }
     }
 }
 

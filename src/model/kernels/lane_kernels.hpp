@@ -298,7 +298,7 @@ inline void adam_kernel(float* w, const float* g, float* m, float* v, std::size_
 }
 
 inline constexpr Table make_table(const char* name) {
-    return {name,           tile_kernel,        dot_kernel,
+    return {name, 1,        tile_kernel,        dot_kernel,
             add_kernel,     scale_kernel,       rms_norm_kernel,
             rms_apply_kernel, rms_backward_kernel, rms_weight_kernel,
             swiglu_kernel,  swiglu_backward_kernel, max_scaled_kernel,
