@@ -26,7 +26,6 @@ Json describe(const PretrainConfig& config) {
     return Json::object({
         {"sequence_tokens", config.sequence_tokens},
         {"batch_sequences", config.batch_sequences},
-        {"steps", config.steps},
         {"seed", config.seed},
         {"held_out_fraction", config.held_out_fraction},
         {"optimizer", Json::object({{"name", "adamw"},
@@ -36,12 +35,12 @@ Json describe(const PretrainConfig& config) {
                                     {"epsilon", static_cast<double>(o.epsilon)},
                                     {"weight_decay", static_cast<double>(o.weight_decay)},
                                     {"clip_norm", static_cast<double>(o.clip_norm)},
-                                    {"warmup_steps", o.warmup_steps},
-                                    {"total_steps", o.total_steps}})},
+                                    {"warmup_steps", o.warmup_steps}})},
     });
 }
 
-// Belongs to one configuration and text; a checkpoint of another is not continued.
+// Belongs to one configuration and text; a checkpoint of another is not continued. The number of
+// steps is not part of it: a run may be resumed to end sooner or later, and its record says so.
 Hash32 run_key(const PretrainConfig& config, const PretrainText& text) {
     crypto::Keccak256 hasher;
     hasher.update(text.key.view());
@@ -50,21 +49,34 @@ Hash32 run_key(const PretrainConfig& config, const PretrainText& text) {
     return hasher.finish();
 }
 
+// From `first_step` on the schedule was that of `steps` steps.
+struct Plan {
+    std::uint64_t first_step, steps;
+};
+
 struct Run {
     Hash32 key;
     double seconds = 0;
+    std::vector<Plan> plans;
     std::vector<float> losses; // of every step so far
 };
 
-// magic, sha-256 of the rest, key, milliseconds, losses, trainer's state.
+// magic, sha-256 of the rest, key, milliseconds, plans, losses, trainer's state.
 Bytes checkpoint_file(const Run& run, const Trainer& trainer) {
     Bytes body;
     std::uint8_t number[8];
+    const auto put = [&](std::uint64_t value) {
+        put_be64(number, value);
+        append(body, number);
+    };
     append(body, run.key.view());
-    put_be64(number, static_cast<std::uint64_t>(run.seconds * 1000));
-    append(body, number);
-    put_be64(number, run.losses.size());
-    append(body, number);
+    put(static_cast<std::uint64_t>(run.seconds * 1000));
+    put(run.plans.size());
+    for (const auto& plan : run.plans) {
+        put(plan.first_step);
+        put(plan.steps);
+    }
+    put(run.losses.size());
     append(body, {reinterpret_cast<const std::uint8_t*>(run.losses.data()),
                   run.losses.size() * sizeof(float)});
     append(body, trainer.save_state());
@@ -94,13 +106,24 @@ Status take_checkpoint(ByteView bytes, const Path& path, Run& run, Trainer& trai
                     path.string());
     }
     run.seconds = static_cast<double>(get_be64(body.data() + 32)) / 1000;
-    const std::uint64_t count = get_be64(body.data() + 40);
-    if (count > (body.size() - 48) / sizeof(float)) {
+    std::size_t at = 40;
+    const auto take = [&] {
+        const std::uint64_t value = body.size() - at >= 8 ? get_be64(body.data() + at) : 0;
+        at = std::min(at + 8, body.size());
+        return value;
+    };
+    const std::uint64_t plans = take();
+    for (std::uint64_t i = 0; i < plans && at < body.size(); ++i) {
+        const std::uint64_t first_step = take();
+        run.plans.push_back({first_step, take()});
+    }
+    const std::uint64_t count = take();
+    if (run.plans.size() != plans || count > (body.size() - at) / sizeof(float)) {
         return fail(ErrorCode::corrupted, "{}: cut short; remove it to start again", path.string());
     }
     run.losses.resize(count);
-    if (count > 0) std::memcpy(run.losses.data(), body.data() + 48, count * sizeof(float));
-    return trainer.load_state(body.subspan(48 + count * sizeof(float)));
+    if (count > 0) std::memcpy(run.losses.data(), body.data() + at, count * sizeof(float));
+    return trainer.load_state(body.subspan(at + count * sizeof(float)));
 }
 
 Example sequence_at(const std::vector<TokenId>& stream, std::size_t index, std::size_t length) {
@@ -213,6 +236,10 @@ Json record(const PretrainConfig& config, const PretrainText& text, const Run& r
     for (std::size_t i = 0; i < run.losses.size(); i += every) {
         curve.push(Json::array({Json(i + 1), Json(static_cast<double>(run.losses[i]))}));
     }
+    Json plans = Json::array();
+    for (const auto& plan : run.plans) {
+        plans.push(Json::object({{"first_step", plan.first_step}, {"schedule_steps", plan.steps}}));
+    }
     const auto shape = Json::parse(config.shape.to_json());
     return Json::object({
         {"format", "openledger training record 1"},
@@ -226,7 +253,9 @@ Json record(const PretrainConfig& config, const PretrainText& text, const Run& r
         {"shape", shape ? *shape : Json()},
         {"parameters", config.shape.parameter_count()},
         {"run", describe(config)},
+        {"plans", std::move(plans)},
         {"result", Json::object({{"model_keccak256", model_hash},
+                                 {"steps", report.steps},
                                  {"tokens", report.tokens},
                                  {"first_loss", report.first_loss},
                                  {"last_loss", report.last_loss},
@@ -242,7 +271,7 @@ Json record(const PretrainConfig& config, const PretrainText& text, const Run& r
 Result<PretrainReport> pretrain(const PretrainConfig& given, ThreadPool& pool,
                                 const ProgressSink& progress) {
     PretrainConfig config = given;
-    if (config.optimizer.total_steps == 0) config.optimizer.total_steps = config.steps;
+    config.optimizer.total_steps = config.steps;
     config.shape.eos_token = 0; // <|end|>
     OL_TRY(check_config(config));
     OL_TRY(make_directories(config.output));
@@ -264,6 +293,9 @@ Result<PretrainReport> pretrain(const PretrainConfig& given, ThreadPool& pool,
     if (std::filesystem::exists(checkpoint, ignored)) {
         const auto map = OL_TRY(MappedFile::open(checkpoint));
         OL_TRY(take_checkpoint(map.bytes(), checkpoint, run, *trainer));
+    }
+    if (run.plans.empty() || run.plans.back().steps != config.steps) {
+        run.plans.push_back({trainer->step_count(), config.steps});
     }
     const double seconds_before = run.seconds;
     const std::uint64_t first_step = trainer->step_count();

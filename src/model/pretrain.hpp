@@ -41,7 +41,9 @@ struct PretrainReport {
 // and encoded once, to output/tokens.bin and output/tokenizer.json.
 //
 // Resumes from output/checkpoint.bin when it belongs to the same configuration and text (else
-// conflict, with the remedy). Writes config.json, tokenizer.json, model.safetensors (bf16) and
+// conflict, with the remedy). With another number of steps the schedule goes on as that of the new
+// number, and the record lists both plans (optimizer.total_steps is not read: the schedule has the
+// run's steps). Writes config.json, tokenizer.json, model.safetensors (bf16) and
 // training_record.json (sources with their hashes and licences where known, shape, hyper-parameters,
 // seed, losses). Cancelled: the checkpoint stays.
 Result<PretrainReport> pretrain(const PretrainConfig& config, ThreadPool& pool,

@@ -106,6 +106,29 @@ TEST_F(Pretrain, WritesAFolderThatLoadsAndARecordOfHowItWasMade) {
     EXPECT_EQ((*record)["result"]["losses"].items().size(), 8U);
 }
 
+TEST_F(Pretrain, MayEndAtAnotherStepAndTheRecordSaysSo) {
+    auto longer = config("out");
+    longer.steps = 40;
+    EXPECT_EQ(pretrain(longer, pool_,
+                       [](std::string_view what, std::uint64_t done, std::uint64_t) {
+                           return !(what.starts_with("pretraining") && done == 4);
+                       })
+                  .error()
+                  .code,
+              ErrorCode::cancelled);
+    const auto report = pretrain(config("out"), pool_, no_progress);
+    ASSERT_TRUE(report) << report.error().to_string();
+    EXPECT_EQ(report->steps, 8U);
+    const auto record = codec::Json::parse(as_text(bytes_of("out/training_record.json")));
+    ASSERT_TRUE(record);
+    const auto& plans = (*record)["plans"].items();
+    ASSERT_EQ(plans.size(), 2U);
+    EXPECT_EQ(plans[0]["schedule_steps"].as_uint().value(), 40U);
+    EXPECT_EQ(plans[1]["first_step"].as_uint().value(), 4U);
+    EXPECT_EQ(plans[1]["schedule_steps"].as_uint().value(), 8U);
+    EXPECT_EQ((*record)["result"]["steps"].as_uint().value(), 8U);
+}
+
 TEST_F(Pretrain, TextIsSplitByHashAndHalfOfTheTitlesAreQuestions) {
     const auto c = config("out");
     const auto text = prepare_text(c, pool_, no_progress);
