@@ -1,5 +1,5 @@
-// Symbols of any UTF-8 text are UTF-8 of at most 31 bytes, in order and within the text; word segments
-// cover it; normalising twice changes nothing; simplified words stand between single spaces.
+// Symbols of any UTF-8 text are UTF-8 of at most 31 bytes, in order and within the text; word
+// segments cover it; normalising twice changes nothing; simplified words have single spaces.
 #include <cstdint>
 #include <cstdlib>
 

@@ -4,10 +4,7 @@
 #include <array>
 #include <optional>
 
-#include "text/formats.hpp"
 #include "text/rows.hpp"
-#include "text/unicode.hpp"
-#include "text/utf8.hpp"
 
 namespace ol::text {
 
@@ -386,156 +383,10 @@ private:
     std::size_t counted_ = 0; // line_ is the line of this byte
 };
 
-// "8.5. Loans" to "Loans"; "2001 Odyssey" stays.
-std::string_view without_number(std::string_view heading) {
-    std::size_t at = 0;
-    bool dotted = false;
-    while (at < heading.size() &&
-           ((heading[at] >= '0' && heading[at] <= '9') || heading[at] == '.')) {
-        dotted |= heading[at] == '.';
-        ++at;
-    }
-    if (!dotted || at == 0 || heading[0] == '.' || at >= heading.size() || heading[at] != ' ') {
-        return heading;
-    }
-    return trim(heading.substr(at));
-}
-
-// Pages that declare ISO-8859-1 mean windows-1252 (the Encoding Standard, 4.2).
-bool declares_latin1(std::string_view html) {
-    std::string head(html.substr(0, 1024));
-    for (char& c : head)
-        c = lower(c);
-    const std::size_t at = head.find("charset=");
-    if (at == std::string::npos)
-        return false;
-    std::string_view value = std::string_view(head).substr(at + 8);
-    if (!value.empty() && (value.front() == '"' || value.front() == '\''))
-        value.remove_prefix(1);
-    return value.starts_with("iso-8859-1\"") || value.starts_with("iso-8859-1'") ||
-           value.starts_with("iso-8859-1 ") || value.starts_with("iso-8859-1>") ||
-           value.starts_with("windows-1252") || value.starts_with("latin1");
-}
-
-constexpr std::array<std::uint16_t, 32> windows_1252 = {
-    0x20ac, 0x81,   0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160,
-    0x2039, 0x0152, 0x8d,   0x017d, 0x8f,   0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
-    0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x9d,   0x017e, 0x0178};
-
-std::string from_latin1(std::string_view bytes) {
-    std::string out;
-    out.reserve(bytes.size() + bytes.size() / 8);
-    for (const char c : bytes) {
-        const auto byte = static_cast<unsigned char>(c);
-        append_utf8(out, byte >= 0x80 && byte < 0xa0 ? windows_1252[byte - 0x80] : byte);
-    }
-    return out;
-}
-
-// The code point of a numeric reference, as browsers read it.
-std::uint32_t numeric_reference(std::uint64_t value) {
-    if (value == 0 || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
-        return 0xfffd;
-    if (value >= 0x80 && value < 0xa0)
-        return windows_1252[value - 0x80];
-    return static_cast<std::uint32_t>(value);
-}
-
-// The reference at text[0] == '&': its code point and length, or length 0.
-CodePoint parse_reference(std::string_view text) {
-    std::size_t at = 1;
-    if (at < text.size() && text[at] == '#') {
-        ++at;
-        const bool hex = at < text.size() && lower(text[at]) == 'x';
-        if (hex)
-            ++at;
-        const std::size_t first = at;
-        std::uint64_t value = 0;
-        for (; at < text.size(); ++at) {
-            const char c = lower(text[at]);
-            std::uint64_t digit = 16;
-            if (c >= '0' && c <= '9')
-                digit = static_cast<std::uint64_t>(c - '0');
-            if (hex && c >= 'a' && c <= 'f')
-                digit = static_cast<std::uint64_t>(c - 'a' + 10);
-            if (digit == 16)
-                break;
-            value = std::min<std::uint64_t>(value * (hex ? 16 : 10) + digit, 0x110000);
-        }
-        if (at == first)
-            return {};
-        if (at < text.size() && text[at] == ';')
-            ++at;
-        return {numeric_reference(value), static_cast<std::uint32_t>(at)};
-    }
-    const std::size_t first = at;
-    while (at < text.size() && at - first < 10 &&
-           (is_letter(text[at]) || (text[at] >= '0' && text[at] <= '9'))) {
-        ++at;
-    }
-    if (at >= text.size() || text[at] != ';')
-        return {};
-    const std::uint32_t value = entity_code_point(text.substr(first, at - first));
-    if (value == 0)
-        return {};
-    return {value, static_cast<std::uint32_t>(at + 1)};
-}
-
 } // namespace
-
-std::string decode_entities(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    while (!text.empty()) {
-        const std::size_t at = find_or_end(text, "&", 0);
-        out.append(text.substr(0, at));
-        text.remove_prefix(at);
-        if (text.empty())
-            break;
-        const CodePoint reference = parse_reference(text);
-        if (reference.size == 0) {
-            out.push_back('&');
-            text.remove_prefix(1);
-        } else {
-            append_utf8(out, reference.value);
-            text.remove_prefix(reference.size);
-        }
-    }
-    return out;
-}
 
 HtmlPage parse_html(std::string_view bytes) {
     return Parser(bytes).parse();
-}
-
-ReadResult read_html(std::string_view bytes, const std::string& file) {
-    RowSink sink(file);
-    std::string converted;
-    if (declares_latin1(bytes) && find_invalid_utf8(bytes))
-        bytes = converted = from_latin1(bytes);
-    const HtmlPage page = parse_html(bytes);
-    const std::string page_title(without_number(tidy_title(page.title)));
-    std::string title = page_title;
-    std::vector<Paragraph> section;
-    for (const HtmlBlock& block : page.blocks) {
-        if (find_invalid_utf8(block.text)) {
-            sink.issue(block.line, "not UTF-8 (paragraph left out)");
-            continue;
-        }
-        if (block.kind == Kind::heading) {
-            sink.add_section(title, section);
-            section.clear();
-            const std::string heading(without_number(tidy_title(block.text)));
-            title = page_title;
-            if (heading != page_title && !heading.empty()) {
-                title = page_title.empty() ? heading : page_title + ": " + heading;
-            }
-            continue;
-        }
-        section.push_back({block.text, block.line, block.kind == Kind::item && !section.empty()});
-    }
-    sink.add_section(title, section);
-    return sink.finish();
 }
 
 } // namespace ol::text

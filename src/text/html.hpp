@@ -27,7 +27,9 @@ HtmlPage parse_html(std::string_view bytes);
 
 // "&amp;" and the like, numeric forms included; what is no reference stays as it is.
 std::string decode_entities(std::string_view text);
-// The code points of a named reference of HTML 4 ("amp"), or 0.
+// windows-1252 bytes as UTF-8 (the Encoding Standard, 9.1); every byte has a meaning.
+std::string decode_windows_1252(std::string_view bytes);
+// The code point of a named reference of HTML 4 ("amp"), or 0.
 std::uint32_t entity_code_point(std::string_view name);
 
 } // namespace ol::text

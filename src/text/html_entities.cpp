@@ -1,9 +1,11 @@
-// The named character references of HTML 4.01 (section 24) and &apos; of XML.
+// Character references: the named ones of HTML 4.01 (section 24), &apos; of XML, and numeric ones.
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <utility>
 
 #include "text/html.hpp"
+#include "text/unicode.hpp"
 
 namespace ol::text {
 
@@ -77,6 +79,65 @@ constexpr std::pair<std::string_view, std::uint32_t> entities[] = {
     {"zwnj", 0x200c},
 };
 
+constexpr std::array<std::uint16_t, 32> windows_1252 = {
+    0x20ac, 0x81,   0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160,
+    0x2039, 0x0152, 0x8d,   0x017d, 0x8f,   0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
+    0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x9d,   0x017e, 0x0178};
+
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// The code point of a numeric reference, as browsers read it.
+std::uint32_t numeric_reference(std::uint64_t value) {
+    if (value == 0 || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
+        return 0xfffd;
+    if (value >= 0x80 && value < 0xa0)
+        return windows_1252[value - 0x80];
+    return static_cast<std::uint32_t>(value);
+}
+
+// The reference at text[0] == '&': its code point and length, or length 0.
+CodePoint parse_reference(std::string_view text) {
+    std::size_t at = 1;
+    if (at < text.size() && text[at] == '#') {
+        ++at;
+        const bool hex = at < text.size() && (text[at] == 'x' || text[at] == 'X');
+        if (hex)
+            ++at;
+        const std::size_t first = at;
+        std::uint64_t value = 0;
+        for (; at < text.size(); ++at) {
+            const char c =
+                text[at] >= 'A' && text[at] <= 'F' ? static_cast<char>(text[at] | 0x20) : text[at];
+            std::uint64_t digit = 16;
+            if (c >= '0' && c <= '9')
+                digit = static_cast<std::uint64_t>(c - '0');
+            if (hex && c >= 'a' && c <= 'f')
+                digit = static_cast<std::uint64_t>(c - 'a' + 10);
+            if (digit == 16)
+                break;
+            value = std::min<std::uint64_t>(value * (hex ? 16 : 10) + digit, 0x110000);
+        }
+        if (at == first)
+            return {};
+        if (at < text.size() && text[at] == ';')
+            ++at;
+        return {numeric_reference(value), static_cast<std::uint32_t>(at)};
+    }
+    const std::size_t first = at;
+    while (at < text.size() && at - first < 10 &&
+           (is_letter(text[at]) || (text[at] >= '0' && text[at] <= '9'))) {
+        ++at;
+    }
+    if (at >= text.size() || text[at] != ';')
+        return {};
+    const std::uint32_t value = entity_code_point(text.substr(first, at - first));
+    if (value == 0)
+        return {};
+    return {value, static_cast<std::uint32_t>(at + 1)};
+}
+
 } // namespace
 
 std::uint32_t entity_code_point(std::string_view name) {
@@ -84,6 +145,37 @@ std::uint32_t entity_code_point(std::string_view name) {
         std::begin(entities), std::end(entities), name,
         [](const auto& entity, std::string_view wanted) { return entity.first < wanted; });
     return at != std::end(entities) && at->first == name ? at->second : 0;
+}
+
+std::string decode_entities(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        const std::size_t at = std::min(text.find('&'), text.size());
+        out.append(text.substr(0, at));
+        text.remove_prefix(at);
+        if (text.empty())
+            break;
+        const CodePoint reference = parse_reference(text);
+        if (reference.size == 0) {
+            out.push_back('&');
+            text.remove_prefix(1);
+        } else {
+            append_utf8(out, reference.value);
+            text.remove_prefix(reference.size);
+        }
+    }
+    return out;
+}
+
+std::string decode_windows_1252(std::string_view bytes) {
+    std::string out;
+    out.reserve(bytes.size() + bytes.size() / 8);
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        append_utf8(out, byte >= 0x80 && byte < 0xa0 ? windows_1252[byte - 0x80] : byte);
+    }
+    return out;
 }
 
 } // namespace ol::text
