@@ -3,7 +3,11 @@ pragma solidity ^0.8.28;
 
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {IAttributionSettlement, IProtocolParameters, IStakeVault} from "./interfaces/IOpenLedger.sol";
+import {
+    IAttributionSettlement,
+    IProtocolParameters,
+    IStakeVault
+} from "./interfaces/IOpenLedger.sol";
 import {EpochProposal, Receipt, SumProofStep, TableEntry} from "./interfaces/Types.sol";
 import {ReceiptVerifier} from "./ReceiptVerifier.sol";
 import {Attribution} from "./lib/Attribution.sol";
@@ -42,8 +46,9 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
     }
 
     bytes32 public constant RECEIPT_TYPEHASH = keccak256("Receipt(bytes32 receiptHash)");
-    bytes32 private constant DOMAIN_TYPEHASH =
-        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+    bytes32 private constant DOMAIN_TYPEHASH = keccak256(
+        "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+    );
 
     IProtocolParameters public immutable parameters;
     IStakeVault public immutable vault;
@@ -117,7 +122,12 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
     }
 
     /// @inheritdoc IAttributionSettlement
-    function propose(EpochProposal calldata proposal) external payable nonReentrant returns (uint64 epoch) {
+    function propose(EpochProposal calldata proposal)
+        external
+        payable
+        nonReentrant
+        returns (uint64 epoch)
+    {
         epoch = epochCount + 1;
         if (_pending.settler != address(0)) revert EpochPending(epoch);
         uint256 limit = parameters.get(Keys.MAX_EPOCH_RECEIPTS);
@@ -128,7 +138,9 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
             revert MoreThanUnallocated(proposal.receiptsTotal, unallocated);
         }
         uint256 expected = _rewards.total + proposal.receiptsTotal;
-        if (proposal.rewardsTotal != expected) revert WrongRewardsTotal(proposal.rewardsTotal, expected);
+        if (proposal.rewardsTotal != expected) {
+            revert WrongRewardsTotal(proposal.rewardsTotal, expected);
+        }
         uint256 least = parameters.get(Keys.SETTLER_BOND);
         if (msg.value < least) revert BondTooSmall(msg.value, least);
 
@@ -293,7 +305,9 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
             _checkReceipt(receiptsOf[epoch], other, other.fee, otherIndex, otherProof);
         }
         if (receipt.host != other.host) revert NoFault();
-        if (receipt.nonce == other.nonce) return _discard("receipts: the host's nonce was used before");
+        if (receipt.nonce == other.nonce) {
+            return _discard("receipts: the host's nonce was used before");
+        }
         bool overlap = receipt.payer == other.payer && _startOf(receipt) < other.cumulative
             && _startOf(other) < receipt.cumulative;
         if (!overlap) revert NoFault();
@@ -303,14 +317,17 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
     /// @inheritdoc IAttributionSettlement
     function finalise() external nonReentrant {
         if (_pending.settler == address(0)) revert NoEpochPending();
-        if (block.timestamp < _pending.challengeEndsAt) revert WindowOpen(_pending.challengeEndsAt);
+        if (block.timestamp < _pending.challengeEndsAt) {
+            revert WindowOpen(_pending.challengeEndsAt);
+        }
         Pending memory done = _pending;
         delete _pending;
         EpochProposal memory proposal = done.proposal;
         uint64 epoch = ++epochCount;
         unallocated -= proposal.receiptsTotal;
         _rewards = SumRoot(proposal.rewardsRoot, proposal.rewardCount, proposal.rewardsTotal);
-        receiptsOf[epoch] = SumRoot(proposal.receiptsRoot, proposal.receiptCount, proposal.receiptsTotal);
+        receiptsOf[epoch] =
+            SumRoot(proposal.receiptsRoot, proposal.receiptCount, proposal.receiptsTotal);
         uint256 threshold = Attribution.nextThreshold(
             parameters.get(Keys.ATTRIBUTION_THRESHOLD),
             proposal.creditedRecords,
@@ -357,7 +374,14 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
     {
         exists = _pending.settler != address(0);
         epoch = exists ? epochCount + 1 : 0;
-        return (exists, epoch, _pending.settler, _pending.bond, _pending.challengeEndsAt, _pending.proposal);
+        return (
+            exists,
+            epoch,
+            _pending.settler,
+            _pending.bond,
+            _pending.challengeEndsAt,
+            _pending.proposal
+        );
     }
 
     /// @inheritdoc IAttributionSettlement
@@ -397,17 +421,22 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
 
     function _checkWindow() private view {
         if (_pending.settler == address(0)) revert NoEpochPending();
-        if (block.timestamp >= _pending.challengeEndsAt) revert WindowClosed(_pending.challengeEndsAt);
+        if (block.timestamp >= _pending.challengeEndsAt) {
+            revert WindowClosed(_pending.challengeEndsAt);
+        }
     }
 
     /// The receipt is leaf `index` of the pending epoch, with that sum.
-    function _open(Receipt calldata receipt, uint256 sum, uint64 index, SumProofStep[] calldata proof)
-        private
-        view
-    {
+    function _open(
+        Receipt calldata receipt,
+        uint256 sum,
+        uint64 index,
+        SumProofStep[] calldata proof
+    ) private view {
         _checkWindow();
         EpochProposal storage proposal = _pending.proposal;
-        SumRoot memory tree = SumRoot(proposal.receiptsRoot, proposal.receiptCount, proposal.receiptsTotal);
+        SumRoot memory tree =
+            SumRoot(proposal.receiptsRoot, proposal.receiptCount, proposal.receiptsTotal);
         _checkReceipt(tree, receipt, sum, index, proof);
     }
 
@@ -418,7 +447,9 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
         uint64 index,
         SumProofStep[] calldata proof
     ) private pure {
-        if (!MerkleTree.verifySum(tree.root, _leafOf(receipt), sum, index, tree.count, proof, tree.total)) {
+        if (!MerkleTree.verifySum(
+                tree.root, _leafOf(receipt), sum, index, tree.count, proof, tree.total
+            )) {
             revert ReceiptNotInEpoch();
         }
     }
@@ -431,7 +462,9 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
         SumProofStep[] calldata proof
     ) private pure {
         bytes32 leaf = MerkleTree.leaf(abi.encode(account));
-        if (!MerkleTree.verifySum(tree.root, leaf, cumulative, index, tree.count, proof, tree.total)) {
+        if (!MerkleTree.verifySum(
+                tree.root, leaf, cumulative, index, tree.count, proof, tree.total
+            )) {
             revert RewardNotProved(account);
         }
     }
@@ -481,10 +514,14 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
         }
     }
 
-    function _judgeReward(Tally memory tally, RewardClaim calldata reward, RewardClaim calldata previous)
-        private
-    {
-        if (reward.account != previous.account) revert DifferentAccounts();
+    function _judgeReward(
+        Tally memory tally,
+        RewardClaim calldata reward,
+        RewardClaim calldata previous
+    ) private {
+        if (reward.account != previous.account) {
+            revert DifferentAccounts();
+        }
         _checkClaim(_proposedRewards(), reward);
         _checkClaim(_rewards, previous);
         if (tally.disordered) return _discard("receipts: not ascending by host and nonce");

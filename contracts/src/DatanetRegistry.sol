@@ -79,10 +79,12 @@ contract DatanetRegistry is IDatanetRegistry, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IDatanetRegistry
-    function create(string calldata name, string calldata licence, bytes32 ruleSetHash, bytes32 metadataHash)
-        external
-        returns (bytes32 datanetId)
-    {
+    function create(
+        string calldata name,
+        string calldata licence,
+        bytes32 ruleSetHash,
+        bytes32 metadataHash
+    ) external returns (bytes32 datanetId) {
         _checkText(name);
         _checkText(licence);
         datanetId = keccak256(abi.encode(msg.sender, name));
@@ -93,12 +95,13 @@ contract DatanetRegistry is IDatanetRegistry, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IDatanetRegistry
-    function anchorBatch(bytes32 datanetId, bytes32 root, uint64 count, uint64 bytes_, bytes32 dataCommitment)
-        external
-        payable
-        nonReentrant
-        returns (uint256 batchId)
-    {
+    function anchorBatch(
+        bytes32 datanetId,
+        bytes32 root,
+        uint64 count,
+        uint64 bytes_,
+        bytes32 dataCommitment
+    ) external payable nonReentrant returns (uint256 batchId) {
         _checkDatanet(datanetId);
         if (root == 0 || count == 0 || dataCommitment == 0) revert EmptyCommitment();
         uint256 least = parameters.get(Keys.BATCH_BOND);
@@ -113,7 +116,9 @@ contract DatanetRegistry is IDatanetRegistry, ReentrancyGuardTransient {
         entry.anchoredAt = uint64(block.timestamp);
         entry.windowEndsAt = uint64(block.timestamp + parameters.get(Keys.CHALLENGE_WINDOW));
         entry.bond = msg.value;
-        emit BatchAnchored(datanetId, batchId, msg.sender, root, count, bytes_, dataCommitment, msg.value);
+        emit BatchAnchored(
+            datanetId, batchId, msg.sender, root, count, bytes_, dataCommitment, msg.value
+        );
         vault.stakeLocked{value: msg.value}(msg.sender, Keys.ROLE_DATANET);
     }
 
@@ -272,7 +277,11 @@ contract DatanetRegistry is IDatanetRegistry, ReentrancyGuardTransient {
 
     /// The leaf's hash, when the record opens: everything that the leaf says of datanet, contributor and
     /// content is true. A leaf in somebody else's name is no record of his, so it revokes nothing of his.
-    function _open(OpenedRecord calldata opened, Batch storage entry) private view returns (bytes32 leafHash) {
+    function _open(OpenedRecord calldata opened, Batch storage entry)
+        private
+        view
+        returns (bytes32 leafHash)
+    {
         RecordLeaf calldata leaf = opened.leaf;
         if (leaf.contributor != entry.contributor) revert LeafOfAnotherContributor(opened.batchId);
         leafHash = MerkleTree.leaf(abi.encode(leaf));
@@ -281,9 +290,12 @@ contract DatanetRegistry is IDatanetRegistry, ReentrancyGuardTransient {
         }
         if (
             leaf.recordId
-                != keccak256(abi.encodePacked(entry.datanetId, leaf.contributor, opened.contentHash))
+                != keccak256(
+                    abi.encodePacked(entry.datanetId, leaf.contributor, opened.contentHash)
+                )
         ) revert WrongRecordId(opened.batchId);
-        if (leaf.contentCommitment != keccak256(abi.encodePacked(opened.salt, opened.contentHash))) {
+        if (leaf.contentCommitment != keccak256(abi.encodePacked(opened.salt, opened.contentHash)))
+        {
             revert WrongContent(opened.batchId);
         }
         if (leaf.signatureCommitment != _signatureCommitment(opened.salt, opened.signature)) {
@@ -292,7 +304,11 @@ contract DatanetRegistry is IDatanetRegistry, ReentrancyGuardTransient {
     }
 
     /// keccak(salt | 112 big-endian uint64), four words of the signature to a word of memory.
-    function _signatureCommitment(bytes32 salt, uint64[112] calldata signature) private pure returns (bytes32) {
+    function _signatureCommitment(bytes32 salt, uint64[112] calldata signature)
+        private
+        pure
+        returns (bytes32)
+    {
         uint256[28] memory packed;
         for (uint256 i = 0; i < 28; ++i) {
             packed[i] = (uint256(signature[4 * i]) << 192) | (uint256(signature[4 * i + 1]) << 128)
@@ -301,7 +317,11 @@ contract DatanetRegistry is IDatanetRegistry, ReentrancyGuardTransient {
         return keccak256(abi.encodePacked(salt, packed));
     }
 
-    function _equalWords(uint64[112] calldata a, uint64[112] calldata b) private pure returns (uint256 equal) {
+    function _equalWords(uint64[112] calldata a, uint64[112] calldata b)
+        private
+        pure
+        returns (uint256 equal)
+    {
         for (uint256 i = 0; i < 112; ++i) {
             if (a[i] == b[i]) ++equal;
         }

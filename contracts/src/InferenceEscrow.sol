@@ -4,7 +4,11 @@ pragma solidity ^0.8.28;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {IAttributionSettlement, IInferenceEscrow, IProtocolParameters} from "./interfaces/IOpenLedger.sol";
+import {
+    IAttributionSettlement,
+    IInferenceEscrow,
+    IProtocolParameters
+} from "./interfaces/IOpenLedger.sol";
 import {Keys} from "./lib/Keys.sol";
 import {Send} from "./lib/Send.sol";
 
@@ -37,7 +41,9 @@ contract InferenceEscrow is IInferenceEscrow, EIP712, ReentrancyGuardTransient {
     error NoRefundRequested();
     error RefundNotReady(uint64 readyAt);
 
-    constructor(address parameters_, address settlement_) EIP712("OpenLedger InferenceEscrow", "1") {
+    constructor(address parameters_, address settlement_)
+        EIP712("OpenLedger InferenceEscrow", "1")
+    {
         if (parameters_ == address(0) || settlement_ == address(0)) revert ZeroAddress();
         parameters = IProtocolParameters(parameters_);
         settlement = IAttributionSettlement(settlement_);
@@ -62,7 +68,8 @@ contract InferenceEscrow is IInferenceEscrow, EIP712, ReentrancyGuardTransient {
         if (upTo > cumulative) revert MoreThanVoucher(upTo, cumulative);
         if (upTo <= entry.redeemed) revert AlreadyRedeemed(upTo, entry.redeemed);
         if (upTo > entry.deposited) revert MoreThanDeposit(upTo, entry.deposited);
-        (address signer,,) = ECDSA.tryRecover(voucherDigest(payer, msg.sender, cumulative), signature);
+        (address signer,,) =
+            ECDSA.tryRecover(voucherDigest(payer, msg.sender, cumulative), signature);
         // A failed recovery is the zero address, whose deposits nobody can sign for.
         if (signer != payer || signer == address(0)) revert NotSignedByPayer(signer, payer);
         amount = upTo - entry.redeemed;
@@ -109,7 +116,11 @@ contract InferenceEscrow is IInferenceEscrow, EIP712, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IInferenceEscrow
-    function voucherDigest(address payer, address host, uint256 cumulative) public view returns (bytes32) {
+    function voucherDigest(address payer, address host, uint256 cumulative)
+        public
+        view
+        returns (bytes32)
+    {
         return _hashTypedDataV4(keccak256(abi.encode(VOUCHER_TYPEHASH, payer, host, cumulative)));
     }
 }

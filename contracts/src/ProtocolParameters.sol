@@ -76,15 +76,21 @@ contract ProtocolParameters is IProtocolParameters, Ownable {
         _write(key, value);
         // The threshold never stands outside its governed bounds, not even until the next epoch.
         uint256 threshold = get(Keys.ATTRIBUTION_THRESHOLD);
-        if (key == Keys.THRESHOLD_MIN && threshold < value) _write(Keys.ATTRIBUTION_THRESHOLD, value);
-        if (key == Keys.THRESHOLD_MAX && threshold > value) _write(Keys.ATTRIBUTION_THRESHOLD, value);
+        if (key == Keys.THRESHOLD_MIN && threshold < value) {
+            _write(Keys.ATTRIBUTION_THRESHOLD, value);
+        }
+        if (key == Keys.THRESHOLD_MAX && threshold > value) {
+            _write(Keys.ATTRIBUTION_THRESHOLD, value);
+        }
     }
 
     /// @inheritdoc IProtocolParameters
     function adjustThreshold(uint256 value) external {
         if (msg.sender != settlement) revert OnlySettlement(msg.sender);
         (uint256 min, uint256 max) = bounds(Keys.ATTRIBUTION_THRESHOLD);
-        if (value < min || value > max) revert OutOfBounds(Keys.ATTRIBUTION_THRESHOLD, value, min, max);
+        if (value < min || value > max) {
+            revert OutOfBounds(Keys.ATTRIBUTION_THRESHOLD, value, min, max);
+        }
         if (value == get(Keys.ATTRIBUTION_THRESHOLD)) return;
         ++version;
         _write(Keys.ATTRIBUTION_THRESHOLD, value);

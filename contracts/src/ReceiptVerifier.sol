@@ -128,7 +128,9 @@ contract ReceiptVerifier {
             if (!_opens(index, next, holderIndex + 1, nextProof)) revert NextNotProved();
             end = next.offset;
         }
-        if (claim.position < holder.offset && holderIndex == 0) return "match: the position is in no record";
+        if (claim.position < holder.offset && holderIndex == 0) {
+            return "match: the position is in no record";
+        }
         if (claim.position < holder.offset || claim.position >= end) {
             revert NotTheHolder(claim.position, holder.offset, end);
         }
@@ -136,8 +138,14 @@ contract ReceiptVerifier {
         return paid.owner != claim.owner ? "match: the record has another owner" : "";
     }
 
-    function _matchAt(Receipt calldata receipt, uint256 matchIndex) private pure returns (Match calldata) {
-        if (matchIndex >= receipt.matches.length) revert NoSuchMatch(matchIndex, receipt.matches.length);
+    function _matchAt(Receipt calldata receipt, uint256 matchIndex)
+        private
+        pure
+        returns (Match calldata)
+    {
+        if (matchIndex >= receipt.matches.length) {
+            revert NoSuchMatch(matchIndex, receipt.matches.length);
+        }
         return receipt.matches[matchIndex];
     }
 
@@ -148,13 +156,19 @@ contract ReceiptVerifier {
         returns (uint256 place, uint256 position)
     {
         Match calldata claim = _matchAt(receipt, matchIndex);
-        if (claim.span >= receipt.spans.length) revert NoSuchSpan(claim.span, receipt.spans.length);
+        if (claim.span >= receipt.spans.length) {
+            revert NoSuchSpan(claim.span, receipt.spans.length);
+        }
         Span calldata span = receipt.spans[claim.span];
         if (offset >= span.length) revert OffsetOutsideSpan(offset, span.length);
         return (uint256(span.start) + offset, uint256(claim.position) + offset);
     }
 
-    function _indexOf(Receipt calldata receipt) private view returns (IndexCommitment memory index) {
+    function _indexOf(Receipt calldata receipt)
+        private
+        view
+        returns (IndexCommitment memory index)
+    {
         (,, index) = datanets.versionOf(receipt.datanetId, receipt.version);
     }
 
@@ -167,11 +181,12 @@ contract ReceiptVerifier {
         return MerkleTree.verify(receipt.answerRoot, leaf, place, receipt.answerSymbols, proof);
     }
 
-    function _opens(IndexCommitment memory index, bytes32 word, uint256 place, bytes32[] memory proof)
-        private
-        pure
-        returns (bool)
-    {
+    function _opens(
+        IndexCommitment memory index,
+        bytes32 word,
+        uint256 place,
+        bytes32[] memory proof
+    ) private pure returns (bool) {
         bytes32 leaf = MerkleTree.leaf(abi.encode(word));
         return MerkleTree.verify(index.textRoot, leaf, place, index.symbolCount, proof);
     }
@@ -206,7 +221,11 @@ contract ReceiptVerifier {
         return parameters.getAt(key, receipt.parametersVersion);
     }
 
-    function _rulesOf(Receipt calldata receipt) private view returns (Attribution.Rules memory rules) {
+    function _rulesOf(Receipt calldata receipt)
+        private
+        view
+        returns (Attribution.Rules memory rules)
+    {
         rules.threshold = _parameter(receipt, Keys.ATTRIBUTION_THRESHOLD);
         rules.splitPlatform = _parameter(receipt, Keys.SPLIT_PLATFORM);
         rules.splitHost = _parameter(receipt, Keys.SPLIT_HOST);
@@ -228,13 +247,17 @@ contract ReceiptVerifier {
         for (uint256 i = 0; i < receipt.spans.length; ++i) {
             Span calldata span = receipt.spans[i];
             if (i != 0 && span.start <= receipt.spans[i - 1].start) return "spans: not in order";
-            if (uint256(span.start) + span.length > receipt.answerSymbols) return "spans: outside the answer";
+            if (uint256(span.start) + span.length > receipt.answerSymbols) {
+                return "spans: outside the answer";
+            }
             if (span.length < minSymbols) return "spans: shorter than allowed";
             if (span.owned == 0 || span.owned > span.length) return "spans: owned positions";
             owned += span.owned;
             uint256 end = first;
             while (end < receipt.matches.length && receipt.matches[end].span == i) ++end;
-            if (end == first || end - first > maxClusters) return "matches: too few or too many of a span";
+            if (end == first || end - first > maxClusters) {
+                return "matches: too few or too many of a span";
+            }
             string memory reason = _matchesFault(receipt.matches[first:end], span, index);
             if (bytes(reason).length != 0) return reason;
             first = end;
@@ -244,29 +267,43 @@ contract ReceiptVerifier {
         return owned > receipt.answerSymbols ? "covered: more than the answer" : "";
     }
 
-    function _matchesFault(Match[] calldata matches, Span calldata span, IndexCommitment memory index)
-        private
-        pure
-        returns (string memory)
-    {
+    function _matchesFault(
+        Match[] calldata matches,
+        Span calldata span,
+        IndexCommitment memory index
+    ) private pure returns (string memory) {
         uint256 each = span.credit / matches.length;
         uint256 extra = span.credit % matches.length;
         for (uint256 i = 0; i < matches.length; ++i) {
             Match calldata claim = matches[i];
-            if (i != 0 && claim.record <= matches[i - 1].record) return "matches: records not ascending";
-            if (claim.record >= index.recordCount) return "matches: the record is not in the table";
-            if (uint256(claim.position) + span.length > index.symbolCount) return "matches: outside the text";
+            if (i != 0 && claim.record <= matches[i - 1].record) {
+                return "matches: records not ascending";
+            }
+            if (claim.record >= index.recordCount) {
+                return "matches: the record is not in the table";
+            }
+            if (uint256(claim.position) + span.length > index.symbolCount) {
+                return "matches: outside the text";
+            }
             if (claim.credit != (i < extra ? each + 1 : each)) return "matches: credit";
         }
         return "";
     }
 
-    function _moneyFault(Receipt calldata receipt, Terms memory terms) private view returns (string memory) {
+    function _moneyFault(Receipt calldata receipt, Terms memory terms)
+        private
+        view
+        returns (string memory)
+    {
         Attribution.Rules memory rules = _rulesOf(receipt);
         if (
             receipt.fee
                 != Attribution.feeOf(
-                    receipt.tokensIn, receipt.tokensOut, terms.priceIn, terms.priceOut, rules.platformFee
+                    receipt.tokensIn,
+                    receipt.tokensOut,
+                    terms.priceIn,
+                    terms.priceOut,
+                    rules.platformFee
                 )
         ) return "fee: not the adapter's price";
         if (receipt.cumulative < receipt.fee) return "cumulative: less than the fee";
@@ -282,7 +319,10 @@ contract ReceiptVerifier {
         if (a.length != b.length) return false;
         for (uint256 i = 0; i < a.length; ++i) {
             Share calldata other = b[i];
-            if (a[i].record != other.record || a[i].owner != other.owner || a[i].share != other.share) {
+            if (
+                a[i].record != other.record || a[i].owner != other.owner
+                    || a[i].share != other.share
+            ) {
                 return false;
             }
         }

@@ -191,7 +191,11 @@ contract StakeVault is IStakeVault, Ownable, ReentrancyGuardTransient {
     }
 
     /// What was asked back, and when it may be withdrawn.
-    function cooling(address account, bytes32 role) external view returns (uint256 amount, uint64 readyAt) {
+    function cooling(address account, bytes32 role)
+        external
+        view
+        returns (uint256 amount, uint64 readyAt)
+    {
         Position storage position = _positions[account][role];
         return (position.cooling, position.readyAt);
     }

@@ -14,13 +14,18 @@ contract AttributionTest is Checks {
         (out[0], out[1], out[2]) = (a, b, c);
     }
 
-    function randomMatches(uint256 seed, uint256 count) private pure returns (Match[] memory matches) {
+    function randomMatches(uint256 seed, uint256 count)
+        private
+        pure
+        returns (Match[] memory matches)
+    {
         matches = new Match[](count);
         uint256 skew = seed % 3;
         for (uint256 i = 0; i < count; ++i) {
             uint256 r = uint256(keccak256(abi.encode(seed, i)));
             uint32 record = uint32(r % (1 + count / 2));
-            uint256 credit = (r >> 32) % (skew == 0 ? 2 ** 32 : skew == 1 ? 40 : 2 ** ((r >> 80) % 33));
+            uint256 credit =
+                (r >> 32) % (skew == 0 ? 2 ** 32 : skew == 1 ? 40 : 2 ** ((r >> 80) % 33));
             matches[i] = Match(0, uint32(r >> 128), record, ownerOf(record), uint32(credit));
         }
     }
@@ -79,7 +84,10 @@ contract AttributionTest is Checks {
         eq(Attribution.largestRemainder(new uint256[](0), 10).length, 0, "empty");
     }
 
-    function testFuzz_largest_remainder(uint256[] memory weights, uint256 total, uint8 bits) external pure {
+    function testFuzz_largest_remainder(uint256[] memory weights, uint256 total, uint8 bits)
+        external
+        pure
+    {
         uint256 n = weights.length > 40 ? 40 : weights.length;
         uint256[] memory small = new uint256[](n);
         uint256 sum = 0;
@@ -101,12 +109,18 @@ contract AttributionTest is Checks {
     function testFuzz_sort(uint256[] memory keys) external pure {
         uint256 sum = 0;
         unchecked {
-            for (uint256 i = 0; i < keys.length; ++i) sum += keys[i];
+            for (uint256 i = 0; i < keys.length; ++i) {
+                sum += keys[i];
+            }
             Attribution.sort(keys);
-            for (uint256 i = 0; i < keys.length; ++i) sum -= keys[i];
+            for (uint256 i = 0; i < keys.length; ++i) {
+                sum -= keys[i];
+            }
         }
         eq(sum, 0, "the same keys");
-        for (uint256 i = 1; i < keys.length; ++i) ok(keys[i - 1] <= keys[i], "order");
+        for (uint256 i = 1; i < keys.length; ++i) {
+            ok(keys[i - 1] <= keys[i], "order");
+        }
     }
 
     function testFuzz_shares(uint256 seed, uint256 count, uint256 threshold) external pure {
@@ -150,16 +164,21 @@ contract AttributionTest is Checks {
         }
     }
 
-    function testFuzz_payouts(uint256 seed, uint256 fee, uint32 symbols, uint32 covered, uint256 count)
-        external
-        pure
-    {
+    function testFuzz_payouts(
+        uint256 seed,
+        uint256 fee,
+        uint32 symbols,
+        uint32 covered,
+        uint256 count
+    ) external pure {
         fee >>= 93 + (seed % 160);
         if (covered > symbols) (covered, symbols) = (symbols, covered);
         Attribution.Rules memory rules = randomRules(seed);
         Attribution.Parties memory parties = randomParties(seed);
-        Share[] memory shares = Attribution.sharesOf(randomMatches(seed, within(count, 0, 12)), rules.threshold);
-        Payout[] memory payouts = Attribution.payoutsOf(fee, symbols, covered, shares, rules, parties);
+        Share[] memory shares =
+            Attribution.sharesOf(randomMatches(seed, within(count, 0, 12)), rules.threshold);
+        Payout[] memory payouts =
+            Attribution.payoutsOf(fee, symbols, covered, shares, rules, parties);
         same(payouts, Naive.payoutsOf(fee, symbols, covered, shares, rules, parties));
         uint256 sum = 0;
         for (uint256 i = 0; i < payouts.length; ++i) {

@@ -23,7 +23,9 @@ contract ChallengesTest is World {
     function setUp() external {
         setUpWorld();
         vm.prank(PUBLISHER);
-        datanets.publishVersion(datanetId, keccak256("records 2"), keccak256("manifest 2"), indexOf());
+        datanets.publishVersion(
+            datanetId, keccak256("records 2"), keccak256("manifest 2"), indexOf()
+        );
         vm.prank(MODEL_OWNER);
         foreignAdapter = models.registerAdapter(
             "poet 2", keccak256("weights"), BASE, datanetId, 2, keccak256("t"), PRICE_IN, PRICE_OUT
@@ -31,7 +33,10 @@ contract ChallengesTest is World {
     }
 
     /// A proposal of three receipts, the second of which is the given one.
-    function proposeWith(Receipt[] memory receipts, Receipt memory forged) private returns (Epoch memory epoch) {
+    function proposeWith(Receipt[] memory receipts, Receipt memory forged)
+        private
+        returns (Epoch memory epoch)
+    {
         receipts[1] = forged;
         epoch = epochOf(receipts);
         // More than enough is there, so that the proposal itself is accepted.
@@ -54,7 +59,9 @@ contract ChallengesTest is World {
         settlement.challengeReceipt(epoch.receipts[i], i, proof);
     }
 
-    function challengeSpan(Epoch memory epoch, uint64 i, uint256 matchIndex, uint256 offset) private {
+    function challengeSpan(Epoch memory epoch, uint64 i, uint256 matchIndex, uint256 offset)
+        private
+    {
         Match memory claim = epoch.receipts[i].matches[matchIndex];
         uint256 place = epoch.receipts[i].spans[claim.span].start + offset;
         uint256 position = claim.position + offset;
@@ -80,11 +87,13 @@ contract ChallengesTest is World {
         while (holder + 1 < table.length && table[holder + 1].offset <= position) ++holder;
     }
 
-    function matchCall(Epoch memory epoch, uint64 i, uint256 matchIndex, uint256 holder, uint256 record)
-        private
-        view
-        returns (bytes memory)
-    {
+    function matchCall(
+        Epoch memory epoch,
+        uint64 i,
+        uint256 matchIndex,
+        uint256 holder,
+        uint256 record
+    ) private view returns (bytes memory) {
         bool last = holder + 1 == table.length;
         return abi.encodeCall(
             settlement.challengeMatch,
@@ -126,11 +135,20 @@ contract ChallengesTest is World {
         propose(epoch);
         uint256 refused = 0;
         for (uint64 i = 0; i < 3; ++i) {
-            try this.tryReceipt(epoch, i) {} catch (bytes memory e) { refused += noFault(e); }
+            try this.tryReceipt(epoch, i) {}
+            catch (bytes memory e) {
+                refused += noFault(e);
+            }
             for (uint256 m = 0; m < 3; ++m) {
-                try this.tryMatch(epoch, i, m) {} catch (bytes memory e) { refused += noFault(e); }
+                try this.tryMatch(epoch, i, m) {}
+                catch (bytes memory e) {
+                    refused += noFault(e);
+                }
                 for (uint256 offset = 0; offset < 7; ++offset) {
-                    try this.trySpan(epoch, i, m, offset) {} catch (bytes memory e) { refused += noFault(e); }
+                    try this.trySpan(epoch, i, m, offset) {}
+                    catch (bytes memory e) {
+                        refused += noFault(e);
+                    }
                 }
             }
         }
@@ -155,7 +173,9 @@ contract ChallengesTest is World {
         challengeSpan(epoch, i, m, offset);
     }
 
-    function testFuzz_honest_receipts_stand(uint32 tokensIn, uint32 tokensOut, uint256 seed) external {
+    function testFuzz_honest_receipts_stand(uint32 tokensIn, uint32 tokensOut, uint256 seed)
+        external
+    {
         Receipt[] memory receipts = new Receipt[](1);
         parameters.set("UNEXPLAINED_BASE", seed % 10_001);
         parameters.set("SPLIT_HOST", (seed >> 16) % 5001);
@@ -288,17 +308,24 @@ contract ChallengesTest is World {
     }
 
     function forgeMoney(Receipt memory r, uint256 field) private pure returns (string memory) {
-        if (field == 34) (r.shares[0].share, r.shares[1].share) = (r.shares[0].share + 1, r.shares[1].share - 1);
+        if (field == 34) {
+            (r.shares[0].share, r.shares[1].share) = (r.shares[0].share + 1, r.shares[1].share - 1);
+        }
         if (field == 35) r.shares[0].owner = CAROL;
         if (field == 36) r.shares[0].record = 2;
         if (field == 37) r.shares = new Share[](0);
-        if (field == 38) (r.payouts[0].amount, r.payouts[1].amount) = (r.payouts[0].amount - 1, r.payouts[1].amount + 1);
+        if (field == 38) {
+            (r.payouts[0].amount, r.payouts[1].amount) =
+            (r.payouts[0].amount - 1, r.payouts[1].amount + 1);
+        }
         if (field == 39) r.payouts[0].account = CAROL;
         if (field == 40) (r.payouts[0], r.payouts[1]) = (r.payouts[1], r.payouts[0]);
         if (field == 41) r.payouts = new Payout[](0);
         if (field == 42) {
             Payout[] memory longer = new Payout[](r.payouts.length + 1);
-            for (uint256 i = 0; i < r.payouts.length; ++i) longer[i + 1] = r.payouts[i];
+            for (uint256 i = 0; i < r.payouts.length; ++i) {
+                longer[i + 1] = r.payouts[i];
+            }
             r.payouts = longer; // a payout of nothing to nobody
         }
         if (field == 43) r.host = HOST_B; // whose payouts these are not
@@ -317,7 +344,9 @@ contract ChallengesTest is World {
         uint256 clean = vm.snapshotState();
         for (uint256 field = 0; field < 4; ++field) {
             Receipt memory forged = copyOf(honest);
-            if (field == 0) (forged.fee, forged.cumulative) = (forged.fee - 1, forged.cumulative - 1);
+            if (field == 0) {
+                (forged.fee, forged.cumulative) = (forged.fee - 1, forged.cumulative - 1);
+            }
             if (field == 1) forged.tokensIn += 1000;
             if (field == 2) forged.tokensOut -= 1000;
             if (field == 3) forged.fee = type(uint256).max / 2;
@@ -428,7 +457,8 @@ contract ChallengesTest is World {
     function test_a_forged_record_falls_to_challengeMatch() external {
         Receipt[] memory receipts = threeReceipts();
         Receipt memory forged = copyOf(receipts[1]);
-        (forged.matches[0].record, forged.matches[0].owner, forged.matches[0].position) = (2, CAROL, 27);
+        (forged.matches[0].record, forged.matches[0].owner, forged.matches[0].position) =
+        (2, CAROL, 27);
         settleShares(forged);
         Epoch memory epoch = proposeWith(receipts, forged);
         vm.expectRevert(AttributionSettlement.NoFault.selector);
@@ -546,10 +576,22 @@ contract ChallengesTest is World {
         Epoch memory epoch = proposeWith(receipts, forged);
         ReceiptVerifier verifier = settlement.verifier();
         SumProofStep[] memory proof = receiptProof(epoch, 1);
-        eq(verifier.challengeReceipt(forged, 1, proof), "covered: not the sum of owned positions", "reason");
+        eq(
+            verifier.challengeReceipt(forged, 1, proof),
+            "covered: not the sum of owned positions",
+            "reason"
+        );
         eq(verifier.challengeReceipt(receipts[0], 0, receiptProof(epoch, 0)), "", "no fault");
-        eq(bytes32(verifier.challengeSpan.selector), bytes32(settlement.challengeSpan.selector), "selector");
-        eq(bytes32(verifier.challengeMatch.selector), bytes32(settlement.challengeMatch.selector), "selector");
+        eq(
+            bytes32(verifier.challengeSpan.selector),
+            bytes32(settlement.challengeSpan.selector),
+            "selector"
+        );
+        eq(
+            bytes32(verifier.challengeMatch.selector),
+            bytes32(settlement.challengeMatch.selector),
+            "selector"
+        );
     }
 
     /// The largest receipt that is not over the limits is judged within a block's gas.
@@ -562,12 +604,18 @@ contract ChallengesTest is World {
         r.spans = new Span[](spans);
         r.matches = new Match[](4 * spans);
         for (uint256 i = 0; i < spans; ++i) {
-            r.spans[i] = Span(uint32(6 * i), 6, 6, uint32(uint256(keccak256(abi.encode(i))) % 100_000));
+            r.spans[i] =
+                Span(uint32(6 * i), 6, 6, uint32(uint256(keccak256(abi.encode(i))) % 100_000));
             for (uint256 j = 0; j < 4; ++j) {
                 uint32 credit = r.spans[i].credit / 4 + (j < r.spans[i].credit % 4 ? 1 : 0);
                 uint256 record = 1024 - 4 * i - 4 + j;
-                r.matches[4 * i + j] =
-                    Match(uint32(i), 7, uint32(record), address(uint160(uint256(keccak256(abi.encode(record))))), credit);
+                r.matches[4 * i + j] = Match(
+                    uint32(i),
+                    7,
+                    uint32(record),
+                    address(uint160(uint256(keccak256(abi.encode(record))))),
+                    credit
+                );
             }
         }
         r.covered = uint32(6 * spans);
@@ -585,7 +633,8 @@ contract ChallengesTest is World {
             rules,
             Attribution.Parties(TREASURY, HOST_A, MODEL_OWNER, BASE_OWNER, address(vault))
         );
-        (r.payouts[0].amount, r.payouts[1].amount) = (r.payouts[0].amount - 1, r.payouts[1].amount + 1);
+        (r.payouts[0].amount, r.payouts[1].amount) =
+        (r.payouts[0].amount - 1, r.payouts[1].amount + 1);
         receipts[0] = r;
         judgeLargest(receipts);
     }
@@ -613,7 +662,8 @@ contract ChallengesTest is World {
         );
         vm.stopPrank();
         vm.prank(MODEL_OWNER);
-        r.adapterId =
-            models.registerAdapter("big", "weights", BASE, datanetId, r.version, "t", PRICE_IN, PRICE_OUT);
+        r.adapterId = models.registerAdapter(
+            "big", "weights", BASE, datanetId, r.version, "t", PRICE_IN, PRICE_OUT
+        );
     }
 }

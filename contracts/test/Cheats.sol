@@ -47,7 +47,9 @@ abstract contract Checks {
     }
 
     function eq(string memory a, string memory b, string memory what) internal pure {
-        if (keccak256(bytes(a)) != keccak256(bytes(b))) revert NotTrue(string.concat(what, ": ", a, " / ", b));
+        if (keccak256(bytes(a)) != keccak256(bytes(b))) {
+            revert NotTrue(string.concat(what, ": ", a, " / ", b));
+        }
     }
 
     function ok(bool condition, string memory what) internal pure {

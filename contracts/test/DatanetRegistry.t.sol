@@ -51,7 +51,11 @@ contract DatanetRegistryTest is World {
     }
 
     /// With some of its signature's words changed.
-    function altered(OpenedRecord memory opened, uint256 words) private pure returns (OpenedRecord memory) {
+    function altered(OpenedRecord memory opened, uint256 words)
+        private
+        pure
+        returns (OpenedRecord memory)
+    {
         bytes memory packed;
         for (uint256 i = 0; i < 112; ++i) {
             if (i < words) opened.signature[i] ^= 1;
@@ -62,7 +66,10 @@ contract DatanetRegistryTest is World {
     }
 
     /// Anchors a batch of three: the given record in the middle.
-    function anchor(address contributor, OpenedRecord memory opened) private returns (OpenedRecord memory) {
+    function anchor(address contributor, OpenedRecord memory opened)
+        private
+        returns (OpenedRecord memory)
+    {
         opened.leaf.sequence = 1;
         bytes32[] memory leaves = new bytes32[](3);
         leaves[0] = Trees.leaf(abi.encode(contributor, "first"));
@@ -70,7 +77,9 @@ contract DatanetRegistryTest is World {
         leaves[2] = Trees.leaf(abi.encode(contributor, "last"));
         vm.deal(contributor, 2 ether);
         vm.prank(contributor);
-        opened.batchId = datanets.anchorBatch{value: 2 ether}(net, Trees.root(leaves), 3, 900, keccak256("data"));
+        opened.batchId = datanets.anchorBatch{value: 2 ether}(
+            net, Trees.root(leaves), 3, 900, keccak256("data")
+        );
         opened.proof = Trees.prove(leaves, 1);
         return opened;
     }
@@ -88,7 +97,8 @@ contract DatanetRegistryTest is World {
         eq(net, keccak256(abi.encode(PUBLISHER, "poems")), "id");
         eq(datanets.ownerOf(net), PUBLISHER, "owner");
         eq(datanets.ownerOf(bytes32(uint256(1))), address(0), "unknown");
-        (, string memory name, string memory licence, bytes32 rules, bytes32 metadata) = datanets.datanet(net);
+        (, string memory name, string memory licence, bytes32 rules, bytes32 metadata) =
+            datanets.datanet(net);
         eq(name, "poems", "name");
         eq(licence, "CC0-1.0", "licence");
         eq(rules, keccak256("rules"), "rules");
@@ -118,8 +128,15 @@ contract DatanetRegistryTest is World {
         eq(opened.batchId, 1, "ids count from 1");
         eq(datanets.batchCount(), 1, "count");
         eq(vault.locked(ALICE, "datanet"), 2 ether, "locked");
-        (bytes32 id, address contributor,, uint64 count, bytes32 data, uint256 bond, uint64 at_, bool slashed) =
-            datanets.batch(1);
+        (
+            bytes32 id,
+            address contributor,,
+            uint64 count,
+            bytes32 data,
+            uint256 bond,
+            uint64 at_,
+            bool slashed
+        ) = datanets.batch(1);
         eq(id, net, "datanet");
         eq(contributor, ALICE, "contributor");
         eq(count, 3, "count");
@@ -137,7 +154,9 @@ contract DatanetRegistryTest is World {
         vm.deal(ALICE, 10 ether);
         vm.startPrank(ALICE);
         vm.expectPartialRevert(DatanetRegistry.UnknownDatanet.selector);
-        datanets.anchorBatch{value: 1 ether}(bytes32(uint256(1)), keccak256("r"), 1, 1, keccak256("d"));
+        datanets.anchorBatch{value: 1 ether}(
+            bytes32(uint256(1)), keccak256("r"), 1, 1, keccak256("d")
+        );
         vm.expectRevert(DatanetRegistry.EmptyCommitment.selector);
         datanets.anchorBatch{value: 1 ether}(net, 0, 1, 1, keccak256("d"));
         vm.expectRevert(DatanetRegistry.EmptyCommitment.selector);
@@ -179,7 +198,8 @@ contract DatanetRegistryTest is World {
         (,,,,,,, bool slashed) = datanets.batch(later.batchId);
         ok(slashed, "slashed");
         Vm.Log[] memory logs = vm.getRecordedLogs();
-        (bytes32 hash, uint64 sequence, bytes32 original) = abi.decode(logs[0].data, (bytes32, uint64, bytes32));
+        (bytes32 hash, uint64 sequence, bytes32 original) =
+            abi.decode(logs[0].data, (bytes32, uint64, bytes32));
         eq(hash, leafHash(later), "event");
         eq(sequence, 1, "event");
         eq(original, leafHash(first), "event");
@@ -217,7 +237,8 @@ contract DatanetRegistryTest is World {
     function test_near_copies_by_equal_signature_words() external {
         OpenedRecord memory first = anchor(ALICE, record(ALICE, keccak256("poem"), 1, 5));
         OpenedRecord memory near = anchor(BOB, altered(record(BOB, keccak256("poem!"), 1, 5), 8));
-        OpenedRecord memory apart = anchor(CAROL, altered(record(CAROL, keccak256("poem?"), 1, 5), 9));
+        OpenedRecord memory apart =
+            anchor(CAROL, altered(record(CAROL, keccak256("poem?"), 1, 5), 9));
         vm.expectRevert(abi.encodeWithSelector(DatanetRegistry.NotDuplicates.selector, 103, 104));
         datanets.challengeDuplicate(first, apart);
         vm.prank(WATCHER);
@@ -339,7 +360,10 @@ contract DatanetRegistryTest is World {
             if (field == 5) empty.recordCount = 0;
             vm.expectRevert(DatanetRegistry.EmptyCommitment.selector);
             datanets.publishVersion(
-                net, field == 6 ? bytes32(0) : bytes32("r"), field == 7 ? bytes32(0) : bytes32("m"), empty
+                net,
+                field == 6 ? bytes32(0) : bytes32("r"),
+                field == 7 ? bytes32(0) : bytes32("m"),
+                empty
             );
         }
         vm.expectPartialRevert(DatanetRegistry.UnknownDatanet.selector);

@@ -48,7 +48,9 @@ contract InferenceEscrowTest is World {
     function test_digest_is_eip_712() external view {
         bytes32 domain = keccak256(
             abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256(
+                    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+                ),
                 keccak256("OpenLedger InferenceEscrow"),
                 keccak256("1"),
                 block.chainid,
@@ -57,7 +59,10 @@ contract InferenceEscrowTest is World {
         );
         bytes32 message = keccak256(
             abi.encode(
-                keccak256("Voucher(address payer,address host,uint256 cumulative)"), payer, HOST_A, uint256(7)
+                keccak256("Voucher(address payer,address host,uint256 cumulative)"),
+                payer,
+                HOST_A,
+                uint256(7)
             )
         );
         eq(
@@ -78,7 +83,9 @@ contract InferenceEscrowTest is World {
         channelIs(10 ether, 6 ether, 0);
         eq(address(escrow).balance, 4 ether, "escrow");
         eq(address(settlement).balance, 6 ether, "settlement");
-        vm.expectRevert(abi.encodeWithSelector(InferenceEscrow.AlreadyRedeemed.selector, 6 ether, 6 ether));
+        vm.expectRevert(
+            abi.encodeWithSelector(InferenceEscrow.AlreadyRedeemed.selector, 6 ether, 6 ether)
+        );
         escrow.redeem(payer, 6 ether, 6 ether, signature);
     }
 
@@ -99,7 +106,9 @@ contract InferenceEscrowTest is World {
         vm.expectPartialRevert(InferenceEscrow.NotSignedByPayer.selector);
         escrow.redeem(payer, 6 ether, 6 ether, "");
         signature = voucher(payer, HOST_A, 20 ether);
-        vm.expectRevert(abi.encodeWithSelector(InferenceEscrow.MoreThanDeposit.selector, 11 ether, 10 ether));
+        vm.expectRevert(
+            abi.encodeWithSelector(InferenceEscrow.MoreThanDeposit.selector, 11 ether, 10 ether)
+        );
         escrow.redeem(payer, 20 ether, 11 ether, signature);
         vm.stopPrank();
         // Another host's voucher, and another payer's signature.
@@ -142,7 +151,9 @@ contract InferenceEscrowTest is World {
         escrow.refund(HOST_A);
         vm.expectRevert(InferenceEscrow.NothingAsked.selector);
         escrow.requestRefund(HOST_A, 0);
-        vm.expectRevert(abi.encodeWithSelector(InferenceEscrow.MoreThanLeft.selector, 11 ether, 10 ether));
+        vm.expectRevert(
+            abi.encodeWithSelector(InferenceEscrow.MoreThanLeft.selector, 11 ether, 10 ether)
+        );
         escrow.requestRefund(HOST_A, 11 ether);
         escrow.requestRefund(HOST_A, 3 ether);
         channelIs(10 ether, 0, 3 ether);

@@ -19,20 +19,30 @@ contract MerkleTreeTest is Checks {
         uint256 index,
         SumProofStep[] calldata proof
     ) external pure returns (bool) {
-        return MerkleTree.verifySum(tree.root, leaf.hash, leaf.sum, index, tree.count, proof, tree.total);
+        return MerkleTree.verifySum(
+            tree.root, leaf.hash, leaf.sum, index, tree.count, proof, tree.total
+        );
     }
 
     function treeOf(SumProofStep[] memory leaves) private pure returns (Tree memory tree) {
         tree = Tree(Trees.sumRoot(leaves), leaves.length, 0);
-        for (uint256 i = 0; i < leaves.length; ++i) tree.total += leaves[i].sum;
+        for (uint256 i = 0; i < leaves.length; ++i) {
+            tree.total += leaves[i].sum;
+        }
     }
 
     function leavesOf(uint256 seed, uint256 count) private pure returns (bytes32[] memory leaves) {
         leaves = new bytes32[](count);
-        for (uint256 i = 0; i < count; ++i) leaves[i] = Trees.leaf(abi.encode(seed, i));
+        for (uint256 i = 0; i < count; ++i) {
+            leaves[i] = Trees.leaf(abi.encode(seed, i));
+        }
     }
 
-    function sumLeavesOf(uint256 seed, uint256 count) private pure returns (SumProofStep[] memory leaves) {
+    function sumLeavesOf(uint256 seed, uint256 count)
+        private
+        pure
+        returns (SumProofStep[] memory leaves)
+    {
         leaves = new SumProofStep[](count);
         for (uint256 i = 0; i < count; ++i) {
             leaves[i].hash = Trees.leaf(abi.encode(seed, i));
@@ -46,7 +56,11 @@ contract MerkleTreeTest is Checks {
         eq(MerkleTree.leaf("a"), a, "leaf");
         bytes32 node = keccak256(abi.encodePacked(hex"01", a, b));
         eq(MerkleTree.node(a, b), node, "node");
-        eq(MerkleTree.rootOf(2, node), keccak256(abi.encodePacked(hex"02", uint256(2), node)), "root");
+        eq(
+            MerkleTree.rootOf(2, node),
+            keccak256(abi.encodePacked(hex"02", uint256(2), node)),
+            "root"
+        );
     }
 
     function testFuzz_every_place_verifies(uint256 seed, uint256 count) external pure {
@@ -58,7 +72,10 @@ contract MerkleTreeTest is Checks {
         }
     }
 
-    function testFuzz_false_proofs_fail(uint256 seed, uint256 count, uint256 index, uint256 what) external pure {
+    function testFuzz_false_proofs_fail(uint256 seed, uint256 count, uint256 index, uint256 what)
+        external
+        pure
+    {
         count = within(count, 2, 40);
         index = within(index, 0, count - 1);
         bytes32[] memory leaves = leavesOf(seed, count);
@@ -75,12 +92,16 @@ contract MerkleTreeTest is Checks {
         }
         if (tampered == 4) {
             bytes32[] memory longer = new bytes32[](proof.length + 1);
-            for (uint256 i = 0; i < proof.length; ++i) longer[i] = proof[i];
+            for (uint256 i = 0; i < proof.length; ++i) {
+                longer[i] = proof[i];
+            }
             proof = longer;
         }
         if (tampered == 5) {
             bytes32[] memory shorter = new bytes32[](proof.length - 1);
-            for (uint256 i = 0; i < shorter.length; ++i) shorter[i] = proof[i];
+            for (uint256 i = 0; i < shorter.length; ++i) {
+                shorter[i] = proof[i];
+            }
             proof = shorter;
         }
         ok(!MerkleTree.verify(root, leaf, index, count, proof), "false proof");
@@ -108,7 +129,9 @@ contract MerkleTreeTest is Checks {
         Tree memory tree = treeOf(leaves);
         bytes32[] memory hashes = new bytes32[](count);
         uint256[] memory sums = new uint256[](count);
-        for (uint256 i = 0; i < count; ++i) (hashes[i], sums[i]) = (leaves[i].hash, leaves[i].sum);
+        for (uint256 i = 0; i < count; ++i) {
+            (hashes[i], sums[i]) = (leaves[i].hash, leaves[i].sum);
+        }
         (bytes32 root, uint256 total) = MerkleTree.sumRoot(hashes, sums);
         eq(root, tree.root, "root");
         eq(total, tree.total, "total");
@@ -117,10 +140,12 @@ contract MerkleTreeTest is Checks {
         }
     }
 
-    function testFuzz_false_sum_proofs_fail(uint256 seed, uint256 count, uint256 index, uint256 what)
-        external
-        view
-    {
+    function testFuzz_false_sum_proofs_fail(
+        uint256 seed,
+        uint256 count,
+        uint256 index,
+        uint256 what
+    ) external view {
         count = within(count, 2, 24);
         index = within(index, 0, count - 1);
         SumProofStep[] memory leaves = sumLeavesOf(seed, count);

@@ -9,10 +9,13 @@ contract ModelRegistryTest is World {
         setUpWorld();
     }
 
-    function register(string memory name, bytes32 adapterHash, bytes32 base, uint64 version, uint256 priceIn)
-        private
-        returns (bytes32)
-    {
+    function register(
+        string memory name,
+        bytes32 adapterHash,
+        bytes32 base,
+        uint64 version,
+        uint256 priceIn
+    ) private returns (bytes32) {
         return models.registerAdapter(name, adapterHash, base, datanetId, version, "t", priceIn, 1);
     }
 
@@ -20,8 +23,14 @@ contract ModelRegistryTest is World {
         eq(adapterId, keccak256(abi.encode(MODEL_OWNER, "poet")), "id");
         eq(models.ownerOf(adapterId), MODEL_OWNER, "owner");
         eq(models.baseOwner(BASE), BASE_OWNER, "base");
-        (address owner, string memory name, bytes32 hash, bytes32 base, bytes32 net, uint64 version,,,) =
-            models.adapter(adapterId);
+        (
+            address owner,
+            string memory name,
+            bytes32 hash,
+            bytes32 base,
+            bytes32 net,
+            uint64 version,,,
+        ) = models.adapter(adapterId);
         eq(owner, MODEL_OWNER, "owner");
         eq(name, "poet", "name");
         eq(hash, keccak256("weights"), "hash");

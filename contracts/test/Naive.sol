@@ -16,7 +16,9 @@ library Naive {
         uint256 n = weights.length;
         parts = new uint256[](n);
         uint256 sum = 0;
-        for (uint256 i = 0; i < n; ++i) sum += weights[i];
+        for (uint256 i = 0; i < n; ++i) {
+            sum += weights[i];
+        }
         if (sum == 0) return parts;
         uint256 given = 0;
         bool[] memory taken = new bool[](n);
@@ -28,14 +30,20 @@ library Naive {
             uint256 best = n;
             for (uint256 i = 0; i < n; ++i) {
                 if (taken[i]) continue;
-                if (best == n || (total * weights[i]) % sum > (total * weights[best]) % sum) best = i;
+                if (best == n || (total * weights[i]) % sum > (total * weights[best]) % sum) {
+                    best = i;
+                }
             }
             taken[best] = true;
             parts[best] += 1;
         }
     }
 
-    function sharesOf(Match[] memory matches, uint256 threshold) internal pure returns (Share[] memory kept) {
+    function sharesOf(Match[] memory matches, uint256 threshold)
+        internal
+        pure
+        returns (Share[] memory kept)
+    {
         // Records ascending, one entry each.
         uint256 n = 0;
         Share[] memory records = new Share[](matches.length);
@@ -56,7 +64,9 @@ library Naive {
         }
         if (n == 0) return new Share[](0);
         uint256[] memory weights = new uint256[](n);
-        for (uint256 i = 0; i < n; ++i) weights[i] = credits[i];
+        for (uint256 i = 0; i < n; ++i) {
+            weights[i] = credits[i];
+        }
         uint256[] memory first = largestRemainder(weights, ONE);
         uint256 count = 0;
         uint256 best = 0;
@@ -78,7 +88,9 @@ library Naive {
             kept[at_++] = records[i];
         }
         first = largestRemainder(weights, ONE);
-        for (uint256 i = 0; i < count; ++i) kept[i].share = uint64(first[i]);
+        for (uint256 i = 0; i < count; ++i) {
+            kept[i].share = uint64(first[i]);
+        }
     }
 
     function payoutsOf(
@@ -105,13 +117,21 @@ library Naive {
         out = add(out, parties.stakeVault, parts[3]);
         out = add(out, parties.baseOwner, toBase);
         uint256[] memory weights = new uint256[](shares.length);
-        for (uint256 i = 0; i < shares.length; ++i) weights[i] = shares[i].share;
+        for (uint256 i = 0; i < shares.length; ++i) {
+            weights[i] = shares[i].share;
+        }
         weights = largestRemainder(weights, toContributors);
-        for (uint256 i = 0; i < shares.length; ++i) out = add(out, shares[i].owner, weights[i]);
+        for (uint256 i = 0; i < shares.length; ++i) {
+            out = add(out, shares[i].owner, weights[i]);
+        }
     }
 
     /// A sorted list with an amount added.
-    function add(Payout[] memory list, address account, uint256 amount) internal pure returns (Payout[] memory) {
+    function add(Payout[] memory list, address account, uint256 amount)
+        internal
+        pure
+        returns (Payout[] memory)
+    {
         if (amount == 0) return list;
         uint256 place = 0;
         while (place < list.length && list[place].account < account) ++place;

@@ -18,7 +18,17 @@ contract RewardChallengesTest is World {
 
     function accounts() private view returns (address[11] memory) {
         return [
-            ALICE, BOB, CAROL, DAVE, STRANGER, TREASURY, MODEL_OWNER, BASE_OWNER, HOST_A, HOST_B, address(vault)
+            ALICE,
+            BOB,
+            CAROL,
+            DAVE,
+            STRANGER,
+            TREASURY,
+            MODEL_OWNER,
+            BASE_OWNER,
+            HOST_A,
+            HOST_B,
+            address(vault)
         ];
     }
 
@@ -75,7 +85,11 @@ contract RewardChallengesTest is World {
         finalise(epoch);
     }
 
-    function placeOf(Payout[] memory rewards, address account) private pure returns (uint256 place) {
+    function placeOf(Payout[] memory rewards, address account)
+        private
+        pure
+        returns (uint256 place)
+    {
         while (rewards[place].account != account) ++place;
     }
 
@@ -132,11 +146,15 @@ contract RewardChallengesTest is World {
             uint256 clean = vm.snapshotState();
             Epoch memory epoch = epochOf(threeReceipts());
             // The first leaf, one in the middle, the last.
-            uint256 place = round == 0 ? 0 : round == 1 ? placeOf(epoch.rewards, DAVE) : epoch.rewards.length - 1;
+            uint256 place = round == 0
+                ? 0
+                : round == 1 ? placeOf(epoch.rewards, DAVE) : epoch.rewards.length - 1;
             address victim = epoch.rewards[place].account;
             epoch.rewards[(place + 1) % epoch.rewards.length].amount += epoch.rewards[place].amount;
             Payout[] memory rest = new Payout[](epoch.rewards.length - 1);
-            for (uint256 i = 0; i < rest.length; ++i) rest[i] = epoch.rewards[i < place ? i : i + 1];
+            for (uint256 i = 0; i < rest.length; ++i) {
+                rest[i] = epoch.rewards[i < place ? i : i + 1];
+            }
             epoch.rewards = rest;
             sealEpoch(epoch);
             propose(epoch);
@@ -208,7 +226,8 @@ contract RewardChallengesTest is World {
     function test_a_repeated_receipt_falls() external {
         Receipt[] memory receipts = new Receipt[](4);
         Receipt[] memory three = threeReceipts();
-        (receipts[0], receipts[1], receipts[2], receipts[3]) = (three[0], three[0], three[1], three[2]);
+        (receipts[0], receipts[1], receipts[2], receipts[3]) =
+        (three[0], three[0], three[1], three[2]);
         owed[payer][HOST_B] += 1000 ether; // other money, to be had
         settleChannel(payer, HOST_B);
         Epoch memory epoch = epochOf(receipts);
@@ -221,14 +240,20 @@ contract RewardChallengesTest is World {
         slashed("replayed");
     }
 
-    function replay(Epoch memory epoch, uint64 i, uint64 number, Epoch memory other, uint64 j) private {
+    function replay(Epoch memory epoch, uint64 i, uint64 number, Epoch memory other, uint64 j)
+        private
+    {
         SumProofStep[] memory proof = receiptProof(epoch, i);
         SumProofStep[] memory otherProof = receiptProof(other, j);
         vm.prank(WATCHER);
-        settlement.challengeReplay(epoch.receipts[i], i, proof, number, other.receipts[j], j, otherProof);
+        settlement.challengeReplay(
+            epoch.receipts[i], i, proof, number, other.receipts[j], j, otherProof
+        );
     }
 
-    function tryReplay(Epoch memory epoch, uint64 i, uint64 number, Epoch memory other, uint64 j) external {
+    function tryReplay(Epoch memory epoch, uint64 i, uint64 number, Epoch memory other, uint64 j)
+        external
+    {
         replay(epoch, i, number, other, j);
     }
 
@@ -284,7 +309,9 @@ contract RewardChallengesTest is World {
         vm.expectRevert(AttributionSettlement.ReceiptNotInEpoch.selector);
         settlement.challengeLeafSum(epoch.receipts[0], fee, 0, Trees.sumProve(leaves, 0));
         vm.expectRevert(AttributionSettlement.NoFault.selector);
-        settlement.challengeLeafSum(epoch.receipts[2], epoch.receipts[2].fee, 2, Trees.sumProve(leaves, 2));
+        settlement.challengeLeafSum(
+            epoch.receipts[2], epoch.receipts[2].fee, 2, Trees.sumProve(leaves, 2)
+        );
         settlement.challengeLeafSum(epoch.receipts[0], fee + 5, 0, Trees.sumProve(leaves, 0));
         slashed("sum");
     }
@@ -295,7 +322,9 @@ contract RewardChallengesTest is World {
         SumProofStep[] memory proof = rewardProof(epoch.rewards, i);
         SumProofStep[] memory nextProof = rewardProof(epoch.rewards, i + 1);
         vm.prank(WATCHER);
-        settlement.challengeRewardOrder(i, a.account, a.amount, proof, b.account, b.amount, nextProof);
+        settlement.challengeRewardOrder(
+            i, a.account, a.amount, proof, b.account, b.amount, nextProof
+        );
     }
 
     function tryOrder(Epoch memory epoch, uint64 i) external {
@@ -311,7 +340,9 @@ contract RewardChallengesTest is World {
             } else {
                 // One account in two leaves.
                 Payout[] memory longer = new Payout[](epoch.rewards.length + 1);
-                for (uint256 i = 0; i < longer.length; ++i) longer[i] = epoch.rewards[i < 4 ? i : i - 1];
+                for (uint256 i = 0; i < longer.length; ++i) {
+                    longer[i] = epoch.rewards[i < 4 ? i : i - 1];
+                }
                 longer[3] = Payout(longer[4].account, 7);
                 longer[4] = Payout(longer[4].account, longer[4].amount - 7);
                 epoch.rewards = longer;

@@ -52,12 +52,15 @@ contract SettlementTest is World {
         settlement.setEscrow(address(1));
         vm.expectPartialRevert(AttributionSettlement.OnlyEscrow.selector);
         settlement.fund(payer, HOST_A);
-        AttributionSettlement other =
-            new AttributionSettlement(address(parameters), address(vault), address(datanets), address(models));
+        AttributionSettlement other = new AttributionSettlement(
+            address(parameters), address(vault), address(datanets), address(models)
+        );
         vm.expectRevert(AttributionSettlement.ZeroAddress.selector);
         other.setEscrow(address(0));
         vm.expectRevert(AttributionSettlement.ZeroAddress.selector);
-        new AttributionSettlement(address(parameters), address(0), address(datanets), address(models));
+        new AttributionSettlement(
+            address(parameters), address(0), address(datanets), address(models)
+        );
         vm.expectRevert(AttributionSettlement.NoEpochPending.selector);
         settlement.finalise();
     }
@@ -70,7 +73,9 @@ contract SettlementTest is World {
     function test_receipt_digest_is_eip_712() external view {
         bytes32 domain = keccak256(
             abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256(
+                    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+                ),
                 keccak256("OpenLedger AttributionSettlement"),
                 keccak256("1"),
                 block.chainid,
@@ -88,15 +93,25 @@ contract SettlementTest is World {
 
     function test_an_epoch_from_proposal_to_claims() external {
         (bytes32 root, uint64 count, uint256 total) = settlement.finalisedRewards();
-        eq(root, keccak256(abi.encodePacked(hex"04", bytes32(0), bytes32(0), bytes32(0))), "empty tree");
+        eq(
+            root,
+            keccak256(abi.encodePacked(hex"04", bytes32(0), bytes32(0), bytes32(0))),
+            "empty tree"
+        );
         eq(count, 0, "empty");
         eq(total, 0, "empty");
         Epoch memory epoch = epochOf(threeReceipts());
         eq(settlement.unallocated(), epoch.proposal.receiptsTotal, "all of it is paid for");
         propose(epoch);
         eq(vault.locked(SETTLER, "settler"), BOND, "bond");
-        (bool exists, uint64 number, address settler, uint256 bond, uint64 endsAt, EpochProposal memory p) =
-            settlement.pending();
+        (
+            bool exists,
+            uint64 number,
+            address settler,
+            uint256 bond,
+            uint64 endsAt,
+            EpochProposal memory p
+        ) = settlement.pending();
         ok(exists, "pending");
         eq(number, 1, "epoch");
         eq(settler, SETTLER, "settler");
@@ -148,7 +163,9 @@ contract SettlementTest is World {
         eq(total, first.proposal.receiptsTotal + second.proposal.receiptsTotal, "cumulative");
         // An old leaf of the first tree no longer claims.
         vm.expectPartialRevert(AttributionSettlement.RewardNotProved.selector);
-        settlement.claim(first.rewards[0].account, first.rewards[0].amount, 0, rewardProof(first.rewards, 0));
+        settlement.claim(
+            first.rewards[0].account, first.rewards[0].amount, 0, rewardProof(first.rewards, 0)
+        );
         claimAll(second.rewards);
         eq(address(settlement).balance, 0, "all paid");
     }
@@ -209,7 +226,9 @@ contract SettlementTest is World {
                 (address(hungry), epoch.rewards[i].amount, uint64(i), rewardProof(epoch.rewards, i))
             )
         );
-        settlement.claim(address(hungry), epoch.rewards[i].amount, uint64(i), rewardProof(epoch.rewards, i));
+        settlement.claim(
+            address(hungry), epoch.rewards[i].amount, uint64(i), rewardProof(epoch.rewards, i)
+        );
         ok(hungry.refused(), "second claim");
         eq(address(hungry).balance, epoch.rewards[i].amount, "once");
     }

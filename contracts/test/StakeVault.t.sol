@@ -122,7 +122,9 @@ contract StakeVaultTest is Checks {
         eq(vault.staked(ANNA, "worker"), 5 ether, "locked stake is stake");
         vm.expectRevert(abi.encodeWithSelector(StakeVault.NotEnoughFree.selector, 2 ether, 1 ether));
         vault.lock(ANNA, "worker", 2 ether);
-        vm.expectRevert(abi.encodeWithSelector(StakeVault.NotEnoughLocked.selector, 5 ether, 4 ether));
+        vm.expectRevert(
+            abi.encodeWithSelector(StakeVault.NotEnoughLocked.selector, 5 ether, 4 ether)
+        );
         vault.release(ANNA, "worker", 5 ether);
         vault.release(ANNA, "worker", 3 ether);
         eq(vault.locked(ANNA, "worker"), 1 ether, "left");
@@ -138,7 +140,9 @@ contract StakeVaultTest is Checks {
         vault.requestUnstake("worker", 5 ether);
     }
 
-    function testFuzz_slash_splits_between_challenger_and_fire(uint96 amount, uint96 part) external {
+    function testFuzz_slash_splits_between_challenger_and_fire(uint96 amount, uint96 part)
+        external
+    {
         amount = uint96(within(amount, 1, 50 ether));
         part = uint96(within(part, 0, amount));
         vm.startPrank(COURT);
@@ -211,7 +215,9 @@ contract StakeVaultTest is Checks {
         eq(vault.rewardOf(ANNA), 3 ether, "carried");
     }
 
-    function testFuzz_rewards_are_conserved(uint96[6] memory stakes, uint96[6] memory rewards) external {
+    function testFuzz_rewards_are_conserved(uint96[6] memory stakes, uint96[6] memory rewards)
+        external
+    {
         uint256 total = 0;
         for (uint256 i = 0; i < 6; ++i) {
             address account = address(uint160(0x1000 + i % 3));
@@ -225,7 +231,9 @@ contract StakeVaultTest is Checks {
             total += reward;
         }
         uint256 sum = 0;
-        for (uint256 i = 0; i < 3; ++i) sum += vault.rewardOf(address(uint160(0x1000 + i)));
+        for (uint256 i = 0; i < 3; ++i) {
+            sum += vault.rewardOf(address(uint160(0x1000 + i)));
+        }
         ok(sum <= total, "no more than arrived");
         ok(total - sum <= 12, "all but the dust of divisions");
         eq(vault.rewardsHeld(), total, "held");

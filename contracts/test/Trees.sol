@@ -27,13 +27,19 @@ library Trees {
         }
     }
 
-    function prove(bytes32[] memory leaves, uint256 index) internal pure returns (bytes32[] memory proof) {
+    function prove(bytes32[] memory leaves, uint256 index)
+        internal
+        pure
+        returns (bytes32[] memory proof)
+    {
         proof = new bytes32[](0);
         while (leaves.length > 1) {
             uint256 sibling = index ^ 1;
             if (sibling < leaves.length) {
                 bytes32[] memory longer = new bytes32[](proof.length + 1);
-                for (uint256 i = 0; i < proof.length; ++i) longer[i] = proof[i];
+                for (uint256 i = 0; i < proof.length; ++i) {
+                    longer[i] = proof[i];
+                }
                 longer[proof.length] = leaves[sibling];
                 proof = longer;
             }
@@ -44,9 +50,12 @@ library Trees {
 
     function sumRoot(SumProofStep[] memory leaves) internal pure returns (bytes32) {
         uint256 count = leaves.length;
-        if (count == 0) return keccak256(bytes.concat(hex"04", bytes32(0), bytes32(0), bytes32(0)));
+        if (count == 0) {
+            return keccak256(bytes.concat(hex"04", bytes32(0), bytes32(0), bytes32(0)));
+        }
         while (leaves.length > 1) leaves = sumUp(leaves);
-        return keccak256(bytes.concat(hex"04", bytes32(count), leaves[0].hash, bytes32(leaves[0].sum)));
+        return
+            keccak256(bytes.concat(hex"04", bytes32(count), leaves[0].hash, bytes32(leaves[0].sum)));
     }
 
     function sumUp(SumProofStep[] memory level) internal pure returns (SumProofStep[] memory next) {
@@ -57,8 +66,9 @@ library Trees {
                 next[i] = a;
             } else {
                 SumProofStep memory b = level[2 * i + 1];
-                next[i].hash =
-                    keccak256(bytes.concat(hex"03", a.hash, bytes32(a.sum), b.hash, bytes32(b.sum)));
+                next[i].hash = keccak256(
+                    bytes.concat(hex"03", a.hash, bytes32(a.sum), b.hash, bytes32(b.sum))
+                );
                 next[i].sum = a.sum + b.sum;
             }
         }
@@ -74,7 +84,9 @@ library Trees {
             uint256 sibling = index ^ 1;
             if (sibling < leaves.length) {
                 SumProofStep[] memory longer = new SumProofStep[](proof.length + 1);
-                for (uint256 i = 0; i < proof.length; ++i) longer[i] = proof[i];
+                for (uint256 i = 0; i < proof.length; ++i) {
+                    longer[i] = proof[i];
+                }
                 longer[proof.length] = leaves[sibling];
                 proof = longer;
             }

@@ -98,7 +98,14 @@ abstract contract World is Checks {
         models.registerBase(BASE, "a base");
         vm.prank(MODEL_OWNER);
         adapterId = models.registerAdapter(
-            "poet", keccak256("weights"), BASE, datanetId, 1, keccak256("training"), PRICE_IN, PRICE_OUT
+            "poet",
+            keccak256("weights"),
+            BASE,
+            datanetId,
+            1,
+            keccak256("training"),
+            PRICE_IN,
+            PRICE_OUT
         );
     }
 
@@ -111,9 +118,13 @@ abstract contract World is Checks {
         addRecord(DAVE, 3, "c", 7, "d", 5);
         word("x", 0);
         word("x", 1);
-        for (uint256 i = 2; i < 9; ++i) answer.push(symbol("a", i));
+        for (uint256 i = 2; i < 9; ++i) {
+            answer.push(symbol("a", i));
+        }
         word("x", 2);
-        for (uint256 i = 0; i < 7; ++i) answer.push(symbol("c", i));
+        for (uint256 i = 0; i < 7; ++i) {
+            answer.push(symbol("c", i));
+        }
         word("x", 3);
     }
 
@@ -125,24 +136,37 @@ abstract contract World is Checks {
         return bytes32(abi.encodePacked(name, uint8(0x30 + i)));
     }
 
-    function addRecord(address owner, uint256 cluster, bytes1 a, uint256 aCount, bytes1 b, uint256 bCount)
-        private
-    {
+    function addRecord(
+        address owner,
+        uint256 cluster,
+        bytes1 a,
+        uint256 aCount,
+        bytes1 b,
+        uint256 bCount
+    ) private {
         uint256 record = table.length;
         table.push(TableEntry(text.length, keccak256(abi.encode("record", record)), owner, cluster));
-        for (uint256 i = 0; i < aCount; ++i) text.push(symbol(a, i));
-        for (uint256 i = 0; i < bCount; ++i) text.push(symbol(b, i));
+        for (uint256 i = 0; i < aCount; ++i) {
+            text.push(symbol(a, i));
+        }
+        for (uint256 i = 0; i < bCount; ++i) {
+            text.push(symbol(b, i));
+        }
         text.push(bytes32(record + 1)); // the separator
     }
 
     function wordLeaves(bytes32[] storage words) private view returns (bytes32[] memory leaves) {
         leaves = new bytes32[](words.length);
-        for (uint256 i = 0; i < leaves.length; ++i) leaves[i] = Trees.leaf(abi.encode(words[i]));
+        for (uint256 i = 0; i < leaves.length; ++i) {
+            leaves[i] = Trees.leaf(abi.encode(words[i]));
+        }
     }
 
     function tableLeaves() private view returns (bytes32[] memory leaves) {
         leaves = new bytes32[](table.length);
-        for (uint256 i = 0; i < leaves.length; ++i) leaves[i] = Trees.leaf(abi.encode(table[i]));
+        for (uint256 i = 0; i < leaves.length; ++i) {
+            leaves[i] = Trees.leaf(abi.encode(table[i]));
+        }
     }
 
     function textProof(uint256 position) internal view returns (bytes32[] memory) {
@@ -240,7 +264,11 @@ abstract contract World is Checks {
         return payer_ == payer ? PAYER_KEY : OTHER_PAYER_KEY;
     }
 
-    function voucher(address payer_, address host, uint256 cumulative) internal view returns (bytes memory) {
+    function voucher(address payer_, address host, uint256 cumulative)
+        internal
+        view
+        returns (bytes memory)
+    {
         (uint8 v, bytes32 r, bytes32 s) =
             vm.sign(keyOf(payer_), escrow.voucherDigest(payer_, host, cumulative));
         return abi.encodePacked(r, s, v);
@@ -274,7 +302,11 @@ abstract contract World is Checks {
         settleChannel(payer, HOST_B);
     }
 
-    function receiptLeaves(Receipt[] memory receipts) internal pure returns (SumProofStep[] memory leaves) {
+    function receiptLeaves(Receipt[] memory receipts)
+        internal
+        pure
+        returns (SumProofStep[] memory leaves)
+    {
         leaves = new SumProofStep[](receipts.length);
         for (uint256 i = 0; i < leaves.length; ++i) {
             leaves[i].hash = Trees.leaf(abi.encode(keccak256(abi.encode(receipts[i]))));
@@ -282,7 +314,11 @@ abstract contract World is Checks {
         }
     }
 
-    function rewardLeaves(Payout[] memory rewards) internal pure returns (SumProofStep[] memory leaves) {
+    function rewardLeaves(Payout[] memory rewards)
+        internal
+        pure
+        returns (SumProofStep[] memory leaves)
+    {
         leaves = new SumProofStep[](rewards.length);
         for (uint256 i = 0; i < leaves.length; ++i) {
             leaves[i] = SumProofStep(Trees.leaf(abi.encode(rewards[i].account)), rewards[i].amount);
@@ -324,14 +360,24 @@ abstract contract World is Checks {
         vm.warp(block.timestamp + parameters.get("CHALLENGE_WINDOW"));
         settlement.finalise();
         delete finalRewards;
-        for (uint256 i = 0; i < epoch.rewards.length; ++i) finalRewards.push(epoch.rewards[i]);
+        for (uint256 i = 0; i < epoch.rewards.length; ++i) {
+            finalRewards.push(epoch.rewards[i]);
+        }
     }
 
-    function receiptProof(Epoch memory epoch, uint256 index) internal pure returns (SumProofStep[] memory) {
+    function receiptProof(Epoch memory epoch, uint256 index)
+        internal
+        pure
+        returns (SumProofStep[] memory)
+    {
         return Trees.sumProve(receiptLeaves(epoch.receipts), index);
     }
 
-    function rewardProof(Payout[] memory rewards, uint256 index) internal pure returns (SumProofStep[] memory) {
+    function rewardProof(Payout[] memory rewards, uint256 index)
+        internal
+        pure
+        returns (SumProofStep[] memory)
+    {
         return Trees.sumProve(rewardLeaves(rewards), index);
     }
 
@@ -366,7 +412,9 @@ abstract contract World is Checks {
     function claimAll(Payout[] memory rewards) internal {
         for (uint256 i = 0; i < rewards.length; ++i) {
             if (settlement.claimed(rewards[i].account) == rewards[i].amount) continue;
-            settlement.claim(rewards[i].account, rewards[i].amount, uint64(i), rewardProof(rewards, i));
+            settlement.claim(
+                rewards[i].account, rewards[i].amount, uint64(i), rewardProof(rewards, i)
+            );
         }
     }
 }

@@ -31,11 +31,13 @@ library Attribution {
     }
 
     /// Step 1.
-    function feeOf(uint256 tokensIn, uint256 tokensOut, uint256 priceIn, uint256 priceOut, uint256 platformFee)
-        internal
-        pure
-        returns (uint256)
-    {
+    function feeOf(
+        uint256 tokensIn,
+        uint256 tokensOut,
+        uint256 priceIn,
+        uint256 priceOut,
+        uint256 platformFee
+    ) internal pure returns (uint256) {
         return tokensIn * priceIn / 1000 + tokensOut * priceOut / 1000 + platformFee;
     }
 
@@ -49,7 +51,9 @@ library Attribution {
         uint256 n = weights.length;
         parts = new uint256[](n);
         uint256 sum = 0;
-        for (uint256 i = 0; i < n; ++i) sum += weights[i];
+        for (uint256 i = 0; i < n; ++i) {
+            sum += weights[i];
+        }
         if (sum == 0) return parts;
         // Once for all products: no weight is above the sum.
         if (total > type(uint256).max / sum || sum >> 240 != 0) revert TooLarge();
@@ -67,11 +71,17 @@ library Attribution {
         }
         if (left == 0) return parts;
         sort(keys);
-        for (uint256 i = 0; i < left; ++i) ++parts[0xffff - (keys[n - 1 - i] & 0xffff)];
+        for (uint256 i = 0; i < left; ++i) {
+            ++parts[0xffff - (keys[n - 1 - i] & 0xffff)];
+        }
     }
 
     /// Step 5. Matches may be in any order; the owner of a record is that of its first match.
-    function sharesOf(Match[] memory matches, uint256 threshold) internal pure returns (Share[] memory shares) {
+    function sharesOf(Match[] memory matches, uint256 threshold)
+        internal
+        pure
+        returns (Share[] memory shares)
+    {
         (uint256[] memory firsts, uint256[] memory credits) = _creditsOfRecords(matches);
         uint256[] memory parts = largestRemainder(credits, ONE);
         uint256 best = 0;
@@ -118,15 +128,21 @@ library Attribution {
         uint256[] memory amounts = new uint256[](6 + n);
         uint256 contributors = _fixedParts(accounts, amounts, fee, rules, parties);
         uint256 explained = 0;
-        if (answerSymbols != 0 && n != 0) explained = contributors * (covered * ONE / answerSymbols) / ONE;
+        if (answerSymbols != 0 && n != 0) {
+            explained = contributors * (covered * ONE / answerSymbols) / ONE;
+        }
         uint256 toBase = (contributors - explained) * rules.unexplainedBase / 10_000;
         (accounts[4], amounts[4]) = (parties.baseOwner, toBase);
         (accounts[5], amounts[5]) = (parties.treasury, contributors - explained - toBase);
 
         uint256[] memory parts = new uint256[](n);
-        for (uint256 i = 0; i < n; ++i) parts[i] = shares[i].share;
+        for (uint256 i = 0; i < n; ++i) {
+            parts[i] = shares[i].share;
+        }
         parts = largestRemainder(parts, explained);
-        for (uint256 i = 0; i < n; ++i) (accounts[6 + i], amounts[6 + i]) = (shares[i].owner, parts[i]);
+        for (uint256 i = 0; i < n; ++i) {
+            (accounts[6 + i], amounts[6 + i]) = (shares[i].owner, parts[i]);
+        }
         return mergeByAccount(accounts, amounts);
     }
 
@@ -242,7 +258,9 @@ library Attribution {
         uint256 n = matches.length;
         firsts = new uint256[](n);
         credits = new uint256[](n);
-        for (uint256 i = 0; i < n; ++i) firsts[i] = (uint256(matches[i].record) << 16) | i;
+        for (uint256 i = 0; i < n; ++i) {
+            firsts[i] = (uint256(matches[i].record) << 16) | i;
+        }
         sort(firsts);
         uint256 count = 0;
         uint256 last = 0;

@@ -35,11 +35,13 @@ library MerkleTree {
     }
 
     /// Whether `proof` leads from `leafHash` at `index` of `count` leaves to `root`; every step must be used.
-    function verify(bytes32 root, bytes32 leafHash, uint256 index, uint256 count, bytes32[] memory proof)
-        internal
-        pure
-        returns (bool)
-    {
+    function verify(
+        bytes32 root,
+        bytes32 leafHash,
+        uint256 index,
+        uint256 count,
+        bytes32[] memory proof
+    ) internal pure returns (bool) {
         if (index >= count) return false;
         bytes32 hash = leafHash;
         uint256 used = 0;
