@@ -44,8 +44,8 @@ struct Url {
 
 Result<Url> parse_url(std::string_view text) {
     const auto wrong = [&](std::string_view why) {
-        return fail(ErrorCode::invalid_argument,
-                    "url '{}': {} (expected http://host:port/path)", text, why);
+        return fail(ErrorCode::invalid_argument, "url '{}': {} (expected http://host:port/path)",
+                    text, why);
     };
     for (const unsigned char c : text) {
         if (c <= 0x20 || c == 0x7f) return wrong("holds a space or control character");
@@ -111,8 +111,7 @@ struct Connection {
     bool is_fresh() {
         if (SteadyClock::now() - idle_since > idle_time || buffer.size() != 0) return false;
         char byte = 0;
-        const auto got =
-            ::recv(stream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        const auto got = ::recv(stream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
         return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     }
 };
@@ -134,9 +133,8 @@ public:
         const auto found = resolver.resolve(url_.host, std::to_string(url_.port), error);
         if (error) return failure("cannot find the host", error);
         arm();
-        error = connection_.wait([&](auto done) {
-            connection_.stream.async_connect(found, std::move(done));
-        });
+        error = connection_.wait(
+            [&](auto done) { connection_.stream.async_connect(found, std::move(done)); });
         if (error) return failure("cannot reach it", error);
         connection_.stream.socket().set_option(tcp::no_delay(true), error);
         return {};
@@ -160,9 +158,8 @@ public:
         const std::array<asio::const_buffer, 2> bytes = {asio::buffer(head),
                                                          asio::buffer(request_.body)};
         arm();
-        const ErrorType unsent = connection_.wait([&](auto done) {
-            asio::async_write(connection_.stream, bytes, std::move(done));
-        });
+        const ErrorType unsent = connection_.wait(
+            [&](auto done) { asio::async_write(connection_.stream, bytes, std::move(done)); });
         if (unsent == beast::error::timeout) return failure("did not take the request", unsent);
         // A server may answer and close before it has read all of a body: its answer counts.
 
@@ -285,20 +282,20 @@ struct Client::Impl {
     }
 };
 
-Client::Client() : impl_(std::make_unique<Impl>()) {}
+Client::Client()
+    : impl_(std::make_unique<Impl>()) {}
 Client::~Client() = default;
 
 Result<ClientResponse> Client::send(const ClientRequest& request) {
     const Url url = OL_TRY(parse_url(request.url));
-    bool clean = is_clean(request.method) && !request.method.empty() &&
-                 !request.method.contains(' ');
+    bool clean =
+        is_clean(request.method) && !request.method.empty() && !request.method.contains(' ');
     for (const auto& [name, value] : request.headers) {
         clean = clean && !name.empty() && is_clean(name) && is_clean(value);
     }
     if (!clean) {
         return fail(ErrorCode::invalid_argument,
-                    "the method or a header of the request to {} holds a line break",
-                    request.url);
+                    "the method or a header of the request to {} holds a line break", request.url);
     }
     try {
         if (auto kept = impl_->take(url.authority)) {

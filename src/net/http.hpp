@@ -20,12 +20,12 @@ namespace ol::net {
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Request {
-    std::string method;  // "GET"
-    std::string path;    // percent-decoded, without the query: "/v1/models"
-    std::string query;   // raw, without '?'
-    Headers headers;     // names in lower case
+    std::string method; // "GET"
+    std::string path;   // percent-decoded, without the query: "/v1/models"
+    std::string query;  // raw, without '?'
+    Headers headers;    // names in lower case
     std::string body;
-    std::string remote;  // "127.0.0.1:50312"
+    std::string remote; // "127.0.0.1:50312"
 
     std::string_view header(std::string_view lower_case_name) const; // empty when absent
     // Percent-decoded value of a query parameter; empty when absent.
@@ -55,8 +55,8 @@ struct Response {
 // The error shape of every reply: {"error":{"code":"not_found","message":"..."}}.
 Response error_reply(int status, std::string_view code, std::string_view message);
 
-// "%41" -> "A"; a '%' without two hex digits, or a coded NUL, is invalid_argument. '+' is a space in
-// queries only.
+// "%41" -> "A"; a '%' without two hex digits, or a coded NUL, is invalid_argument. '+' is a space
+// in queries only.
 Result<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
 
 // "event: name\ndata: ...\n\n"; every line of data prefixed. An empty name gives data only.
@@ -66,7 +66,7 @@ using Handler = std::function<Response(const Request&)>;
 
 struct ServerOptions {
     std::string host = "127.0.0.1";
-    std::uint16_t port = 0;     // 0: any free port
+    std::uint16_t port = 0; // 0: any free port
     // Handlers that run at once. A streamed body leaves its worker for a thread of its own, so that
     // open streams do not starve short requests.
     unsigned worker_threads = 4;

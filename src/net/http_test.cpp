@@ -1,114 +1,10 @@
-#include "net/http.hpp"
-
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <gtest/gtest.h>
-
-#include "base/clock.hpp"
-#include "codec/json.hpp"
+#include "net/http_for_tests.hpp"
 
 namespace ol::net {
 namespace {
-
-// A plain socket, to send what no client would.
-class RawSocket {
-public:
-    explicit RawSocket(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
-        sockaddr_in to{};
-        to.sin_family = AF_INET;
-        to.sin_port = htons(port);
-        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        EXPECT_EQ(::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
-    }
-    ~RawSocket() { close(); }
-    void close() {
-        if (fd_ >= 0) ::close(fd_);
-        fd_ = -1;
-    }
-    void send(std::string_view text) const {
-        while (!text.empty()) {
-            const auto put = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
-            if (put <= 0) return;
-            text.remove_prefix(static_cast<std::size_t>(put));
-        }
-    }
-    // What comes until the text ends with `end`, or the peer closes, or nothing comes for a while.
-    std::string read(std::string_view end = {}, int wait_ms = 3000) const {
-        std::string out;
-        for (;;) {
-            if (!end.empty() && out.ends_with(end)) return out;
-            pollfd waiting{fd_, POLLIN, 0};
-            if (::poll(&waiting, 1, wait_ms) <= 0) return out;
-            char bytes[4096];
-            const auto got = ::recv(fd_, bytes, sizeof bytes, 0);
-            if (got <= 0) return out;
-            out.append(bytes, static_cast<std::size_t>(got));
-        }
-    }
-    bool is_closed_by_peer(int wait_ms = 3000) const {
-        pollfd waiting{fd_, POLLIN, 0};
-        if (::poll(&waiting, 1, wait_ms) <= 0) return false;
-        char byte = 0;
-        return ::recv(fd_, &byte, 1, MSG_PEEK) <= 0;
-    }
-
-private:
-    int fd_;
-};
-
-Response text_reply(std::string body) {
-    Response out;
-    out.content_type = "text/plain";
-    out.body = std::move(body);
-    return out;
-}
-
-class HttpTest : public ::testing::Test {
-protected:
-    void serve(Handler handler, ServerOptions options = {}) {
-        auto started = Server::start(options, std::move(handler));
-        ASSERT_TRUE(started) << started.error().to_string();
-        server_ = std::move(*started);
-        base_ = fmt::format("http://127.0.0.1:{}", server_->port());
-    }
-    Result<ClientResponse> get(const std::string& target) {
-        return client_.send({.url = base_ + target});
-    }
-    Result<ClientResponse> post(const std::string& target, std::string body) {
-        return client_.send({.method = "POST", .url = base_ + target, .body = std::move(body)});
-    }
-    std::string raw(std::string_view bytes) const {
-        const RawSocket socket(server_->port());
-        socket.send(bytes);
-        return socket.read();
-    }
-
-    Client client_; // destroyed after the server: it must not mind
-    std::unique_ptr<Server> server_;
-    std::string base_;
-};
-
-std::string_view header_of(const ClientResponse& response, std::string_view name) {
-    for (const auto& [each, value] : response.headers) {
-        if (each == name) return value;
-    }
-    return {};
-}
-
-std::string error_code_in(const std::string& body) {
-    const std::size_t at = body.find("\r\n\r\n");
-    auto json = codec::Json::parse(at == std::string::npos ? body : body.substr(at + 4));
-    return json ? (*json)["error"]["code"].as_string().value_or("?") : "not JSON: " + body;
-}
 
 // ---- pure functions
 
@@ -231,7 +127,8 @@ TEST_F(HttpTest, ManyConcurrentRequests) {
     serve(
         [&](const Request& request) {
             const int now = ++running;
-            for (int seen = peak; now > seen && !peak.compare_exchange_weak(seen, now);) {}
+            for (int seen = peak; now > seen && !peak.compare_exchange_weak(seen, now);) {
+            }
             std::this_thread::sleep_for(std::chrono::milliseconds(2));
             --running;
             return text_reply(request.path + request.body);
@@ -244,7 +141,9 @@ TEST_F(HttpTest, ManyConcurrentRequests) {
             for (int i = 0; i < 25; ++i) {
                 const std::string path = fmt::format("/{}/{}", t, i);
                 auto reply = post(path, std::string(static_cast<std::size_t>(i) * 997, 'b'));
-                if (reply && reply->body == path + std::string(static_cast<std::size_t>(i) * 997, 'b')) ++good;
+                if (reply &&
+                    reply->body == path + std::string(static_cast<std::size_t>(i) * 997, 'b'))
+                    ++good;
             }
         });
     }
@@ -327,13 +226,13 @@ TEST_F(HttpTest, WhatIsNoRequestIsA400InTheErrorShape) {
     for (const char* wrong : {
              "nonsense\r\n\r\n",
              "GET / HTTP/9.9\r\nHost: a\r\n\r\n",
-             "GET / HTTP/1.1\r\n\r\n",                              // no Host
-             "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",        // two
-             "GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n",                // bad coding
-             "GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n",              // NUL
-             "GET /a%0d%0ab HTTP/1.1\r\nHost: a\r\n\r\n",           // line break
-             "GET x HTTP/1.1\r\nHost: a\r\n\r\n",                   // no '/'
-             "GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n",     // no colon
+             "GET / HTTP/1.1\r\n\r\n",                          // no Host
+             "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",    // two
+             "GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n",            // bad coding
+             "GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n",          // NUL
+             "GET /a%0d%0ab HTTP/1.1\r\nHost: a\r\n\r\n",       // line break
+             "GET x HTTP/1.1\r\nHost: a\r\n\r\n",               // no '/'
+             "GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n", // no colon
              "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
              "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
              "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
@@ -352,8 +251,7 @@ TEST_F(HttpTest, WhatIsNoRequestIsA400InTheErrorShape) {
 
 TEST_F(HttpTest, EveryPrefixOfARequestLeavesTheServerWell) {
     serve([](const Request&) { return text_reply("ok"); });
-    const std::string whole =
-        "POST /p?q=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+    const std::string whole = "POST /p?q=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
     for (std::size_t size = 0; size < whole.size(); ++size) {
         const RawSocket socket(server_->port());
         socket.send(whole.substr(0, size));
@@ -369,7 +267,8 @@ TEST_F(HttpTest, SlowClientsAreTimedOut) {
     const RawSocket silent(server_->port());
     EXPECT_EQ(silent.read(), "");
     // A header, or a body, that does not come to its end.
-    for (const char* part : {"GET / HTT", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab"}) {
+    for (const char* part :
+         {"GET / HTT", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab"}) {
         const std::string reply = raw(part);
         EXPECT_TRUE(reply.starts_with("HTTP/1.1 408 ")) << reply;
         EXPECT_EQ(error_code_in(reply), "unavailable");
@@ -405,29 +304,6 @@ TEST_F(HttpTest, TooManyConnectionsAreRefused) {
     }
     EXPECT_EQ(get("/")->status, 200);
 }
-
-// A gate that handlers wait at.
-struct Gate {
-    std::mutex mutex;
-    std::condition_variable changed;
-    int waiting = 0;
-    bool open = false;
-    void pass() {
-        std::unique_lock lock(mutex);
-        ++waiting;
-        changed.notify_all();
-        changed.wait(lock, [&] { return open; });
-    }
-    void wait_for(int count) {
-        std::unique_lock lock(mutex);
-        changed.wait(lock, [&] { return waiting >= count; });
-    }
-    void release() {
-        const std::lock_guard lock(mutex);
-        open = true;
-        changed.notify_all();
-    }
-};
 
 TEST_F(HttpTest, AFullQueueIsA503AndStreamsDoNotHoldWorkers) {
     Gate gate, streams;
@@ -498,311 +374,6 @@ TEST_F(HttpTest, HeadersThatWouldSplitTheReplyAreLeftOut) {
     EXPECT_EQ(header_of(*reply, "x-forged"), "");
     EXPECT_EQ(header_of(*reply, "x-a"), "");
     EXPECT_EQ(header_of(*reply, "x-good"), "4");
-}
-
-// ---- streaming
-
-TEST_F(HttpTest, StreamArrivesPieceByPieceAndTheConnectionGoesOn) {
-    Gate gate;
-    serve([&](const Request& request) {
-        Response out;
-        out.content_type = "text/event-stream";
-        if (request.path == "/plain") return text_reply("plain");
-        out.stream = [&](BodyStream& stream) {
-            EXPECT_TRUE(stream.write(sse_event("step", "1", "0")));
-            EXPECT_TRUE(stream.write(""));
-            gate.pass(); // until the client has seen the first event
-            EXPECT_TRUE(stream.write(sse_event("step", std::string(300'000, '2'), "1")));
-            EXPECT_TRUE(stream.alive());
-        };
-        return out;
-    });
-    std::string seen;
-    auto reply = client_.send({.url = base_ + "/events", .on_data = [&](std::string_view data) {
-                                   seen += data;
-                                   if (seen == sse_event("step", "1", "0")) gate.release();
-                                   return true;
-                               }});
-    ASSERT_TRUE(reply) << reply.error().to_string();
-    EXPECT_EQ(header_of(*reply, "content-type"), "text/event-stream");
-    EXPECT_EQ(seen, sse_event("step", "1", "0") + sse_event("step", std::string(300'000, '2'), "1"));
-    EXPECT_EQ(reply->body, "");
-    EXPECT_EQ(get("/plain")->body, "plain");
-}
-
-TEST_F(HttpTest, StreamToHttp10IsPlainAndEndsWithTheConnection) {
-    serve([](const Request&) {
-        Response out;
-        out.stream = [](BodyStream& stream) { stream.write("ab") && stream.write("cd"); };
-        return out;
-    });
-    EXPECT_TRUE(raw("GET / HTTP/1.0\r\n\r\n").ends_with("\r\n\r\nabcd"));
-}
-
-TEST_F(HttpTest, DepartedClientEndsTheStream) {
-    std::atomic<int> ended{0};
-    Gate begun;
-    begun.open = true;
-    serve([&](const Request& request) {
-        Response out;
-        out.stream = [&, writes = request.path == "/writes"](BodyStream& stream) {
-            stream.write("first");
-            begun.pass();
-            if (writes) {
-                while (stream.write(std::string(1000, 'x'))) {}
-            } else { // nothing to write: it shows all the same
-                while (stream.alive()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
-                EXPECT_FALSE(stream.write("more"));
-            }
-            ++ended;
-        };
-        return out;
-    });
-    int count = 0;
-    for (const char* path : {"/writes", "/waits"}) {
-        {
-            const RawSocket socket(server_->port());
-            socket.send(fmt::format("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", path));
-            begun.wait_for(++count);
-        }
-        for (int i = 0; i < 1000 && ended < count; ++i) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        }
-        EXPECT_EQ(ended, count) << path;
-    }
-    // The client's side of the same: on_data says stop.
-    EXPECT_TRUE(client_.send({.url = base_ + "/writes",
-                              .on_data = [](std::string_view) { return false; }}));
-    for (int i = 0; i < 1000 && ended < 3; ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    EXPECT_EQ(ended, 3);
-}
-
-TEST_F(HttpTest, AStalledReaderHoldsTheWriterBackAndIsThenCutOff) {
-    ServerOptions options;
-    options.idle_timeout_ms = 300;
-    std::atomic<std::size_t> written{0};
-    std::atomic<bool> ended{false};
-    serve(
-        [&](const Request&) {
-            Response out;
-            out.stream = [&](BodyStream& stream) {
-                const std::string chunk(1 << 20, 'x');
-                while (stream.write(chunk)) written += chunk.size();
-                ended = true;
-            };
-            return out;
-        },
-        options);
-    const RawSocket socket(server_->port());
-    socket.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n"); // and never reads
-    for (int i = 0; i < 1000 && !ended; ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    EXPECT_TRUE(ended);
-    EXPECT_LT(written, 64U << 20); // what the system's buffers hold, not what memory does
-}
-
-TEST_F(HttpTest, AStreamThatFailsIsSeenToBeCutShort) {
-    serve([](const Request&) {
-        Response out;
-        out.stream = [](BodyStream& stream) {
-            stream.write("half");
-            throw std::runtime_error("no more");
-        };
-        return out;
-    });
-    auto reply = get("/");
-    ASSERT_FALSE(reply);
-    EXPECT_EQ(reply.error().code, ErrorCode::unavailable);
-}
-
-// ---- life and death of the server
-
-TEST_F(HttpTest, StopEndsIdleConnectionsAndStreamsAndLetsHandlersFinish) {
-    Gate gate;
-    std::atomic<bool> stream_ended{false}, stream_begun{false};
-    serve([&](const Request& request) {
-        if (request.path == "/gate") gate.pass();
-        Response out = text_reply("finished");
-        if (request.path == "/stream") {
-            out.stream = [&](BodyStream& stream) {
-                stream_begun = true;
-                while (stream.write("tick")) {
-                    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-                }
-                stream_ended = true;
-            };
-        }
-        return out;
-    });
-    EXPECT_EQ(get("/")->body, "finished"); // stays open in the client's pool
-    const RawSocket idle(server_->port());
-    std::thread streaming([&] {
-        (void)Client().send({.url = base_ + "/stream", .on_data = [](auto) { return true; }});
-    });
-    std::thread waiting([&] {
-        auto reply = Client().send({.url = base_ + "/gate"});
-        EXPECT_TRUE(reply && reply->body == "finished");
-    });
-    gate.wait_for(1);
-    while (!stream_begun) std::this_thread::yield();
-    const Stopwatch clock;
-    std::thread opener([&] {
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-        gate.release();
-    });
-    server_->stop();
-    EXPECT_TRUE(stream_ended);
-    EXPECT_LT(clock.seconds(), 30.0); // ends by itself, not by the 60 s of the idle timeout
-    EXPECT_TRUE(idle.is_closed_by_peer());
-    for (auto* thread : {&streaming, &waiting, &opener}) thread->join();
-    server_->stop(); // again is nothing
-    EXPECT_FALSE(get("/"));
-    server_.reset();
-}
-
-TEST_F(HttpTest, StartingAndStoppingManyTimes) {
-    for (int i = 0; i < 30; ++i) {
-        serve([](const Request&) { return text_reply("ok"); });
-        if (i % 2 == 0) {
-            EXPECT_EQ(get("/")->body, "ok");
-        }
-        server_.reset();
-    }
-}
-
-TEST_F(HttpTest, ATakenPortIsNamedWithARemedy) {
-    serve([](const Request&) { return text_reply("ok"); });
-    ServerOptions options;
-    options.port = server_->port();
-    auto second = Server::start(options, [](const Request&) { return Response{}; });
-    ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().code, ErrorCode::unavailable);
-    EXPECT_NE(second.error().context.find(fmt::format("127.0.0.1:{}", server_->port())),
-              std::string::npos);
-    EXPECT_NE(second.error().context.find("another port"), std::string::npos);
-    options.host = "no.such.host.invalid";
-    EXPECT_EQ(Server::start(options, [](const Request&) { return Response{}; }).error().code,
-              ErrorCode::invalid_argument);
-    // A port is free again as soon as its server has stopped.
-    EXPECT_EQ(get("/")->body, "ok");
-    options.host = "127.0.0.1";
-    server_.reset();
-    auto third = Server::start(options, [](const Request&) { return Response{}; });
-    EXPECT_TRUE(third) << third.error().to_string();
-}
-
-// ---- the client against peers that misbehave
-
-// Accepts one connection, reads a request's header, and does as told.
-class FakePeer {
-public:
-    explicit FakePeer(std::function<void(int)> act) : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
-        sockaddr_in at{};
-        at.sin_family = AF_INET;
-        at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
-        EXPECT_EQ(::listen(listener_, 4), 0);
-        socklen_t size = sizeof at;
-        ::getsockname(listener_, reinterpret_cast<sockaddr*>(&at), &size);
-        port = ntohs(at.sin_port);
-        thread_ = std::thread([this, act = std::move(act)] {
-            const int fd = ::accept(listener_, nullptr, nullptr);
-            char bytes[4096];
-            (void)!::recv(fd, bytes, sizeof bytes, 0);
-            act(fd);
-            ::close(fd);
-        });
-    }
-    ~FakePeer() {
-        thread_.join();
-        ::close(listener_);
-    }
-    std::string url() const { return fmt::format("http://127.0.0.1:{}/", port); }
-    std::uint16_t port = 0;
-
-private:
-    int listener_;
-    std::thread thread_;
-};
-
-void say(int fd, std::string_view text) { (void)!::send(fd, text.data(), text.size(), MSG_NOSIGNAL); }
-
-TEST(HttpClient, UnreachablePeerIsNamed) {
-    std::uint16_t port = 0;
-    {
-        auto server = Server::start({}, [](const Request&) { return Response{}; });
-        port = (*server)->port();
-    }
-    Client client;
-    auto reply = client.send({.url = fmt::format("http://127.0.0.1:{}/x", port)});
-    ASSERT_FALSE(reply);
-    EXPECT_EQ(reply.error().code, ErrorCode::unavailable);
-    EXPECT_NE(reply.error().context.find(fmt::format("127.0.0.1:{}", port)), std::string::npos);
-    EXPECT_NE(reply.error().context.find("refused"), std::string::npos);
-    EXPECT_EQ(client.send({.url = "http://no.such.host.invalid/"}).error().code,
-              ErrorCode::unavailable);
-}
-
-TEST(HttpClient, UrlsThatCannotBe) {
-    Client client;
-    EXPECT_EQ(client.send({.url = "https://127.0.0.1/"}).error().code, ErrorCode::unsupported);
-    for (const char* url : {"", "ftp://x/", "http://", "http://:80/", "http://a:b/", "http://a:0/",
-                            "http://a:70000/", "http://a:80x/", "http://[::1/", "http://u@a/",
-                            "http://a/b c", "http://a/\r\nx: y", "http://[::1]x/"}) {
-        EXPECT_EQ(client.send({.url = url}).error().code, ErrorCode::invalid_argument) << url;
-    }
-    EXPECT_EQ(client.send({.url = "http://127.0.0.1:1/", .headers = {{"a", "b\r\nc: d"}}})
-                  .error()
-                  .code,
-              ErrorCode::invalid_argument);
-}
-
-TEST(HttpClient, SilentPeerTimesOut) {
-    Gate gate;
-    FakePeer peer([&](int) { gate.pass(); });
-    Client client;
-    auto reply = client.send({.url = peer.url(), .timeout_ms = 100});
-    gate.release();
-    ASSERT_FALSE(reply);
-    EXPECT_EQ(reply.error().code, ErrorCode::unavailable);
-    EXPECT_NE(reply.error().context.find("100 ms"), std::string::npos);
-    EXPECT_NE(reply.error().context.find(std::to_string(peer.port)), std::string::npos);
-}
-
-TEST(HttpClient, RepliesThatAreCutShortOrNoHttpAreErrors) {
-    for (const char* wrong : {"", "HTTP/1.1 200 O", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab",
-                              "SSH-2.0-OpenSSH\r\n\r\n",
-                              "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n",
-                              "HTTP/1.1 200 OK\r\ncontent-length: five\r\n\r\nabcde"}) {
-        FakePeer peer([&](int fd) { say(fd, wrong); });
-        auto reply = Client().send({.method = "POST", .url = peer.url()});
-        ASSERT_FALSE(reply) << wrong;
-        EXPECT_EQ(reply.error().code, ErrorCode::unavailable) << wrong;
-    }
-}
-
-TEST(HttpClient, BodyUntilCloseAndInterimReplies) {
-    FakePeer peer([](int fd) {
-        say(fd, "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\nX-Y: z\r\n\r\nto the end");
-    });
-    auto reply = Client().send({.url = peer.url()});
-    ASSERT_TRUE(reply) << reply.error().to_string();
-    EXPECT_EQ(reply->body, "to the end");
-    EXPECT_EQ(header_of(*reply, "x-y"), "z");
-}
-
-TEST(HttpClient, ReplyLimit) {
-    for (const char* head : {"HTTP/1.1 200 OK\r\ncontent-length: 3000\r\n\r\n",
-                             "HTTP/1.1 200 OK\r\n\r\n",
-                             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nbb8\r\n"}) {
-        FakePeer peer([&](int fd) { say(fd, head + std::string(3000, 'x')); });
-        auto reply = Client().send({.url = peer.url(), .reply_limit_bytes = 1000});
-        ASSERT_FALSE(reply) << head;
-        EXPECT_EQ(reply.error().code, ErrorCode::too_large) << head;
-    }
 }
 
 } // namespace

@@ -18,7 +18,8 @@ std::string hex_of(const Json& data) {
 
 } // namespace
 
-JsonRpcClient::JsonRpcClient(std::string url) : url_(std::move(url)) {}
+JsonRpcClient::JsonRpcClient(std::string url)
+    : url_(std::move(url)) {}
 
 Result<Json> JsonRpcClient::call(std::string_view method, Json params) {
     const std::uint64_t id = next_id_++;
@@ -26,11 +27,10 @@ Result<Json> JsonRpcClient::call(std::string_view method, Json params) {
     request.method = "POST";
     request.url = url_;
     request.headers = {{"content-type", "application/json"}};
-    request.body = Json::object({{"jsonrpc", "2.0"},
-                                 {"id", id},
-                                 {"method", method},
-                                 {"params", std::move(params)}})
-                       .dump();
+    request.body =
+        Json::object(
+            {{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", std::move(params)}})
+            .dump();
     request.reply_limit_bytes = limits::rpc_reply_bytes;
     const auto reply = OL_TRY_IN(client_.send(request), "{}", method);
     auto parsed = Json::parse(reply.body);

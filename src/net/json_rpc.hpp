@@ -12,8 +12,8 @@ class JsonRpcClient {
 public:
     // url: http://127.0.0.1:8545
     explicit JsonRpcClient(std::string url);
-    // The result; a JSON-RPC error becomes ErrorCode::conflict with method, code, message and, where
-    // there is one, the hex of error.data as `data 0x...`; a transport error is unavailable.
+    // The result; a JSON-RPC error becomes ErrorCode::conflict with method, code, message and,
+    // where there is one, the hex of error.data as `data 0x...`; a transport error is unavailable.
     Result<codec::Json> call(std::string_view method, codec::Json params);
     const std::string& url() const { return url_; }
 

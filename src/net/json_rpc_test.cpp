@@ -23,8 +23,8 @@ protected:
         });
         ASSERT_TRUE(server) << server.error().to_string();
         server_ = std::move(*server);
-        client_ = std::make_unique<JsonRpcClient>(
-            fmt::format("http://127.0.0.1:{}", server_->port()));
+        client_ =
+            std::make_unique<JsonRpcClient>(fmt::format("http://127.0.0.1:{}", server_->port()));
     }
     std::unique_ptr<JsonRpcClient> client_;
     std::unique_ptr<Server> server_;
@@ -75,9 +75,8 @@ TEST_F(JsonRpcTest, ErrorsCarryMethodCodeMessageAndRevertData) {
 }
 
 TEST_F(JsonRpcTest, WhatIsNoAnswerToThisCallIsUnavailable) {
-    for (const char* wrong :
-         {"", "<html>", "[]", "7", R"({"jsonrpc":"2.0","id":999,"result":1})",
-          R"({"jsonrpc":"2.0","result":1})", R"({"jsonrpc":"2.0","id":1})"}) {
+    for (const char* wrong : {"", "<html>", "[]", "7", R"({"jsonrpc":"2.0","id":999,"result":1})",
+                              R"({"jsonrpc":"2.0","result":1})", R"({"jsonrpc":"2.0","id":1})"}) {
         serve([&](const Json&) { return wrong; });
         auto result = client_->call("eth_chainId", Json::array());
         ASSERT_FALSE(result) << wrong;

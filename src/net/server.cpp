@@ -150,10 +150,10 @@ private:
     static void refuse(tcp::socket& socket) {
         const std::string body =
             error_reply(503, "unavailable", "too many connections; try again soon").body;
-        const std::string reply = fmt::format(
-            "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n"
-            "content-length: {}\r\nretry-after: 1\r\nconnection: close\r\n\r\n{}",
-            body.size(), body);
+        const std::string reply =
+            fmt::format("HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n"
+                        "content-length: {}\r\nretry-after: 1\r\nconnection: close\r\n\r\n{}",
+                        body.size(), body);
         boost::system::error_code ignored;
         socket.non_blocking(true, ignored);
         socket.write_some(asio::buffer(reply), ignored);

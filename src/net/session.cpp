@@ -128,10 +128,9 @@ void Session::read_message() {
 }
 
 void Session::read_some() {
-    http::async_read_some(socket_, buffer_, *parser_,
-                          [self = shared_from_this()](ErrorType error, std::size_t) {
-                              self->on_read(error);
-                          });
+    http::async_read_some(
+        socket_, buffer_, *parser_,
+        [self = shared_from_this()](ErrorType error, std::size_t) { self->on_read(error); });
 }
 
 void Session::on_read(ErrorType error) {
@@ -171,9 +170,9 @@ void Session::on_read_failed(ErrorType error) {
     is_http_10_ = false;
     if (timed_out_) {
         if (!parser_->got_some()) return close();
-        return reply_and_close(408, "unavailable",
-                               fmt::format("the request did not arrive within {} ms",
-                                           host_.options.idle_timeout_ms));
+        return reply_and_close(
+            408, "unavailable",
+            fmt::format("the request did not arrive within {} ms", host_.options.idle_timeout_ms));
     }
     if (error == http::error::body_limit) {
         return reply_and_close(413, "too_large",
@@ -257,10 +256,12 @@ void Session::run(std::shared_ptr<Request> request) {
         response = host_.handler(*request);
     } catch (const std::exception& error) {
         log::error("net", "{} {} failed: {}", request->method, request->path, error.what());
-        response = error_reply(500, "internal", "the request failed inside the server; its log says why");
+        response =
+            error_reply(500, "internal", "the request failed inside the server; its log says why");
     } catch (...) {
         log::error("net", "{} {} failed", request->method, request->path);
-        response = error_reply(500, "internal", "the request failed inside the server; its log says why");
+        response =
+            error_reply(500, "internal", "the request failed inside the server; its log says why");
     }
     const bool streamed = response.stream && request->method != "HEAD";
     request.reset();
@@ -368,22 +369,23 @@ void Session::linger() {
 }
 
 void Session::discard() {
-    socket_.async_read_some(asio::buffer(scratch_),
-                            [self = shared_from_this()](ErrorType error, std::size_t got) {
-                                if (self->phase_ != Phase::lingering) return;
-                                self->discarded_ += got;
-                                if (error || self->discarded_ > self->host_.options.body_limit_bytes) {
-                                    return self->close();
-                                }
-                                self->discard();
-                            });
+    socket_.async_read_some(
+        asio::buffer(scratch_), [self = shared_from_this()](ErrorType error, std::size_t got) {
+            if (self->phase_ != Phase::lingering) return;
+            self->discarded_ += got;
+            if (error || self->discarded_ > self->host_.options.body_limit_bytes) {
+                return self->close();
+            }
+            self->discard();
+        });
 }
 
 // ---- streaming
 
 class Session::Stream final : public BodyStream {
 public:
-    explicit Stream(Session& session) : session_(session) {}
+    explicit Stream(Session& session)
+        : session_(session) {}
     bool write(std::string_view bytes) override {
         if (bytes.empty()) return alive(); // an empty chunk would end the body
         if (!alive()) return false;
@@ -398,16 +400,15 @@ public:
             std::condition_variable ready;
             std::optional<bool> good;
         } outcome;
-        asio::post(session_.host_.io,
-                   [self = session_.shared_from_this(), &outcome, framed,
-                    data = std::move(bytes)]() mutable {
-                       self->begin_stream_write(std::move(data), framed, [&outcome](bool good) {
-                           // Notified under the lock: the waiter's frame may end right after.
-                           const std::lock_guard lock(outcome.mutex);
-                           outcome.good = good;
-                           outcome.ready.notify_one();
-                       });
-                   });
+        asio::post(session_.host_.io, [self = session_.shared_from_this(), &outcome, framed,
+                                       data = std::move(bytes)]() mutable {
+            self->begin_stream_write(std::move(data), framed, [&outcome](bool good) {
+                // Notified under the lock: the waiter's frame may end right after.
+                const std::lock_guard lock(outcome.mutex);
+                outcome.good = good;
+                outcome.ready.notify_one();
+            });
+        });
         std::unique_lock lock(outcome.mutex);
         outcome.ready.wait(lock, [&] { return outcome.good.has_value(); });
         return *outcome.good;
@@ -451,13 +452,13 @@ void Session::begin_stream_write(std::string bytes, bool framed, std::function<v
         out_body_ = std::move(bytes);
     }
     arm(milliseconds(host_.options.idle_timeout_ms));
-    asio::async_write(socket_, asio::buffer(out_body_),
-                      [self = shared_from_this(), done = std::move(done)](ErrorType error,
-                                                                          std::size_t) {
-                          self->disarm();
-                          if (error) self->gone_ = true;
-                          done(!error);
-                      });
+    asio::async_write(
+        socket_, asio::buffer(out_body_),
+        [self = shared_from_this(), done = std::move(done)](ErrorType error, std::size_t) {
+            self->disarm();
+            if (error) self->gone_ = true;
+            done(!error);
+        });
 }
 
 void Session::end_stream(bool complete) {
@@ -476,17 +477,16 @@ void Session::end_stream(bool complete) {
 
 // While a body is streamed nothing is read; the end of the client's side shows as readability.
 void Session::watch_for_departure() {
-    socket_.async_wait(asio::ip::tcp::socket::wait_read,
-                       [self = shared_from_this()](ErrorType error) {
-                           if (error || self->phase_ != Phase::streaming) return;
-                           char byte = 0;
-                           const auto got = ::recv(self->socket_.native_handle(), &byte, 1,
-                                                   MSG_PEEK | MSG_DONTWAIT);
-                           if (got > 0) return; // the next request already: no more to be seen
-                           self->gone_ = true;
-                           ErrorType ignored;
-                           self->socket_.cancel(ignored); // a write that waits
-                       });
+    socket_.async_wait(asio::ip::tcp::socket::wait_read, [self =
+                                                              shared_from_this()](ErrorType error) {
+        if (error || self->phase_ != Phase::streaming) return;
+        char byte = 0;
+        const auto got = ::recv(self->socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (got > 0) return; // the next request already: no more to be seen
+        self->gone_ = true;
+        ErrorType ignored;
+        self->socket_.cancel(ignored); // a write that waits
+    });
 }
 
 } // namespace ol::net

@@ -1,5 +1,5 @@
-// Session: one connection of the server. Private to src/net: the one header here that shows Asio and
-// Beast, included by server.cpp and session.cpp alone.
+// Session: one connection of the server. Private to src/net: the one header here that shows Asio
+// and Beast, included by server.cpp and session.cpp alone.
 #pragma once
 
 #include <array>
@@ -72,8 +72,7 @@ private:
     // Streaming: the thread of the stream calls these and waits for the io thread.
     class Stream;
     void run_stream(Response response);
-    void begin_stream_write(std::string head_or_chunk, bool framed,
-                            std::function<void(bool)> done);
+    void begin_stream_write(std::string head_or_chunk, bool framed, std::function<void(bool)> done);
     void end_stream(bool complete);
     void watch_for_departure();
 

@@ -1,5 +1,5 @@
-// BlobStore: content-addressed files. A blob's name is keccak256 of its bytes; what is read is hashed
-// again, so a changed byte is found at once.
+// BlobStore: content-addressed files. A blob's name is keccak256 of its bytes; what is read is
+// hashed again, so a changed byte is found at once.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -24,7 +24,8 @@ public:
     Path path_of(const Hash32& hash) const;
 
 private:
-    explicit BlobStore(Path root) : root_(std::move(root)) {}
+    explicit BlobStore(Path root)
+        : root_(std::move(root)) {}
     Path root_;
 };
 

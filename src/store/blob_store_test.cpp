@@ -51,8 +51,8 @@ TEST_F(BlobStoreTest, RoundTripOfEmptySmallAndBinary) {
         EXPECT_EQ(*read, bytes);
     }
     // keccak-256 of the empty string: the Yellow Paper's KEC(()).
-    auto empty = hash32_from_hex(
-        "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470");
+    auto empty =
+        hash32_from_hex("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470");
     EXPECT_TRUE(blobs->contains(*empty));
 }
 
@@ -116,10 +116,9 @@ TEST_F(BlobStoreTest, FullDiskIsAnIoErrorAndLeavesNothingUnderTheName) {
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
-        const bool mounted =
-            ::unshare(CLONE_NEWNS) == 0 &&
-            ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-            ::mount("tmpfs", mount_point.c_str(), "tmpfs", 0, "size=128k") == 0;
+        const bool mounted = ::unshare(CLONE_NEWNS) == 0 &&
+                             ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                             ::mount("tmpfs", mount_point.c_str(), "tmpfs", 0, "size=128k") == 0;
         if (!mounted) {
             ::signal(SIGXFSZ, SIG_IGN);
             const rlimit limit{128 << 10, 128 << 10};
@@ -135,7 +134,7 @@ TEST_F(BlobStoreTest, FullDiskIsAnIoErrorAndLeavesNothingUnderTheName) {
         if (refused.error().code != ErrorCode::io) ::_exit(14);
         if (blobs->contains(crypto::keccak256(large))) ::_exit(15);
         if (!blobs->get(*kept)) ::_exit(16);
-        if (count_files(mount_point) != 1) ::_exit(17); // no temporary file is left
+        if (count_files(mount_point) != 1) ::_exit(17);      // no temporary file is left
         if (!blobs->put(std::string(500, 't'))) ::_exit(18); // the space came back
         ::_exit(0);
     }

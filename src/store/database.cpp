@@ -53,7 +53,8 @@ std::string_view remedy_of(ErrorCode code) {
 
 class SqliteRow final : public Row {
 public:
-    explicit SqliteRow(sqlite3_stmt* statement) : statement_(statement) {}
+    explicit SqliteRow(sqlite3_stmt* statement)
+        : statement_(statement) {}
     bool is_null(int column) const override {
         return sqlite3_column_type(statement_, column) == SQLITE_NULL;
     }
@@ -140,9 +141,12 @@ struct Database::Impl {
     // A prepared statement, returned to the cache (or finalised) at the end of the scope.
     class Lease {
     public:
-        Lease(sqlite3_stmt* statement, Cached* cached) : statement_(statement), cached_(cached) {}
+        Lease(sqlite3_stmt* statement, Cached* cached)
+            : statement_(statement)
+            , cached_(cached) {}
         Lease(Lease&& other) noexcept
-            : statement_(std::exchange(other.statement_, nullptr)), cached_(other.cached_) {}
+            : statement_(std::exchange(other.statement_, nullptr))
+            , cached_(other.cached_) {}
         Lease(const Lease&) = delete;
         Lease& operator=(const Lease&) = delete;
         ~Lease() {
@@ -213,8 +217,8 @@ struct Database::Impl {
             } else if (const auto* real = std::get_if<double>(&value)) {
                 rc = sqlite3_bind_double(statement, at, *real);
             } else if (const auto* text = std::get_if<std::string>(&value)) {
-                rc = sqlite3_bind_text64(statement, at, text->data(), text->size(),
-                                         SQLITE_STATIC, SQLITE_UTF8);
+                rc = sqlite3_bind_text64(statement, at, text->data(), text->size(), SQLITE_STATIC,
+                                         SQLITE_UTF8);
             } else if (const auto* bytes = std::get_if<Bytes>(&value)) {
                 // A null pointer would bind NULL: an empty blob is not NULL.
                 const void* data = bytes->empty() ? static_cast<const void*>("") : bytes->data();
@@ -272,7 +276,8 @@ struct Database::Impl {
     }
 };
 
-Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Database::Database(std::unique_ptr<Impl> impl)
+    : impl_(std::move(impl)) {}
 Database::Database(Database&&) noexcept = default;
 Database& Database::operator=(Database&&) noexcept = default;
 Database::~Database() = default;
@@ -406,7 +411,8 @@ std::int64_t Database::changes() const {
     return sqlite3_changes64(impl_->handle);
 }
 
-Transaction::Transaction(Database& db) : db_(db) {
+Transaction::Transaction(Database& db)
+    : db_(db) {
     auto& impl = *db_.impl_;
     impl.mutex.lock();
     if (impl.refused_by != nullptr) {

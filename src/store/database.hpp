@@ -34,7 +34,9 @@ using Value = std::variant<std::monostate, std::int64_t, double, std::string, By
 inline Value to_value(std::monostate) { return {}; }
 template <class T>
     requires std::is_integral_v<T>
-Value to_value(T number) { return static_cast<std::int64_t>(number); }
+Value to_value(T number) {
+    return static_cast<std::int64_t>(number);
+}
 inline Value to_value(double number) { return number; }
 inline Value to_value(std::string_view text) { return std::string(text); }
 inline Value to_value(ByteView bytes) { return Bytes(bytes.begin(), bytes.end()); }
@@ -50,7 +52,7 @@ public:
     virtual double real(int column) const = 0;
     virtual std::string text(int column) const = 0;
     virtual Bytes bytes(int column) const = 0;
-    Hash32 hash32(int column) const;   // zero-padded when shorter
+    Hash32 hash32(int column) const; // zero-padded when shorter
     Address address(int column) const;
     U256 u256(int column) const;
 };
@@ -81,10 +83,10 @@ public:
     Status run(std::string_view sql, const Args&... args) {
         return run_values(sql, std::vector<Value>{to_value(args)...});
     }
-    // Errors of both: already_exists for a UNIQUE or PRIMARY KEY that is taken, conflict for another
-    // constraint, io when the disk is full or refuses, corrupted, unavailable when another process
-    // holds the file too long, internal for SQL that is wrong.
-    // each(row) returns false to stop early; it may use the database.
+    // Errors of both: already_exists for a UNIQUE or PRIMARY KEY that is taken, conflict for
+    // another constraint, io when the disk is full or refuses, corrupted, unavailable when another
+    // process holds the file too long, internal for SQL that is wrong. each(row) returns false to
+    // stop early; it may use the database.
     template <class... Args>
     Status query(std::string_view sql, const std::function<bool(const Row&)>& each,
                  const Args&... args) {
@@ -105,9 +107,9 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-// BEGIN IMMEDIATE ... COMMIT; rolls back when destroyed uncommitted. Do not nest. When BEGIN fails, or
-// SQLite rolls back by itself (disk full), every later call of the scope fails too, so that nothing
-// is written outside the transaction.
+// BEGIN IMMEDIATE ... COMMIT; rolls back when destroyed uncommitted. Do not nest. When BEGIN fails,
+// or SQLite rolls back by itself (disk full), every later call of the scope fails too, so that
+// nothing is written outside the transaction.
 class Transaction {
 public:
     explicit Transaction(Database& db);

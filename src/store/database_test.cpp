@@ -373,10 +373,9 @@ TEST_F(DatabaseTest, FullDiskIsAnIoErrorAndWhatWasCommittedStays) {
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
-        const bool mounted =
-            ::unshare(CLONE_NEWNS) == 0 &&
-            ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-            ::mount("tmpfs", mount_point.c_str(), "tmpfs", 0, "size=512k") == 0;
+        const bool mounted = ::unshare(CLONE_NEWNS) == 0 &&
+                             ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                             ::mount("tmpfs", mount_point.c_str(), "tmpfs", 0, "size=512k") == 0;
         if (!mounted) {
             ::signal(SIGXFSZ, SIG_IGN);
             const rlimit limit{512 << 10, 512 << 10};
