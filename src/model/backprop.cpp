@@ -618,6 +618,7 @@ Weights zero_gradients(const Model& model) {
 
 LoraAdapter zero_gradients(const LoraAdapter& adapter) {
     LoraAdapter out = adapter;
+    out.packed.reset();
     for (auto& layer : out.layers) {
         for (auto& pair : layer) {
             std::fill(pair.a.begin(), pair.a.end(), 0.0F);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -42,9 +43,17 @@ struct AdapterFiles {
     Hash32 hash() const; // as adapter_hash
 };
 
+struct PackedLora; // packed_lora.hpp
+
 struct LoraAdapter {
     LoraConfig config;
     std::vector<std::array<LoraPair, site_count>> layers;
+    // The same values in the layout of the kernels, for serving; null: the engine arranges them anew
+    // in each step. Equal results. Copies share it, so whoever changes `layers` resets it.
+    std::shared_ptr<const PackedLora> packed;
+
+    // Fills `packed`. What load and parse return is packed.
+    void pack();
 
     // A: Kaiming-uniform as PEFT (bound sqrt(3 / in) * sqrt(2/6)... = 1/sqrt(in)), B: zero.
     static LoraAdapter init(const ModelConfig& model, const LoraConfig& config, std::uint64_t seed);

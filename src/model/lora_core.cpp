@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "base/prng.hpp"
-#include "model/lora.hpp"
+#include "model/packed_lora.hpp"
 
 namespace ol::model {
 
@@ -70,6 +70,30 @@ std::uint64_t LoraAdapter::parameter_count() const {
         for (const auto& pair : layer) count += pair.a.size() + pair.b.size();
     }
     return count;
+}
+
+void LoraAdapter::pack() {
+    auto out = std::make_shared<PackedLora>();
+    const std::size_t rank = config.rank;
+    for (const auto& layer : layers) {
+        auto& to = out->layers.emplace_back();
+        for (std::size_t group = 0; group < lora_group_count; ++group) {
+            std::vector<float> rows;
+            for (int i = lora_groups[group][0]; i < lora_groups[group][1]; ++i) {
+                const auto& pair = layer[static_cast<std::size_t>(i)];
+                if (pair.a.empty()) continue;
+                rows.insert(rows.end(), pair.a.begin(), pair.a.end());
+                auto& b = to.b[static_cast<std::size_t>(i)];
+                b = kernels::PackedMatrix(pair.b.size() / rank, rank);
+                b.set_rows(0, pair.b.data(), b.out());
+                auto& a = to.a[group];
+                const std::size_t in = pair.a.size() / rank;
+                a = kernels::PackedMatrix(rows.size() / in, in);
+            }
+            if (!rows.empty()) to.a[group].set_rows(0, rows.data(), to.a[group].out());
+        }
+    }
+    packed = std::move(out);
 }
 
 } // namespace ol::model

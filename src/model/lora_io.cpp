@@ -192,6 +192,7 @@ Result<LoraAdapter> LoraAdapter::parse(const AdapterFiles& files, const ModelCon
                         "{}: tensor '{}' belongs to no target of this model", weights_name, name);
         }
     }
+    out.pack();
     return out;
 }
 

@@ -214,6 +214,7 @@ public:
     AdapterTrainer(const Model& model, LoraAdapter& adapter, const OptimizerConfig& config,
                    ThreadPool& pool)
         : AdamTrainer(model, &adapter, config, pool), gradients_(zero_gradients(adapter)) {
+        adapter.packed.reset(); // its values will change
         for (std::size_t i = 0; i < adapter.layers.size(); ++i) {
             for (std::size_t site = 0; site < site_count; ++site) {
                 auto& pair = adapter.layers[i][site];

@@ -7,7 +7,7 @@
 #include "base/check.hpp"
 #include "model/kernels/attention.hpp"
 #include "model/kernels/exact_math.hpp"
-#include "model/kernels/gemm.hpp"
+#include "model/packed_lora.hpp"
 
 namespace ol::model {
 
@@ -73,12 +73,14 @@ struct Engine::Impl {
     };
 
     Impl(const Model& m, ThreadPool& p);
+    bool fits(const LoraAdapter& adapter) const;
     Status check(std::span<const StepInput> inputs) const;
     void reserve(std::size_t rows);
-    void adapt(const Slot& slot, std::size_t layer, Site site, const float* x, std::size_t x_row,
-               float* y, std::size_t y_row);
-    void adapt_all(const std::vector<Slot>& slots, std::size_t layer, Site site, const float* x,
-                   std::size_t x_row, float* y, std::size_t y_row);
+    void adapt(const Slot& slot, std::size_t layer, std::size_t group, const float* from,
+               std::size_t x_row, float* to, std::size_t y_row, const std::size_t* at) const;
+    void adapt_all(const std::vector<Slot>& slots, std::size_t layer, std::size_t group,
+                   const float* from, std::size_t x_row, float* to, std::size_t y_row,
+                   std::initializer_list<std::size_t> at);
     void normalise(const float* x, const std::vector<float>& weight, float* y, std::size_t rows);
     void store_keys(const Slot& slot, std::size_t layer);
     void attention(const std::vector<Slot>& slots, std::size_t layer);
@@ -93,7 +95,7 @@ struct Engine::Impl {
     PackedMatrix head;
     std::size_t q_width, kv_width, qkv_width, value_head;
     // Rows of the step: residual stream, normed rows, projections.
-    std::vector<float> x, h, qkv, mixed, gate_up, act, out, low;
+    std::vector<float> x, h, qkv, mixed, gate_up, act, out;
 };
 
 Engine::Impl::Impl(const Model& m, ThreadPool& p)
@@ -125,6 +127,23 @@ Engine::Impl::Impl(const Model& m, ThreadPool& p)
     head.set_rows(0, vocabulary.data(), config.vocab_size);
 }
 
+bool Engine::Impl::fits(const LoraAdapter& adapter) const {
+    if (adapter.layers.size() != config.layer_count) return false;
+    if (adapter.packed != nullptr && adapter.packed->layers.size() != config.layer_count) return false;
+    const std::size_t rank = adapter.config.rank;
+    for (const auto& layer : adapter.layers) {
+        for (std::size_t i = 0; i < site_count; ++i) {
+            const auto site = static_cast<Site>(i);
+            if (layer[i].a.empty() && layer[i].b.empty()) continue;
+            if (rank == 0 || layer[i].a.size() != rank * site_in(config, site) ||
+                layer[i].b.size() != rank * site_out(config, site)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 Status Engine::Impl::check(std::span<const StepInput> inputs) const {
     std::unordered_set<const KvCache*> seen;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -152,10 +171,9 @@ Status Engine::Impl::check(std::span<const StepInput> inputs) const {
                             config.vocab_size);
             }
         }
-        if (input.adapter != nullptr && input.adapter->layers.size() != config.layer_count) {
+        if (input.adapter != nullptr && !fits(*input.adapter)) {
             return fail(ErrorCode::invalid_argument,
-                        "input {}: the adapter has {} layers, the model {}", i,
-                        input.adapter->layers.size(), config.layer_count);
+                        "input {}: the adapter is not of this model's shape", i);
         }
     }
     return {};
@@ -174,42 +192,72 @@ void Engine::Impl::reserve(std::size_t rows) {
     grow(out, config.hidden_size);
 }
 
-// y += scale * (x A^T) B^T on the slot's rows. The chain over the rank goes on from the base's value.
-void Engine::Impl::adapt(const Slot& slot, std::size_t layer, Site site, const float* from,
-                         std::size_t x_row, float* y, std::size_t y_row) {
-    const LoraAdapter* adapter = slot.input->adapter;
-    if (adapter == nullptr) return;
-    const auto& pair = adapter->layers[layer][static_cast<std::size_t>(site)];
-    if (pair.a.empty()) return;
-    const std::size_t rank = adapter->config.rank;
-    const std::size_t in = site_in(config, site), to = site_out(config, site);
+// y += scale * (x A^T) B^T on the slot's rows, for the sites of a group, which read the same x and
+// write to columns `at[i]` of y. The chain over the rank goes on from the base's value.
+void Engine::Impl::adapt(const Slot& slot, std::size_t layer, std::size_t group, const float* from,
+                         std::size_t x_row, float* to, std::size_t y_row,
+                         const std::size_t* at) const {
+    const LoraAdapter& adapter = *slot.input->adapter;
+    const std::size_t rank = adapter.config.rank;
+    const auto signed_width = [](std::size_t n) { return static_cast<std::ptrdiff_t>(n); };
+    const auto& pairs = adapter.layers[layer];
+    const PackedLora* packed = adapter.packed.get();
+    const int first = lora_groups[group][0], last = lora_groups[group][1];
+    std::size_t width = 0; // of the low rows: the group's targets side by side
+    for (int i = first; i < last; ++i) width += pairs[static_cast<std::size_t>(i)].a.empty() ? 0 : rank;
+    if (width == 0) return;
     thread_local std::vector<float> low_rows;
-    if (low_rows.size() < slot.rows * rank) low_rows.resize(slot.rows * rank);
-    float* t = low_rows.data();
-    kernels::multiply({.m = slot.rows, .n = rank, .k = in,
-                       .a = {from + slot.first_row * x_row, static_cast<std::ptrdiff_t>(x_row), 1},
-                       .b = {pair.a.data(), 1, static_cast<std::ptrdiff_t>(in)},
-                       .c = t, .c_row = static_cast<std::ptrdiff_t>(rank)},
-                      nullptr);
-    table.scale(t, adapter->config.scale(), slot.rows * rank);
-    kernels::multiply({.m = slot.rows, .n = to, .k = rank,
-                       .a = {t, static_cast<std::ptrdiff_t>(rank), 1},
-                       .b = {pair.b.data(), 1, static_cast<std::ptrdiff_t>(rank)},
-                       .c = y + slot.first_row * y_row, .c_row = static_cast<std::ptrdiff_t>(y_row),
-                       .accumulate = true},
-                      nullptr);
+    if (low_rows.size() < slot.rows * width) low_rows.resize(slot.rows * width);
+    float* low = low_rows.data();
+    const float* x_rows = from + slot.first_row * x_row;
+    if (packed != nullptr) {
+        packed->layers[layer].a[group].apply(x_rows, signed_width(x_row), slot.rows, low,
+                                             signed_width(width), nullptr);
+        table.scale(low, adapter.config.scale(), slot.rows * width);
+    }
+    std::size_t column = 0;
+    for (int i = first; i < last; ++i) {
+        const auto& pair = pairs[static_cast<std::size_t>(i)];
+        if (pair.a.empty()) continue;
+        float* y = to + slot.first_row * y_row + at[i - first];
+        if (packed != nullptr) {
+            packed->layers[layer].b[static_cast<std::size_t>(i)].apply(
+                low + column, signed_width(width), slot.rows, y, signed_width(y_row), nullptr, true);
+            column += rank;
+            continue;
+        }
+        const std::size_t in = pair.a.size() / rank, out_width = pair.b.size() / rank;
+        kernels::multiply({.m = slot.rows, .n = rank, .k = in, .a = {x_rows, signed_width(x_row), 1},
+                           .b = {pair.a.data(), 1, signed_width(in)},
+                           .c = low, .c_row = signed_width(rank)},
+                          nullptr);
+        table.scale(low, adapter.config.scale(), slot.rows * rank);
+        kernels::multiply({.m = slot.rows, .n = out_width, .k = rank,
+                           .a = {low, signed_width(rank), 1},
+                           .b = {pair.b.data(), 1, signed_width(rank)},
+                           .c = y, .c_row = signed_width(y_row), .accumulate = true},
+                          nullptr);
+    }
 }
 
-void Engine::Impl::adapt_all(const std::vector<Slot>& slots, std::size_t layer, Site site,
-                             const float* from, std::size_t x_row, float* y, std::size_t y_row) {
-    bool any = false;
-    for (const auto& slot : slots) any = any || slot.input->adapter != nullptr;
-    if (!any) return;
-    pool.parallel_for(slots.size(), 1, [&](std::size_t begin, std::size_t end) {
+void Engine::Impl::adapt_all(const std::vector<Slot>& slots, std::size_t layer, std::size_t group,
+                             const float* from, std::size_t x_row, float* to, std::size_t y_row,
+                             std::initializer_list<std::size_t> at) {
+    std::size_t adapted_rows = 0;
+    for (const auto& slot : slots) adapted_rows += slot.input->adapter != nullptr ? slot.rows : 0;
+    if (adapted_rows == 0) return;
+    const auto body = [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
-            adapt(slots[i], layer, site, from, x_row, y, y_row);
+            if (slots[i].input->adapter == nullptr) continue;
+            adapt(slots[i], layer, group, from, x_row, to, y_row, at.begin());
         }
-    });
+    };
+    // A few rows are done before another thread wakes.
+    if (adapted_rows < 32) {
+        body(0, slots.size());
+    } else {
+        pool.parallel_for(slots.size(), 1, body);
+    }
 }
 
 void Engine::Impl::normalise(const float* from, const std::vector<float>& weight, float* to,
@@ -301,26 +349,24 @@ void Engine::Impl::run_layer(const std::vector<Slot>& slots, std::size_t i, std:
     const auto width = [](std::size_t n) { return static_cast<std::ptrdiff_t>(n); };
 
     normalise(x.data(), weights.input_norm, h.data(), rows);
-    packed.qkv.apply(h.data(), width(hidden), rows, qkv.data(), width(qkv_width), &pool, table);
-    adapt_all(slots, i, Site::q, h.data(), hidden, qkv.data(), qkv_width);
-    adapt_all(slots, i, Site::k, h.data(), hidden, qkv.data() + q_width, qkv_width);
-    adapt_all(slots, i, Site::v, h.data(), hidden, qkv.data() + q_width + kv_width, qkv_width);
+    packed.qkv.apply(h.data(), width(hidden), rows, qkv.data(), width(qkv_width), &pool);
+    adapt_all(slots, i, 0, h.data(), hidden, qkv.data(), qkv_width,
+              {0, q_width, q_width + kv_width});
     for (const auto& slot : slots) store_keys(slot, i);
     attention(slots, i);
-    packed.o.apply(mixed.data(), width(q_width), rows, out.data(), width(hidden), &pool, table);
-    adapt_all(slots, i, Site::o, mixed.data(), q_width, out.data(), hidden);
+    packed.o.apply(mixed.data(), width(q_width), rows, out.data(), width(hidden), &pool);
+    adapt_all(slots, i, 1, mixed.data(), q_width, out.data(), hidden, {0});
     table.add(x.data(), out.data(), rows * hidden);
 
     normalise(x.data(), weights.post_norm, h.data(), rows);
-    packed.gate_up.apply(h.data(), width(hidden), rows, gate_up.data(), width(2 * inner), &pool, table);
-    adapt_all(slots, i, Site::gate, h.data(), hidden, gate_up.data(), 2 * inner);
-    adapt_all(slots, i, Site::up, h.data(), hidden, gate_up.data() + inner, 2 * inner);
+    packed.gate_up.apply(h.data(), width(hidden), rows, gate_up.data(), width(2 * inner), &pool);
+    adapt_all(slots, i, 2, h.data(), hidden, gate_up.data(), 2 * inner, {0, inner});
     for (std::size_t r = 0; r < rows; ++r) {
         const float* row = gate_up.data() + r * 2 * inner;
         table.swiglu(row, row + inner, act.data() + r * inner, inner);
     }
-    packed.down.apply(act.data(), width(inner), rows, out.data(), width(hidden), &pool, table);
-    adapt_all(slots, i, Site::down, act.data(), inner, out.data(), hidden);
+    packed.down.apply(act.data(), width(inner), rows, out.data(), width(hidden), &pool);
+    adapt_all(slots, i, 3, act.data(), inner, out.data(), hidden, {0});
     table.add(x.data(), out.data(), rows * hidden);
 }
 
@@ -360,7 +406,7 @@ Result<std::vector<std::vector<float>>> Engine::forward(std::span<const StepInpu
     }
     std::vector<float> logits(wanted * vocabulary);
     e.head.apply(e.h.data(), static_cast<std::ptrdiff_t>(hidden), wanted, logits.data(),
-                 static_cast<std::ptrdiff_t>(vocabulary), &e.pool, e.table);
+                 static_cast<std::ptrdiff_t>(vocabulary), &e.pool);
     std::vector<std::vector<float>> out;
     std::size_t taken = 0;
     for (const auto& slot : slots) {

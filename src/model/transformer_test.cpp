@@ -299,6 +299,23 @@ TEST(Transformer, AnAdapterActsAsTheMergedWeights) {
     Engine merged_engine(merged, pool);
     const auto expected = run(merged_engine, merged, tokens);
     for (std::size_t i = 0; i < adapted.size(); ++i) EXPECT_NEAR(adapted[i], expected[i], 2e-4);
+    // Packed for serving: the same bits, alone and among others, for some targets only, too.
+    auto packed = adapter;
+    packed.pack();
+    EXPECT_TRUE(same_bits(run(engine, model, tokens, &packed), adapted));
+    EXPECT_TRUE(same_bits(run(engine, model, std::span(tokens).first(1), &packed),
+                          std::span(adapted).first(model.config.vocab_size)));
+    LoraConfig some;
+    some.rank = 20;
+    some.targets = {Site::k, Site::v, Site::up};
+    auto partial = LoraAdapter::init(model.config, some, 4);
+    for (auto& layer : partial.layers) {
+        for (auto& pair : layer) std::fill(pair.b.begin(), pair.b.end(), 0.1F);
+    }
+    const auto expected_partial = run(engine, model, tokens, &partial);
+    EXPECT_FALSE(same_bits(expected_partial, run(engine, model, tokens)));
+    partial.pack();
+    EXPECT_TRUE(same_bits(run(engine, model, tokens, &partial), expected_partial));
     // A fresh adapter (B = 0) changes no bit.
     const auto fresh = LoraAdapter::init(model.config, adapter.config, 1);
     EXPECT_TRUE(same_bits(run(engine, model, tokens, &fresh), run(engine, model, tokens)));
@@ -343,6 +360,10 @@ TEST(Transformer, RefusesBadInputsAndLeavesTheCaches) {
     shallow.layer_count = 2;
     const auto foreign = some_adapter(shallow, 1);
     EXPECT_EQ(code({{tokens, &good, &foreign}}), ErrorCode::invalid_argument);
+    auto narrow = tiny_config();
+    narrow.hidden_size = 32;
+    const auto thin = some_adapter(narrow, 1);
+    EXPECT_EQ(code({{tokens, &good, &thin}}), ErrorCode::invalid_argument);
     EXPECT_EQ(good.length(), 0U);
     const StepInput input{tokens, &good, nullptr, true};
     const auto out = engine.forward({&input, 1});

@@ -11,7 +11,7 @@ constexpr std::size_t block_depth = 256;   // a panel's block is 16 KB: half of 
 constexpr std::size_t block_rows = 48;     // eight tiles share each panel while it is near
 constexpr std::size_t block_columns = 256; // panels of one task
 constexpr std::size_t serial_packing = 1 << 17; // values
-constexpr std::size_t serial_work = 1 << 16; // multiply-adds that are not worth waking a thread
+constexpr std::size_t serial_work = 1 << 20; // multiply-adds that are not worth waking a thread
 
 std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
@@ -181,7 +181,8 @@ void PackedMatrix::set_rows(std::size_t first, const float* rows, std::size_t co
 }
 
 void PackedMatrix::apply(const float* x, std::ptrdiff_t x_row, std::size_t rows, float* y,
-                         std::ptrdiff_t y_row, ThreadPool* pool, const Table& table) const {
+                         std::ptrdiff_t y_row, ThreadPool* pool, bool accumulate,
+                         const Table& table) const {
     if (rows == 0) return;
     const float* panels = aligned(const_cast<float*>(panels_.data()));
     const std::size_t row_blocks = divide_up(rows, block_rows);
@@ -203,6 +204,7 @@ void PackedMatrix::apply(const float* x, std::ptrdiff_t x_row, std::size_t rows,
                 tile.b_panel = static_cast<std::ptrdiff_t>(panel * in_);
                 tile.c = y + static_cast<std::ptrdiff_t>(m) * y_row + n0;
                 tile.c_row = y_row;
+                tile.accumulate = accumulate;
                 table.tile(tile);
             }
         }

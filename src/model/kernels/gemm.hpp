@@ -46,7 +46,8 @@ public:
     std::size_t in() const { return in_; }
     // y[rows, out] (=, or += when accumulate) x[rows, in] W^T.
     void apply(const float* x, std::ptrdiff_t x_row, std::size_t rows, float* y,
-               std::ptrdiff_t y_row, ThreadPool* pool, const Table& table = best()) const;
+               std::ptrdiff_t y_row, ThreadPool* pool, bool accumulate = false,
+               const Table& table = best()) const;
 
 private:
     std::size_t out_ = 0, in_ = 0;

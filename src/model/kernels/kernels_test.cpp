@@ -152,10 +152,16 @@ TEST(Kernels, PackedWeightsGiveTheBitsOfMultiplyForEveryRowCount) {
         multiply({.m = rows, .n = out, .k = in, .a = {x.data(), in, 1}, .b = {w.data(), 1, in},
                   .c = expected.data(), .c_row = out},
                  nullptr);
+        auto again = expected;
         packed.apply(x.data(), in, rows, y.data(), out, &two);
         EXPECT_TRUE(same_bits(y, expected)) << rows;
+        packed.apply(x.data(), in, rows, y.data(), out, nullptr, true);
+        multiply({.m = rows, .n = out, .k = in, .a = {x.data(), in, 1}, .b = {w.data(), 1, in},
+                  .c = again.data(), .c_row = out, .accumulate = true},
+                 nullptr);
+        EXPECT_TRUE(same_bits(y, again)) << rows;
         for (const Table* table : available()) {
-            packed.apply(x.data(), in, rows, y.data(), out, nullptr, *table);
+            packed.apply(x.data(), in, rows, y.data(), out, nullptr, false, *table);
             EXPECT_TRUE(same_bits(y, expected)) << table->name << " " << rows;
         }
     }
