@@ -133,8 +133,7 @@ Status read_payment(const net::Request& request, CompletionCall& call) {
     }
     if (const auto voucher = request.header("x-openledger-voucher"); !voucher.empty()) {
         const Json json = OL_TRY_IN(Json::parse(voucher), "header x-openledger-voucher");
-        call.voucher =
-            OL_TRY_IN(market::Voucher::from_json(json), "header x-openledger-voucher");
+        call.voucher = OL_TRY_IN(market::Voucher::from_json(json), "header x-openledger-voucher");
         if (call.payer && *call.payer != call.voucher->payer) {
             return fail(ErrorCode::invalid_argument,
                         "header x-openledger-payer names {}, the voucher's payer is {}",

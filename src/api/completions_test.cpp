@@ -13,7 +13,8 @@ using std::chrono::milliseconds;
 // Collects a stream in memory; leaves after `writes` when told to.
 class Collector final : public net::BodyStream {
 public:
-    explicit Collector(int writes = 1'000'000) : left_(writes) {}
+    explicit Collector(int writes = 1'000'000)
+        : left_(writes) {}
     bool write(std::string_view bytes) override {
         if (left_ == 0) return false;
         --left_;
@@ -51,7 +52,8 @@ protected:
     }
     net::Response chat(const std::string& members, net::Headers headers = {}) {
         return post("/v1/chat/completions",
-                    R"({"model":"foldoc","messages":[{"role":"user","content":"Hi"}])" + members + "}",
+                    R"({"model":"foldoc","messages":[{"role":"user","content":"Hi"}])" + members +
+                        "}",
                     std::move(headers));
     }
 
@@ -136,12 +138,13 @@ TEST_F(CompletionsTest, ParametersArrive) {
 }
 
 TEST_F(CompletionsTest, MessagesInParts) {
-    ASSERT_EQ(post("/v1/chat/completions",
-                   R"({"model":"m","messages":[{"role":"developer","content":"Be brief."},)"
-                   R"({"role":"user","content":[{"type":"text","text":"A"},{"type":"text","text":"B"}]},)"
-                   R"({"role":"assistant","content":""},{"role":"user","content":"C","name":"x"}]})")
-                  .status,
-              200);
+    ASSERT_EQ(
+        post("/v1/chat/completions",
+             R"({"model":"m","messages":[{"role":"developer","content":"Be brief."},)"
+             R"({"role":"user","content":[{"type":"text","text":"A"},{"type":"text","text":"B"}]},)"
+             R"({"role":"assistant","content":""},{"role":"user","content":"C","name":"x"}]})")
+            .status,
+        200);
     const auto& messages = services_.completion.messages;
     ASSERT_EQ(messages.size(), 4U);
     EXPECT_EQ(messages[0].role, "system");
@@ -167,7 +170,8 @@ TEST_F(CompletionsTest, WhatCannotBeDoneIsRefused) {
     for (const char* body :
          {R"({})", R"({"model":"m"})", R"({"messages":[{"role":"user","content":"x"}]})",
           R"({"model":"","messages":[{"role":"user","content":"x"}]})",
-          R"({"model":"m","messages":[]})", R"({"model":"m","messages":[{"role":"robot","content":"x"}]})",
+          R"({"model":"m","messages":[]})",
+          R"({"model":"m","messages":[{"role":"robot","content":"x"}]})",
           R"({"model":"m","messages":[{"role":"user"}]})", R"({"model":"m","messages":["x"]})",
           R"({"model":"m","messages":[{"role":"user","content":[{"type":"text"}]}]})"}) {
         EXPECT_EQ(post("/v1/chat/completions", body).status, 400) << body;
@@ -212,8 +216,10 @@ TEST_F(CompletionsTest, VoucherAndPayerAreRead) {
     ASSERT_EQ(chat("", {{"x-openledger-payer", payer}}).status, 200);
     EXPECT_EQ(services_.completion.payer, voucher.payer);
     EXPECT_FALSE(services_.completion.voucher);
-    EXPECT_EQ(chat("", {{"x-openledger-voucher", text}, {"x-openledger-payer", payer}}).status, 200);
-    EXPECT_EQ(chat("", {{"x-openledger-voucher", text}, {"x-openledger-payer", other}}).status, 400);
+    EXPECT_EQ(chat("", {{"x-openledger-voucher", text}, {"x-openledger-payer", payer}}).status,
+              200);
+    EXPECT_EQ(chat("", {{"x-openledger-voucher", text}, {"x-openledger-payer", other}}).status,
+              400);
     for (const char* wrong : {"x", "{}", "[]", R"({"payer":"0x12"})"}) {
         const auto reply = chat("", {{"x-openledger-voucher", wrong}});
         EXPECT_EQ(reply.status, 400) << wrong;
@@ -277,8 +283,8 @@ TEST_F(CompletionsTest, AnAnswerWithoutTextStillStreamsItsEnd) {
 }
 
 TEST_F(CompletionsTest, FailuresBeforeTheFirstTextHaveTheirStatus) {
-    for (const auto& [code, status] : {std::pair{ErrorCode::not_found, 404},
-                                       std::pair{ErrorCode::unavailable, 503}}) {
+    for (const auto& [code, status] :
+         {std::pair{ErrorCode::not_found, 404}, std::pair{ErrorCode::unavailable, 503}}) {
         services_.error = Error{code, "no"};
         const auto reply = chat(R"(,"stream":true)");
         EXPECT_EQ(reply.status, status);
@@ -334,9 +340,8 @@ protected:
     net::Client client_;
 
     static Json event(std::uint64_t offset, const char* kind) {
-        return Json::object({{"offset", offset},
-                             {"event", kind},
-                             {"data", Json::object({{"step", offset}})}});
+        return Json::object(
+            {{"offset", offset}, {"kind", kind}, {"data", Json::object({{"step", offset}})}});
     }
 };
 
@@ -395,8 +400,8 @@ TEST_F(ServedTest, RunEventsReplayThenFollowThenEnd) {
 TEST_F(ServedTest, RunEventsGoOnAfterTheLastSeen) {
     for (std::uint64_t i = 0; i < 5; ++i) services_.events.push_back(event(i, "step"));
     const auto from = [&](const std::string& last, const std::string& query = "") {
-        return *client_.send({.url = base_ + "/api/runs/r1/events" + query,
-                              .headers = {{"last-event-id", last}}});
+        return *client_.send(
+            {.url = base_ + "/api/runs/r1/events" + query, .headers = {{"last-event-id", last}}});
     };
     EXPECT_EQ(from("2").body.find("id: 2\n"), std::string::npos);
     EXPECT_TRUE(from("2").body.starts_with("event: step\nid: 3\n"));

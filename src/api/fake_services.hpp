@@ -71,7 +71,7 @@ public:
             list.push(event);
             if (list.items().size() == 2) break; // pages
         }
-        return Json::object({{"events", list}, {"ended", ended}});
+        return Json::object({{"events", list}, {"state", ended ? "done" : "running"}});
     }
     Result<Json> control_run(const std::string& id, const std::string& action) override {
         return note("control_run " + id + " " + action);

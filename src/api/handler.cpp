@@ -119,10 +119,9 @@ private:
         if (!reads) {
             OL_TRY(check_origin(request));
             if (!is_json(request)) {
-                return net::error_reply(
-                    415, to_string(ErrorCode::invalid_argument),
-                    "the content type must be application/json (add the header "
-                    "'content-type: application/json')");
+                return net::error_reply(415, to_string(ErrorCode::invalid_argument),
+                                        "the content type must be application/json (add the header "
+                                        "'content-type: application/json')");
             }
         }
         static const SystemClock system_clock;

@@ -23,7 +23,8 @@ net::Handler make_handler(Services& services, Path web_root, HandlerOptions opti
 // Every route of docs/API.md.
 Router make_router();
 
-// A file of `root` for GET / and the like; not_found for whatever lies outside, is hidden or absent.
+// A file of `root` for GET / and the like; not_found for whatever lies outside, is hidden or
+// absent.
 Result<net::Response> static_file(const Path& root, const net::Request& request);
 
 } // namespace ol::api

@@ -56,12 +56,13 @@ Json operation_of(const Route& route) {
     if (!parameters.items().empty()) out.set("parameters", std::move(parameters));
     if (!route.request.is_null()) {
         const bool required = !route.request["required"].items().empty() || route.request_is_free;
-        out.set("requestBody", Json::object({{"required", required},
-                                             {"content", content("application/json", route.request)}}));
+        out.set("requestBody",
+                Json::object({{"required", required},
+                              {"content", content("application/json", route.request)}}));
     }
     Json responses = Json::object();
-    responses.set("200", response("done", content(route.response_type,
-                                                  route.response.is_null() ? schema::any()
+    responses.set("200", response("done", content(route.response_type, route.response.is_null()
+                                                                           ? schema::any()
                                                                            : route.response)));
     if (route.payment) {
         responses.set("402", response("a voucher is missing or too small: sign one for the quote",

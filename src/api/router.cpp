@@ -25,8 +25,8 @@ Result<std::uint64_t> parse_number(std::string_view name, std::string_view text)
     std::uint64_t out = 0;
     const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), out);
     if (error != std::errc() || at != text.data() + text.size()) {
-        return fail(ErrorCode::invalid_argument, "{} must be a number of 0 or more, not '{}'",
-                    name, text);
+        return fail(ErrorCode::invalid_argument, "{} must be a number of 0 or more, not '{}'", name,
+                    text);
     }
     return out;
 }

@@ -20,7 +20,7 @@ struct Call {
     Services& services;
     const net::Request& request;
     const Clock& clock;
-    const std::string& openapi; // the printed document
+    const std::string& openapi;                            // the printed document
     std::vector<std::pair<std::string, std::string>> path; // {name} -> decoded segment
     Json body; // of a route with a request schema: checked; an empty body is an empty object
 

@@ -85,9 +85,8 @@ TEST_F(RoutesTest, EachRouteCallsItsService) {
         {"POST", "/api/runs/r1/pause", "", "control_run r1 pause"},
         {"POST", "/api/runs/r1/resume", "", "control_run r1 resume"},
         {"POST", "/api/runs/r1/stop", "{}", "control_run r1 stop"},
-        {"POST", "/api/runs/r1/register", R"({"price_in":"5"})",
-         R"(register_run r1 {"price_in":"5"})"},
-        {"POST", "/api/runs/r1/register", "", "register_run r1 {}"},
+        {"POST", "/api/runs/r1/register", R"({"wallet":"w","price_in":"5"})",
+         R"(register_run r1 {"wallet":"w","price_in":"5"})"},
         {"POST", "/api/models/m/verify", R"({"retrain":true})", "verify_model m true"},
         {"POST", "/v1/load_lora_adapter", R"({"lora_name":"m"})", "load m"},
         {"POST", "/v1/unload_lora_adapter", R"({"lora_name":"m"})", "unload m"},
@@ -136,12 +135,16 @@ TEST_F(RoutesTest, ContributionsCarryFiles) {
     EXPECT_EQ(services_.files[0].content, "text\n\xc3\xa9");
     EXPECT_EQ(services_.files[1].content, std::string("\0\xff\x01", 3));
     for (const char* wrong :
-         {R"({"files":[]})", R"({})", R"({"files":{}})", R"({"files":[{"name":"x"}]})",
-          R"({"files":[{"name":"../x","content":""}]})", R"({"files":[{"name":"..","content":""}]})",
-          R"({"files":[{"name":"a\\b","content":""}]})", R"({"files":[{"name":"","content":""}]})",
-          R"({"files":[{"name":"a\nb","content":""}]})", R"({"files":[{"name":5,"content":""}]})",
-          R"({"files":[{"name":"a","content_base64":"***"}]})",
-          R"({"files":[{"name":"a","content":"","content_base64":""}]})"}) {
+         {R"({"wallet":"w","files":[]})", R"({})", R"({"wallet":"w","files":{}})",
+          R"({"wallet":"w","files":[{"name":"x"}]})",
+          R"({"wallet":"w","files":[{"name":"../x","content":""}]})",
+          R"({"wallet":"w","files":[{"name":"..","content":""}]})",
+          R"({"wallet":"w","files":[{"name":"a\\b","content":""}]})",
+          R"({"wallet":"w","files":[{"name":"","content":""}]})",
+          R"({"wallet":"w","files":[{"name":"a\nb","content":""}]})",
+          R"({"wallet":"w","files":[{"name":5,"content":""}]})",
+          R"({"wallet":"w","files":[{"name":"a","content_base64":"***"}]})",
+          R"({"wallet":"w","files":[{"name":"a","content":"","content_base64":""}]})"}) {
         services_.last = "";
         const auto refused = post("/api/datanets/d/contributions", wrong);
         EXPECT_EQ(refused.status, 400) << wrong;
@@ -164,8 +167,12 @@ TEST_F(RoutesTest, WrongInputIsNamed) {
         {"POST", "/api/datanets", "{", "body"},
         {"POST", "/api/datanets", "[]", "body must be an object, not an array"},
         {"POST", "/api/datanets", "", "member 'name' is missing"},
-        {"POST", "/api/datanets", R"({"name":7})", "body.name must be a string, not a number"},
-        {"POST", "/api/datanets", R"({"name":null})", "body.name must be a string, not null"},
+        {"POST", "/api/runs/r/register", "", "member 'wallet' is missing"},
+        {"POST", "/api/datanets", R"({"name":"x"})", "member 'wallet' is missing"},
+        {"POST", "/api/datanets", R"({"name":7,"wallet":"w"})",
+         "body.name must be a string, not a number"},
+        {"POST", "/api/datanets", R"({"name":null,"wallet":"w"})",
+         "body.name must be a string, not null"},
         {"POST", "/api/runs", R"({"name":"n","datanet":"d","epochs":0})", "body.epochs"},
         {"POST", "/api/runs", R"({"name":"n","datanet":"d","epochs":1.5})", "an integer"},
         {"POST", "/api/trace", R"({"datanet":"d","text":""})", "body.text"},
@@ -183,7 +190,7 @@ TEST_F(RoutesTest, WrongInputIsNamed) {
 
 TEST_F(RoutesTest, ErrorsOfServicesBecomeTheirStatus) {
     const std::pair<ErrorCode, int> table[] = {
-        {ErrorCode::invalid_argument, 400}, {ErrorCode::payment, 402},
+        {ErrorCode::invalid_argument, 400},  {ErrorCode::payment, 402},
         {ErrorCode::permission_denied, 403}, {ErrorCode::not_found, 404},
         {ErrorCode::conflict, 409},          {ErrorCode::already_exists, 409},
         {ErrorCode::too_large, 413},         {ErrorCode::unverified, 422},
@@ -260,14 +267,15 @@ TEST_F(RoutesTest, ChangesComeFromTheNodesOwnOriginAsJson) {
     EXPECT_EQ(post_with({json}), 200);
     EXPECT_EQ(post_with({{"content-type", "Application/JSON ; charset=utf-8"}}), 200);
     EXPECT_EQ(post_with({}, ""), 200); // nothing sent: nothing to mistake
-    for (const char* type : {"text/plain", "application/x-www-form-urlencoded", "",
-                             "multipart/form-data", "application/jsonp", "text/plain;application/json"}) {
+    for (const char* type :
+         {"text/plain", "application/x-www-form-urlencoded", "", "multipart/form-data",
+          "application/jsonp", "text/plain;application/json"}) {
         EXPECT_EQ(post_with({{"content-type", type}}), 415) << type;
     }
     EXPECT_EQ(post_with({json, {"origin", "http://127.0.0.1:8420"}}), 200);
     for (const char* origin : {"http://evil.example", "null", "http://127.0.0.1:9999",
-                               "http://127.0.0.1", "https://127.0.0.1:8420", "http://localhost:8420",
-                               "http://127.0.0.1:8420.evil.example"}) {
+                               "http://127.0.0.1", "https://127.0.0.1:8420",
+                               "http://localhost:8420", "http://127.0.0.1:8420.evil.example"}) {
         EXPECT_EQ(post_with({json, {"origin", origin}}), 403) << origin;
         EXPECT_EQ(post_with({{"origin", origin}}, ""), 403) << origin;
     }
@@ -333,7 +341,8 @@ TEST_F(RoutesTest, OpenApiListsEveryRouteAndNothingElse) {
     for (const auto& ref : refs) {
         const std::string prefix = "#/components/schemas/";
         ASSERT_TRUE(ref.starts_with(prefix)) << ref;
-        EXPECT_TRUE((*document)["components"]["schemas"].contains(ref.substr(prefix.size()))) << ref;
+        EXPECT_TRUE((*document)["components"]["schemas"].contains(ref.substr(prefix.size())))
+            << ref;
     }
 }
 
@@ -389,10 +398,12 @@ TEST(Schema, Checks) {
     EXPECT_EQ(verdict(R"({"s":"abcd"})"), "body.s: its length must be at most 3, is 4");
     EXPECT_EQ(verdict(R"({"s":"a","n":6})"), "body.n: must be at most 5, is 6");
     EXPECT_EQ(verdict(R"({"s":"a","n":1.5})"), "body.n must be an integer, not a number");
-    EXPECT_EQ(verdict(R"({"s":"a","list":[1,"x"]})"), "body.list[1] must be a number, not a string");
-    EXPECT_EQ(verdict(R"({"s":"a","list":[1,2,3]})"), "body.list: its length must be at most 2, is 3");
-    EXPECT_EQ(verdict(R"({"s":"a","either":1})"),
-              "body.either must be a string, not a number, or body.either must be a boolean, not a number");
+    EXPECT_EQ(verdict(R"({"s":"a","list":[1,"x"]})"),
+              "body.list[1] must be a number, not a string");
+    EXPECT_EQ(verdict(R"({"s":"a","list":[1,2,3]})"),
+              "body.list: its length must be at most 2, is 3");
+    EXPECT_EQ(verdict(R"({"s":"a","either":1})"), "body.either must be a string, not a number, or "
+                                                  "body.either must be a boolean, not a number");
     EXPECT_EQ(verdict(R"({"s":"a","deep":{}})"), "body.deep: member 'x' is missing");
     EXPECT_EQ(verdict(R"({"s":"a","deep":{"x":"c"}})"), R"(body.deep.x must be one of ["a","b"])");
 }

@@ -76,7 +76,8 @@ Json make_components() {
                               {"bits", number("how surprising the span is")},
                               {"credit", integer("of 2^32")},
                               {"matches", array(match)}});
-    const auto share = object({{"record", hash()}, {"owner", address()}, {"share", integer("of 2^32")}});
+    const auto share =
+        object({{"record", hash()}, {"owner", address()}, {"share", integer("of 2^32")}});
     const auto error = object({{"code!", text("as in src/base/result.hpp: invalid_argument, ...")},
                                {"message!", text("the place and the remedy")}});
     const auto quote = object({{"host", address()},
@@ -86,19 +87,20 @@ Json make_components() {
                                {"owed_wei", wei("what vouchers must already cover")},
                                {"cumulative_wei", wei("the amount to sign")},
                                {"deposited_wei", wei()}});
-    const auto receipt = object({{"hash", hash()},
-                                 {"prompt", text()},
-                                 {"answer", text()},
-                                 {"fee_wei", wei()},
-                                 {"explained", number("part of the answer that spans cover")},
-                                 {"spans", array(ref("Span"))},
-                                 {"shares", array(ref("Share"))},
-                                 {"payouts", array(object({{"account", address()}, {"amount", wei()}}))},
-                                 {"host", address()},
-                                 {"payer", address()},
-                                 {"signature", text("65 bytes r, s, v as hex")},
-                                 {"raw", any("the receipt as it is hashed")}},
-                                "who is paid for an answer, and why; null without attribution");
+    const auto receipt =
+        object({{"hash", hash()},
+                {"prompt", text()},
+                {"answer", text()},
+                {"fee_wei", wei()},
+                {"explained", number("part of the answer that spans cover")},
+                {"spans", array(ref("Span"))},
+                {"shares", array(ref("Share"))},
+                {"payouts", array(object({{"account", address()}, {"amount", wei()}}))},
+                {"host", address()},
+                {"payer", address()},
+                {"signature", text("65 bytes r, s, v as hex")},
+                {"raw", any("the receipt as it is hashed")}},
+               "who is paid for an answer, and why; null without attribution");
     return Json::object({
         {"Error", object({{"error!", error}})},
         {"PaymentRequired", object({{"error!", error}, {"quote", ref("Quote")}})},
@@ -123,11 +125,11 @@ Json make_components() {
                            {"words", integer()},
                            {"source", text()},
                            {"licence", text()}})},
-        {"Version", object({{"version", integer()},
-                            {"root", hash()},
-                            {"records", integer()},
-                            {"index", any()}})},
-        {"Run", object({{"id", text()}, {"state", text()}, {"step", integer()}, {"steps", integer()}})},
+        {"Version",
+         object(
+             {{"version", integer()}, {"root", hash()}, {"records", integer()}, {"index", any()}})},
+        {"Run",
+         object({{"id", text()}, {"state", text()}, {"step", integer()}, {"steps", integer()}})},
     });
 }
 
@@ -189,7 +191,9 @@ Json object(std::initializer_list<Json::Member> members, std::string_view descri
 
 Json with_bounds(Json schema, std::int64_t least, std::int64_t most) {
     const auto type = schema["type"].as_string().value_or("");
-    const std::string_view suffix = type == "string" ? "Length" : type == "array" ? "Items" : "imum";
+    const std::string_view suffix = type == "string"  ? "Length"
+                                    : type == "array" ? "Items"
+                                                      : "imum";
     schema.set(fmt::format("min{}", suffix), least);
     schema.set(fmt::format("max{}", suffix), most);
     return schema;
@@ -216,8 +220,8 @@ Status check(const Json& schema, const Json& value, std::string_view place) {
     const auto type = schema["type"].as_string().value_or("");
     if (type.empty()) return {};
     if (!is_of(type, value)) {
-        return fail(ErrorCode::invalid_argument, "{} must be {}, not {}", place,
-                    with_article(type), kind_of(value));
+        return fail(ErrorCode::invalid_argument, "{} must be {}, not {}", place, with_article(type),
+                    kind_of(value));
     }
     OL_TRY(check_bounds(schema, type, value, place));
     if (const auto& allowed = schema["enum"].items();

@@ -69,8 +69,8 @@ public:
     virtual Result<Json> runs() = 0;
     virtual Result<Json> create_run(const Json& request) = 0; // starts it in the background
     virtual Result<Json> run(const std::string& id) = 0;
-    // {"events":[{"offset":7,"event":"step","data":{...}}],"ended":false}: events from from_offset on,
-    // ascending, not necessarily all; ended: no event will be added to the run any more.
+    // {"events":[{"offset":7,"kind":"step","data":{...}}],"state":"running"}: events from from_offset
+    // on, ascending, not necessarily all. After done, failed or stopped the run adds none.
     virtual Result<Json> run_events(const std::string& id, std::uint64_t from_offset) = 0;
     // action: "pause", "resume" or "stop".
     virtual Result<Json> control_run(const std::string& id, const std::string& action) = 0;

@@ -10,16 +10,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t static_file_bytes = 64ULL << 20;
-constexpr std::string_view content_policy =
-    "default-src 'self'; style-src 'self' 'unsafe-inline'";
+constexpr std::string_view content_policy = "default-src 'self'; style-src 'self' 'unsafe-inline'";
 
 // "app-3f2a9c81.js": a build that names files by their contents.
 bool is_named_by_content(const std::string& stem) {
     const std::size_t dash = stem.find_last_of("-.");
     if (dash == std::string::npos || stem.size() - dash - 1 < 8) return false;
-    return std::all_of(stem.begin() + static_cast<std::ptrdiff_t>(dash) + 1, stem.end(), [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-    });
+    return std::all_of(stem.begin() + static_cast<std::ptrdiff_t>(dash) + 1, stem.end(),
+                       [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 // The path below the root; not_found for segments that could lead out of it or name hidden files.

@@ -12,7 +12,7 @@ namespace {
 using std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr milliseconds look_time{200};        // between two looks whether the client is there
+constexpr milliseconds look_time{200}; // between two looks whether the client is there
 constexpr milliseconds keep_alive_time{15'000};
 
 // What every body of one answer repeats.
@@ -32,8 +32,7 @@ struct Frame {
     Json whole(const CompletionReply& reply) const {
         Json choice = Json::object({{"index", 0}});
         if (chat) {
-            choice.set("message",
-                       Json::object({{"role", "assistant"}, {"content", reply.text}}));
+            choice.set("message", Json::object({{"role", "assistant"}, {"content", reply.text}}));
         } else {
             choice.set("text", reply.text);
         }
@@ -93,7 +92,8 @@ void write_stream(CompletionJob& job, const Frame& frame, net::BodyStream& strea
     if (frame.chat && !stream.write(frame.chunk(opening, nullptr))) return;
     auto last_write = SteadyClock::now();
     for (;;) {
-        const Result<CompletionReply>* outcome = job.outcome(); // before the text: then all is there
+        const Result<CompletionReply>* outcome =
+            job.outcome(); // before the text: then all is there
         if (const std::string text = job.take_text(); !text.empty()) {
             if (!stream.write(frame.text_chunk(text))) return;
             last_write = SteadyClock::now();
@@ -105,8 +105,8 @@ void write_stream(CompletionJob& job, const Frame& frame, net::BodyStream& strea
         }
         if (outcome != nullptr) {
             const CompletionReply& reply = **outcome;
-            Json last = frame.chunk_body(frame.chat ? Json::object() : Json(""),
-                                         reply.finish_reason);
+            Json last =
+                frame.chunk_body(frame.chat ? Json::object() : Json(""), reply.finish_reason);
             add_ending(last, reply);
             stream.write(net::sse_event("", last.dump())) &&
                 stream.write(net::sse_event("", "[DONE]"));
@@ -133,7 +133,8 @@ Result<net::Response> complete(const Call& call, bool chat) {
     }
     auto job = std::make_shared<CompletionJob>(call.services, options.call);
     // Headers go out with the first text; what fails before it has a status of its own.
-    while (!job->wait(keep_alive_time)) {}
+    while (!job->wait(keep_alive_time)) {
+    }
     if (const auto* outcome = job->outcome(); outcome != nullptr && !*outcome) {
         return failure_response(call.services, options.call, outcome->error());
     }
@@ -162,23 +163,22 @@ Json completion_response(bool chat) {
 }
 
 void add_completion_route(Router& router, bool chat) {
-    router.add_raw(
-        {.method = "POST",
-         .pattern = chat ? "/v1/chat/completions" : "/v1/completions",
-         .tag = "completions",
-         .operation = chat ? "create_chat_completion" : "create_completion",
-         .summary = chat ? "Answer a chat, with a receipt of who is paid for it"
-                         : "Continue a text, with a receipt of who is paid for it",
-         .parameters =
-             {{"x-openledger-voucher", "header",
-               "the payer's signed promise, as JSON: {\"payer\",\"host\",\"cumulative\",\"signature\"}",
-               schema::text()},
-              {"x-openledger-payer", "header", "whose debt the quote of a 402 counts",
-               schema::address()}},
-         .request = completion_schema(chat),
-         .response = completion_response(chat),
-         .payment = true,
-         .handler = [chat](const Call& call) { return complete(call, chat); }});
+    router.add_raw({.method = "POST",
+                    .pattern = chat ? "/v1/chat/completions" : "/v1/completions",
+                    .tag = "completions",
+                    .operation = chat ? "create_chat_completion" : "create_completion",
+                    .summary = chat ? "Answer a chat, with a receipt of who is paid for it"
+                                    : "Continue a text, with a receipt of who is paid for it",
+                    .parameters = {{"x-openledger-voucher", "header",
+                                    "the payer's signed promise, as JSON: "
+                                    "{\"payer\",\"host\",\"cumulative\",\"signature\"}",
+                                    schema::text()},
+                                   {"x-openledger-payer", "header",
+                                    "whose debt the quote of a 402 counts", schema::address()}},
+                    .request = completion_schema(chat),
+                    .response = completion_response(chat),
+                    .payment = true,
+                    .handler = [chat](const Call& call) { return complete(call, chat); }});
 }
 
 } // namespace

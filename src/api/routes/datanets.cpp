@@ -56,32 +56,32 @@ Result<Json> trace(const Call& call) {
 
 Json contribution_schema() {
     using namespace schema;
-    const auto file = object(
-        {{"name!", with_bounds(text("keeps its extension; no folders"), 1, 255)},
-         {"content", text("the file's text; or")},
-         {"content_base64", text("its bytes")}});
-    return object({{"wallet", text("name of the wallet that owns and bonds; default: the node's")},
+    const auto file =
+        object({{"name!", with_bounds(text("keeps its extension; no folders"), 1, 255)},
+                {"content", text("the file's text; or")},
+                {"content_base64", text("its bytes")}});
+    return object({{"wallet!", text("name of the wallet that owns and bonds")},
                    {"licence", text("SPDX identifier; default: the datanet's")},
                    {"files!", with_bounds(array(file), 1, limits::contribute_files)}});
 }
 
 void add_record_routes(Router& router) {
     using namespace schema;
-    router.add({.method = "POST",
-                .pattern = "/api/datanets/{id}/contributions",
-                .tag = "datanets",
-                .operation = "contribute",
-                .summary = "Curate files, store and anchor what is accepted with a bond",
-                .request = contribution_schema(),
-                .response = object(
-                    {{"batch", any()},
-                     {"accepted", integer()},
-                     {"rejected", array(object({{"file", text()},
-                                                {"line", integer()},
-                                                {"reason", text()},
-                                                {"match", any("the record it repeats")}}))},
-                     {"root", hash()}})},
-               contribute);
+    router.add(
+        {.method = "POST",
+         .pattern = "/api/datanets/{id}/contributions",
+         .tag = "datanets",
+         .operation = "contribute",
+         .summary = "Curate files, store and anchor what is accepted with a bond",
+         .request = contribution_schema(),
+         .response = object({{"batch", any()},
+                             {"accepted", integer()},
+                             {"rejected", array(object({{"file", text()},
+                                                        {"line", integer()},
+                                                        {"reason", text()},
+                                                        {"match", any("the record it repeats")}}))},
+                             {"root", hash()}})},
+        contribute);
     router.add({.method = "GET",
                 .pattern = "/api/datanets/{id}/records",
                 .tag = "datanets",
@@ -100,8 +100,7 @@ void add_record_routes(Router& router) {
                 .summary = "One record with its text, batch, leaf and Merkle proof",
                 .response = ref("Record")},
                [](const Call& call) -> Result<Json> {
-                   return call.services.record(call.param("id"),
-                                               OL_TRY(call.hash_param("record")));
+                   return call.services.record(call.param("id"), OL_TRY(call.hash_param("record")));
                });
 }
 
@@ -121,24 +120,24 @@ void add_version_routes(Router& router) {
                 .summary = "Publish what is anchored as a new version, with its index",
                 .response = ref("Version")},
                [](const Call& call) { return call.services.publish(call.param("id")); });
-    router.add({.method = "POST",
-                .pattern = "/api/datanets/{id}/versions/{version}/verify",
-                .tag = "datanets",
-                .operation = "verify_datanet",
-                .summary = "Rebuild a version from public data and compare its roots with the ledger"},
-               [](const Call& call) -> Result<Json> {
-                   return call.services.verify_datanet(call.param("id"),
-                                                       OL_TRY(call.number_param("version")));
-               });
+    router.add(
+        {.method = "POST",
+         .pattern = "/api/datanets/{id}/versions/{version}/verify",
+         .tag = "datanets",
+         .operation = "verify_datanet",
+         .summary = "Rebuild a version from public data and compare its roots with the ledger"},
+        [](const Call& call) -> Result<Json> {
+            return call.services.verify_datanet(call.param("id"),
+                                                OL_TRY(call.number_param("version")));
+        });
     router.add({.method = "POST",
                 .pattern = "/api/trace",
                 .tag = "datanets",
                 .operation = "trace",
                 .summary = "Which records a text repeats, and how the credit for it is shared",
-                .request = object(
-                    {{"datanet!", text("id or name")},
-                     {"version", with_bounds(integer("0: the newest"), 0, INT64_MAX)},
-                     {"text!", with_bounds(text(), 1, limits::record_bytes)}}),
+                .request = object({{"datanet!", text("id or name")},
+                                   {"version", with_bounds(integer("0: the newest"), 0, INT64_MAX)},
+                                   {"text!", with_bounds(text(), 1, limits::record_bytes)}}),
                 .response = object({{"symbols", integer()},
                                     {"covered", integer()},
                                     {"explained", number()},
@@ -166,7 +165,7 @@ void add_datanet_routes(Router& router) {
                 .request = object({{"name!", with_bounds(text(), 1, 200)},
                                    {"summary", text()},
                                    {"licence", text("SPDX identifier")},
-                                   {"wallet", text("name of the wallet that owns it")}}),
+                                   {"wallet!", text("name of the wallet that owns it")}}),
                 .response = ref("Datanet")},
                [](const Call& call) { return call.services.create_datanet(call.body); });
     router.add({.method = "GET",

@@ -20,12 +20,13 @@ void add_epoch_routes(Router& router) {
                [](const Call& call) -> Result<Json> {
                    return call.services.epoch(OL_TRY(call.number_param("n")));
                });
-    router.add({.method = "POST",
-                .pattern = "/api/epochs/settle",
-                .tag = "epochs",
-                .operation = "settle_epoch",
-                .summary = "Redeem the vouchers and post the epoch of the open receipts with a bond"},
-               [](const Call& call) { return call.services.settle(); });
+    router.add(
+        {.method = "POST",
+         .pattern = "/api/epochs/settle",
+         .tag = "epochs",
+         .operation = "settle_epoch",
+         .summary = "Redeem the vouchers and post the epoch of the open receipts with a bond"},
+        [](const Call& call) { return call.services.settle(); });
     router.add({.method = "POST",
                 .pattern = "/api/epochs/finalise",
                 .tag = "epochs",

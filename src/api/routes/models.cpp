@@ -32,13 +32,14 @@ Result<Json> find_model(const Call& call) {
 
 void add_model_routes(Router& router) {
     using namespace schema;
-    router.add({.method = "GET",
-                .pattern = "/v1/models",
-                .tag = "models",
-                .operation = "list_models",
-                .summary = "The base model and the registered adapters, with prices",
-                .response = object({{"object", text("\"list\"")}, {"data", array(model_schema())}})},
-               [](const Call& call) { return call.services.models(); });
+    router.add(
+        {.method = "GET",
+         .pattern = "/v1/models",
+         .tag = "models",
+         .operation = "list_models",
+         .summary = "The base model and the registered adapters, with prices",
+         .response = object({{"object", text("\"list\"")}, {"data", array(model_schema())}})},
+        [](const Call& call) { return call.services.models(); });
     router.add({.method = "GET",
                 .pattern = "/v1/models/{id}",
                 .tag = "models",
@@ -46,16 +47,17 @@ void add_model_routes(Router& router) {
                 .summary = "One model of the list",
                 .response = model_schema()},
                find_model);
-    router.add({.method = "POST",
-                .pattern = "/api/models/{model}/verify",
-                .tag = "models",
-                .operation = "verify_model",
-                .summary = "Compare an adapter's files with the ledger; or train it again and compare",
-                .request = object({{"retrain", boolean("train again from the record")}})},
-               [](const Call& call) {
-                   return call.services.verify_model(call.param("model"),
-                                                     call.body["retrain"].as_bool().value_or(false));
-               });
+    router.add(
+        {.method = "POST",
+         .pattern = "/api/models/{model}/verify",
+         .tag = "models",
+         .operation = "verify_model",
+         .summary = "Compare an adapter's files with the ledger; or train it again and compare",
+         .request = object({{"retrain", boolean("train again from the record")}})},
+        [](const Call& call) {
+            return call.services.verify_model(call.param("model"),
+                                              call.body["retrain"].as_bool().value_or(false));
+        });
     router.add({.method = "POST",
                 .pattern = "/v1/load_lora_adapter",
                 .tag = "models",
@@ -63,7 +65,8 @@ void add_model_routes(Router& router) {
                 .summary = "Load an adapter into memory ahead of its first request",
                 .request = object({{"lora_name!", with_bounds(text(), 1, 200)}})},
                [](const Call& call) {
-                   return call.services.load_adapter(call.body["lora_name"].as_string().value_or(""));
+                   return call.services.load_adapter(
+                       call.body["lora_name"].as_string().value_or(""));
                });
     router.add({.method = "POST",
                 .pattern = "/v1/unload_lora_adapter",

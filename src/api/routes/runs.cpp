@@ -25,38 +25,43 @@ EventPage print_events(const Json& answer, std::uint64_t from) {
     out.next = from;
     for (const auto& event : answer["events"].items()) {
         const std::uint64_t offset = event["offset"].as_uint().value_or(out.next);
-        out.text += net::sse_event(event["event"].as_string().value_or(""), event["data"].dump(),
+        out.text += net::sse_event(event["kind"].as_string().value_or(""), event["data"].dump(),
                                    std::to_string(offset));
         out.next = std::max(out.next, offset + 1);
     }
-    out.ended = answer["ended"].as_bool().value_or(false);
+    const auto state = answer["state"].as_string().value_or("");
+    out.ended = state == "done" || state == "failed" || state == "stopped";
     return out;
 }
 
 // Follows a run: writes what there is, then looks again until the run has ended and all is written.
+// The last event may be stored between an answer's events and its state: an empty answer is the end
+// only when the one before it knew of the end already.
 void follow(Services& services, const std::string& id, EventPage page, net::BodyStream& stream) {
     auto last_write = SteadyClock::now();
+    bool known_ended = false;
     for (;;) {
         if (!page.text.empty()) {
             if (!stream.write(page.text)) return;
             last_write = SteadyClock::now();
-        } else if (page.ended) {
+        } else if (page.ended && known_ended) {
             stream.write(net::sse_event("end", "{}"));
             return;
-        } else {
+        } else if (!page.ended) {
             if (SteadyClock::now() - last_write >= keep_alive_time) {
                 if (!stream.write(": still here\n\n")) return;
                 last_write = SteadyClock::now();
             }
             std::this_thread::sleep_for(poll_time);
         }
+        known_ended = page.ended;
         if (!stream.alive()) return;
         auto answer = services.run_events(id, page.next);
         if (!answer) {
             const auto& error = answer.error();
-            stream.write(net::sse_event(
-                "failure", Json::object({{"code", to_string(error.code)}, {"message", error.context}})
-                               .dump()));
+            stream.write(net::sse_event("failure", Json::object({{"code", to_string(error.code)},
+                                                                 {"message", error.context}})
+                                                       .dump()));
             return;
         }
         page = print_events(*answer, page.next);
@@ -76,8 +81,10 @@ Result<net::Response> run_events(const Call& call) {
         from = std::max(from, seen + 1);
     }
     const std::string id = call.param("id");
-    const Json first = OL_TRY(call.services.run_events(id, from));
-    auto page = print_events(first, from);
+    auto page = print_events(OL_TRY(call.services.run_events(id, from)), from);
+    if (page.ended && page.text.empty()) { // as in follow: once more
+        page = print_events(OL_TRY(call.services.run_events(id, from)), from);
+    }
     net::Response out;
     if (!last.empty() && page.ended && page.text.empty()) {
         out.status = 204; // tells a browser's EventSource not to connect again
@@ -92,15 +99,14 @@ Result<net::Response> run_events(const Call& call) {
 }
 
 void add_control(Router& router, const std::string& action, const std::string& summary) {
-    router.add({.method = "POST",
-                .pattern = "/api/runs/{id}/" + action,
-                .tag = "runs",
-                .operation = action + "_run",
-                .summary = summary,
-                .response = schema::ref("Run")},
-               [action](const Call& call) {
-                   return call.services.control_run(call.param("id"), action);
-               });
+    router.add(
+        {.method = "POST",
+         .pattern = "/api/runs/{id}/" + action,
+         .tag = "runs",
+         .operation = action + "_run",
+         .summary = summary,
+         .response = schema::ref("Run")},
+        [action](const Call& call) { return call.services.control_run(call.param("id"), action); });
 }
 
 } // namespace
@@ -127,7 +133,10 @@ void add_run_routes(Router& router) {
                                    {"version", count("0 or absent: the newest")},
                                    {"epochs", with_bounds(integer(), 1, 10'000)},
                                    {"rank", with_bounds(integer(), 1, 1024)},
+                                   {"alpha", number("scale of the adapter; twice the rank")},
                                    {"learning_rate", number()},
+                                   {"batch", with_bounds(integer("examples a step"), 1, 4096)},
+                                   {"max_tokens", with_bounds(integer("of an example"), 1, 4096)},
                                    {"record_limit", count("0: all records")},
                                    {"seed", count("of sampling and order")},
                                    {"wallet", text("name of the wallet that owns the adapter")}}),
@@ -140,31 +149,30 @@ void add_run_routes(Router& router) {
                 .summary = "State, step, losses and speed of a run",
                 .response = ref("Run")},
                [](const Call& call) { return call.services.run(call.param("id")); });
-    router.add_raw({.method = "GET",
-                    .pattern = "/api/runs/{id}/events",
-                    .tag = "runs",
-                    .operation = "follow_run",
-                    .summary = "The run's events from an offset on, then live; ends with 'event: end'",
-                    .parameters = {{"from", "query", "offset of the first event", count("")},
-                                   {"last-event-id", "header", "the id after which to go on",
-                                    count("")}},
-                    .response = text("server-sent events"),
-                    .response_type = "text/event-stream",
-                    .handler = run_events});
+    router.add_raw(
+        {.method = "GET",
+         .pattern = "/api/runs/{id}/events",
+         .tag = "runs",
+         .operation = "follow_run",
+         .summary = "The run's events from an offset on, then live; ends with 'event: end'",
+         .parameters = {{"from", "query", "offset of the first event", count("")},
+                        {"last-event-id", "header", "the id after which to go on", count("")}},
+         .response = text("server-sent events"),
+         .response_type = "text/event-stream",
+         .handler = run_events});
     add_control(router, "pause", "Stop at the next step, to go on later");
     add_control(router, "resume", "Go on where the run was paused or broken off");
     add_control(router, "stop", "End the run at its next step");
-    router.add({.method = "POST",
-                .pattern = "/api/runs/{id}/register",
-                .tag = "runs",
-                .operation = "register_run",
-                .summary = "Register the finished run's adapter on the ledger and serve it",
-                .request = object({{"wallet", text("name of the wallet that owns it")},
-                                   {"price_in", any("wei per 1,000 prompt tokens")},
-                                   {"price_out", any("wei per 1,000 answer tokens")}})},
-               [](const Call& call) {
-                   return call.services.register_run(call.param("id"), call.body);
-               });
+    router.add(
+        {.method = "POST",
+         .pattern = "/api/runs/{id}/register",
+         .tag = "runs",
+         .operation = "register_run",
+         .summary = "Register the finished run's adapter on the ledger and serve it",
+         .request = object({{"wallet!", text("name of the wallet that owns it")},
+                            {"price_in", any("wei per 1,000 prompt tokens")},
+                            {"price_out", any("wei per 1,000 answer tokens")}})},
+        [](const Call& call) { return call.services.register_run(call.param("id"), call.body); });
 }
 
 } // namespace ol::api
