@@ -10,7 +10,7 @@
 //   Lanes. A reduction along a row (norms, softmax sums, clip norms) keeps 8 partial sums, element i in
 //   lane i mod 8, and ends in ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)). A short tail counts as zeros.
 //
-// exp is the polynomial of lane_kernels.hpp; +, -, *, / and sqrt are IEEE single operations. Nothing
+// exp is the polynomial of lane_kernels.inc; +, -, *, / and sqrt are IEEE single operations. Nothing
 // of libm takes part. There are three instances: AVX2 with FMA, the same with AVX-512 tiles, and a
 // portable twin that performs each lane's operation alone (std::fma); tests compare them bit for bit.
 #pragma once

@@ -33,7 +33,7 @@ inline F8 zero_where_less(F8 v, F8 x, F8 limit) {
     return _mm256_andnot_ps(_mm256_cmp_ps(x, limit, _CMP_LT_OQ), v);
 }
 
-#include "model/kernels/lane_kernels.hpp"
+#include "model/kernels/lane_kernels.inc"
 
 } // namespace
 

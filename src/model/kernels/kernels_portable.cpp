@@ -62,7 +62,7 @@ inline F8 zero_where_less(const F8& v, const F8& x, const F8& limit) {
     return each([&](int i) { return x.v[i] < limit.v[i] ? 0.0F : v.v[i]; });
 }
 
-#include "model/kernels/lane_kernels.hpp"
+#include "model/kernels/lane_kernels.inc"
 
 } // namespace
 
