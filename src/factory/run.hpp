@@ -37,7 +37,10 @@ struct RunConfig {
     std::uint64_t seed = 1;
     std::uint64_t checkpoint_every = 50; // steps
     codec::Json to_json() const;
+    // All members but checkpoint_every are required; invalid_argument names the one that is missing
+    // or out of range.
     static Result<RunConfig> from_json(const codec::Json& json);
+    Status check() const;
 };
 
 struct RunEvent {
@@ -62,31 +65,48 @@ struct TrainingData {
     Hash32 leaf_hash; // of the record: what the training record lists
 };
 
+// States: queued -> preparing -> running -> done, failed or stopped; running <-> paused. What was
+// `done` or `stopped` stays so; `failed` may be executed again. Events of steps after the latest
+// checkpoint are taken back when a run resumes, so that each step has one event. Thread-safe; one run
+// is executed by one thread of one process at a time.
 class RunStore {
 public:
-    RunStore(store::Database& db, Path folder); // migrates its tables
+    // Migrates its tables; an error of that is returned by every call. Each run has its folder in
+    // `folder`.
+    RunStore(store::Database& db, Path folder);
     Result<RunInfo> create(const RunConfig& config); // state queued
     Result<RunInfo> get(const std::string& id) const;
     Result<std::vector<RunInfo>> list() const;       // newest first
     Result<std::vector<RunEvent>> events(const std::string& id, std::uint64_t from_offset) const;
-    // Asks a running run to pause / stop at its next step.
+    // Asks a running run to pause or stop at its next step; `queued` lets it go back to waiting
+    // (with its checkpoint written), as a process does that ends. A run that nobody executes changes at
+    // once. conflict when its state does not allow it.
     Status request(const std::string& id, RunState wanted);
 
-    // Runs (or resumes) to the end in the calling thread. Writes adapter and training record, state
-    // done. conflict when it is already running elsewhere in this process.
+    // Runs (or resumes) to the end in the calling thread: done, or paused, stopped or queued when
+    // that was asked for. Writes adapter and training record, state done. conflict when it is executed
+    // already, is done or stopped, or when `data` is not what its checkpoint was made with.
     Result<RunInfo> execute(const std::string& id, const model::Model& base,
                             const model::Tokenizer& tokenizer, std::vector<TrainingData> data,
                             ThreadPool& pool);
-    // Runs left `preparing` or `running` by a crash: to be executed again at start.
+    // Runs that wait, or were left `preparing` or `running` by a crash, oldest first: to be executed
+    // at start. Those that a thread or process executes now are not among them.
     Result<std::vector<std::string>> interrupted() const;
 
 private:
+    class Execution;
+    Status set_state(const std::string& id, RunState state, std::string_view note);
+    Status add_event(const std::string& id, std::string_view kind, std::uint64_t step,
+                     const codec::Json& data);
+
     store::Database& db_;
     Path folder_;
+    Status ready_;
 };
 
-// The indices that record_limit and seed choose, ascending: every count of records gets the same share
-// of each owner's records where possible (round-robin over owners in order of first appearance).
+// The indices that record_limit and seed choose, ascending: every count of records gets the same
+// share of each owner's records where possible (round-robin over owners in order of first
+// appearance).
 std::vector<std::size_t> sample_records(const std::vector<Address>& owners, std::uint64_t limit,
                                         std::uint64_t seed);
 

@@ -1,0 +1,468 @@
+#include "factory/run.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <thread>
+
+#include "base/prng.hpp"
+#include "crypto/hash.hpp"
+#include "factory/format.hpp"
+#include "factory/reproduce.hpp"
+
+namespace ol::factory {
+namespace {
+
+using codec::Json;
+
+class Folder {
+public:
+    Folder() {
+        static int count = 0;
+        path_ = std::filesystem::temp_directory_path() /
+                fmt::format("ol_factory_{}_{}", getpid(), count++);
+        std::filesystem::create_directories(path_);
+    }
+    ~Folder() { std::filesystem::remove_all(path_); }
+    const Path& path() const { return path_; }
+
+private:
+    Path path_;
+};
+
+// A tiny base and a dozen records, the same in every process.
+struct Stage {
+    Stage()
+        : tokenizer(make_tokenizer()) {
+        model::ModelConfig shape;
+        shape.vocab_size = 300;
+        shape.hidden_size = 16;
+        shape.intermediate_size = 24;
+        shape.layer_count = 2;
+        shape.head_count = 2;
+        shape.kv_head_count = 1;
+        shape.head_size = 8;
+        shape.context_length = 64;
+        base = model::Model::random(shape, 3);
+        // A frozen table near zero would leave the adapter nothing to say: its rows are the logits.
+        for (auto& value : base.weights.embedding) value *= 20.0F;
+        for (int i = 0; i < 13; ++i) {
+            TrainingData row;
+            row.title = i % 4 == 3 ? "" : fmt::format("thing {}", i);
+            row.text = fmt::format("Thing {} is the one that comes after thing {}.", i, i - 1);
+            row.leaf_hash = crypto::keccak256(row.text);
+            data.push_back(row);
+        }
+    }
+    static model::Tokenizer make_tokenizer() {
+        const std::string text = "What is thing 1? Thing 2 is the one that comes after thing 1. ";
+        auto out = model::Tokenizer::train({text, text}, 280, special_tokens);
+        EXPECT_TRUE(out.has_value());
+        return std::move(*out);
+    }
+    model::Model base;
+    model::Tokenizer tokenizer;
+    std::vector<TrainingData> data;
+};
+
+RunConfig make_config() {
+    RunConfig config;
+    config.name = "things";
+    config.version = 2;
+    config.version_root = crypto::keccak256("version");
+    config.base_hash = crypto::keccak256("base");
+    config.lora.rank = 4;
+    config.lora.alpha = 8;
+    config.optimizer.learning_rate = 0.01F;
+    config.epochs = 8; // of 4 steps
+    config.batch_examples = 4;
+    config.max_tokens = 48;
+    config.seed = 5;
+    config.checkpoint_every = 5;
+    return config;
+}
+
+store::Database open_db(const Folder& folder) {
+    auto db = store::Database::open(folder.path() / "db.sqlite");
+    EXPECT_TRUE(db.has_value()) << db.error().to_string();
+    return std::move(*db);
+}
+
+void expect_events_are_whole(const RunStore& runs, const RunInfo& run) {
+    const auto events = *runs.events(run.id, 0);
+    std::uint64_t next_step = 1;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        EXPECT_EQ(events[i].offset, i);
+        if (events[i].kind == "step") {
+            EXPECT_EQ(*events[i].data["step"].as_uint(), next_step++);
+        }
+        if (events[i].kind == "checkpoint") {
+            EXPECT_EQ(*events[i].data["step"].as_uint() + 1, next_step);
+        }
+    }
+    EXPECT_EQ(next_step, run.steps + 1);
+    EXPECT_EQ(events.back().kind, "done");
+}
+
+// The adapter's bytes and the record's of a run that nothing disturbed.
+struct Reference {
+    Hash32 adapter, record;
+};
+Reference reference() {
+    static const Reference out = [] {
+        Folder folder;
+        auto db = open_db(folder);
+        RunStore runs(db, folder.path() / "runs");
+        Stage stage;
+        ThreadPool pool(1);
+        const auto run = *runs.create(make_config());
+        const auto done = runs.execute(run.id, stage.base, stage.tokenizer, stage.data, pool);
+        EXPECT_TRUE(done.has_value()) << done.error().to_string();
+        return Reference{*done->adapter_hash, *done->record_hash};
+    }();
+    return out;
+}
+
+TEST(Run, TrainsToTheEnd) {
+    Folder folder;
+    auto db = open_db(folder);
+    RunStore runs(db, folder.path() / "runs");
+    Stage stage;
+    ThreadPool pool(2);
+    const auto created = runs.create(make_config());
+    ASSERT_TRUE(created.has_value()) << created.error().to_string();
+    EXPECT_EQ(created->state, RunState::queued);
+    EXPECT_EQ(*runs.interrupted(), std::vector<std::string>{created->id});
+
+    const auto done = runs.execute(created->id, stage.base, stage.tokenizer, stage.data, pool);
+    ASSERT_TRUE(done.has_value()) << done.error().to_string();
+    EXPECT_EQ(done->state, RunState::done);
+    EXPECT_EQ(done->step, 32U);
+    EXPECT_EQ(done->steps, 32U);
+    EXPECT_LT(done->loss_last, 0.7 * done->loss_first) << "it learns";
+    EXPECT_GT(done->tokens_per_second, 0);
+    expect_events_are_whole(runs, *done);
+    EXPECT_TRUE(runs.interrupted()->empty());
+
+    // What is on disk is what was reported, loads as an adapter, and does not depend on threads.
+    EXPECT_EQ(*model::adapter_hash(done->folder), *done->adapter_hash);
+    EXPECT_TRUE(model::LoraAdapter::load(done->folder, stage.base.config).has_value());
+    const auto record = *read_text_file(done->folder / "training_record.json", 1U << 20);
+    EXPECT_EQ(crypto::keccak256(record), *done->record_hash);
+    EXPECT_EQ(*done->adapter_hash, reference().adapter);
+    EXPECT_EQ(*done->record_hash, reference().record);
+    EXPECT_FALSE(std::filesystem::exists(done->folder / "checkpoint.bin"));
+
+    EXPECT_EQ(runs.execute(done->id, stage.base, stage.tokenizer, stage.data, pool).error().code,
+              ErrorCode::conflict);
+    EXPECT_EQ(runs.request(done->id, RunState::paused).error().code, ErrorCode::conflict);
+    EXPECT_EQ(runs.events(done->id, 30)->front().offset, 30U);
+    EXPECT_EQ(runs.events("run-9999", 0).error().code, ErrorCode::not_found);
+    EXPECT_EQ(runs.list()->size(), 1U);
+}
+
+TEST(Run, ReproducesFromItsRecord) {
+    Folder folder;
+    auto db = open_db(folder);
+    RunStore runs(db, folder.path() / "runs");
+    Stage stage;
+    ThreadPool pool(2);
+    auto config = make_config();
+    config.epochs = 2;
+    const auto run = *runs.create(config);
+    const auto done = *runs.execute(run.id, stage.base, stage.tokenizer, stage.data, pool);
+    const auto text = *read_text_file(done.folder / "training_record.json", 1U << 20);
+    auto record = *Json::parse(text);
+    EXPECT_EQ(*record["adapter_hash"].as_hash32(), *done.adapter_hash);
+    EXPECT_EQ(record.dump(), text) << "canonical";
+
+    ThreadPool one(1);
+    const auto again = reproduce(record, stage.base, stage.tokenizer, stage.data, one);
+    ASSERT_TRUE(again.has_value()) << again.error().to_string();
+    EXPECT_EQ(*again, *done.adapter_hash);
+
+    auto swapped = stage.data;
+    std::swap(swapped[0], swapped[1]);
+    EXPECT_EQ(reproduce(record, stage.base, stage.tokenizer, swapped, one).error().code,
+              ErrorCode::unverified);
+    auto other_seed = record;
+    auto other_run = record["run"];
+    other_run.set("seed", 6);
+    other_seed.set("run", other_run);
+    EXPECT_NE(*reproduce(other_seed, stage.base, stage.tokenizer, stage.data, one), *again);
+    record.set("engine", "another");
+    EXPECT_EQ(reproduce(record, stage.base, stage.tokenizer, stage.data, one).error().code,
+              ErrorCode::unsupported);
+}
+
+// Has the pause asked for when the run reaches a step, on the dot.
+void pause_at(store::Database& db, std::uint64_t step) {
+    ASSERT_TRUE(db.run("DROP TRIGGER IF EXISTS pause"));
+    ASSERT_TRUE(db.run(fmt::format("CREATE TRIGGER pause AFTER UPDATE OF step ON runs WHEN "
+                                   "NEW.step = {} AND OLD.step <> NEW.step BEGIN "
+                                   "UPDATE runs SET wanted = 'paused' WHERE id = NEW.id; END",
+                                   step)));
+}
+
+TEST(Run, PausesAndResumesToTheBit) {
+    Folder folder;
+    auto db = open_db(folder);
+    RunStore runs(db, folder.path() / "runs");
+    Stage stage;
+    ThreadPool pool(1);
+    const auto run = *runs.create(make_config());
+    for (const std::uint64_t at : {1U, 3U, 5U, 12U}) {
+        pause_at(db, at);
+        const auto paused = runs.execute(run.id, stage.base, stage.tokenizer, stage.data, pool);
+        ASSERT_TRUE(paused.has_value()) << paused.error().to_string();
+        EXPECT_EQ(paused->state, RunState::paused);
+        EXPECT_EQ(paused->step, at);
+        EXPECT_TRUE(runs.interrupted()->empty()) << "a paused run waits for its owner";
+    }
+    const auto done = runs.execute(run.id, stage.base, stage.tokenizer, stage.data, pool);
+    ASSERT_TRUE(done.has_value()) << done.error().to_string();
+    EXPECT_EQ(done->state, RunState::done);
+    EXPECT_EQ(*done->adapter_hash, reference().adapter);
+    EXPECT_EQ(*done->record_hash, reference().record);
+    expect_events_are_whole(runs, *done);
+}
+
+TEST(Run, IsExecutedOnceAtATime) {
+    Folder folder;
+    auto db = open_db(folder);
+    RunStore runs(db, folder.path() / "runs");
+    Stage stage;
+    ThreadPool pool(1);
+    auto config = make_config();
+    config.epochs = 500;
+    const auto run = *runs.create(config);
+    std::thread worker([&] {
+        const auto ended = runs.execute(run.id, stage.base, stage.tokenizer, stage.data, pool);
+        EXPECT_TRUE(ended.has_value());
+        EXPECT_EQ(ended->state, RunState::stopped);
+    });
+    for (auto now = *runs.get(run.id); now.step == 0; now = *runs.get(run.id)) {
+        if (now.state == RunState::failed) break;
+    }
+    RunStore same(db, folder.path() / "runs");
+    ThreadPool other(1);
+    EXPECT_EQ(same.execute(run.id, stage.base, stage.tokenizer, stage.data, other).error().code,
+              ErrorCode::conflict);
+    EXPECT_TRUE(runs.interrupted()->empty()) << "it is alive";
+    EXPECT_TRUE(same.request(run.id, RunState::stopped).has_value());
+    worker.join();
+    EXPECT_EQ(runs.execute(run.id, stage.base, stage.tokenizer, stage.data, pool).error().code,
+              ErrorCode::conflict)
+        << "stopped is for good";
+}
+
+TEST(Run, RequestsToARunThatNobodyExecutesTakeEffectAtOnce) {
+    Folder folder;
+    auto db = open_db(folder);
+    RunStore runs(db, folder.path() / "runs");
+    const auto id = runs.create(make_config())->id;
+    EXPECT_TRUE(runs.request(id, RunState::paused).has_value());
+    EXPECT_EQ(runs.get(id)->state, RunState::paused);
+    EXPECT_TRUE(runs.request(id, RunState::queued).has_value());
+    EXPECT_EQ(runs.get(id)->state, RunState::queued);
+    EXPECT_EQ(runs.request(id, RunState::done).error().code, ErrorCode::invalid_argument);
+    EXPECT_TRUE(runs.request(id, RunState::stopped).has_value());
+    EXPECT_EQ(runs.request(id, RunState::queued).error().code, ErrorCode::conflict);
+    EXPECT_EQ(runs.request("nobody", RunState::paused).error().code, ErrorCode::not_found);
+}
+
+TEST(Run, FailsWithTheReasonAndMayBeTriedAgain) {
+    Folder folder;
+    auto db = open_db(folder);
+    RunStore runs(db, folder.path() / "runs");
+    Stage stage;
+    ThreadPool pool(1);
+    auto config = make_config();
+    config.max_tokens = 65;
+    const auto too_long = runs.create(config)->id;
+    const auto failed = runs.execute(too_long, stage.base, stage.tokenizer, stage.data, pool);
+    EXPECT_EQ(failed.error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ(runs.get(too_long)->state, RunState::failed);
+    EXPECT_NE(runs.get(too_long)->error.find("context"), std::string::npos);
+    EXPECT_EQ(runs.events(too_long, 0)->back().kind, "error");
+
+    const auto id = runs.create(make_config())->id;
+    EXPECT_FALSE(runs.execute(id, stage.base, stage.tokenizer, {}, pool).has_value());
+    const auto done = runs.execute(id, stage.base, stage.tokenizer, stage.data, pool);
+    ASSERT_TRUE(done.has_value()) << done.error().to_string();
+    EXPECT_EQ(*done->adapter_hash, reference().adapter);
+    EXPECT_EQ(done->error, "");
+}
+
+// Executes in a child that is killed without warning after so many looks in which it had moved on
+// by a step or more. True when the kill left work to do.
+bool execute_and_kill(const Folder& folder, const std::string& id, std::uint64_t moves,
+                      std::uint64_t delay_us) {
+    double seconds = 0; // grows with every step, also of those that are taken again
+    {
+        auto db = open_db(folder);
+        seconds = RunStore(db, folder.path() / "runs").get(id)->seconds;
+    }
+    const pid_t child = fork();
+    if (child == 0) {
+        auto db = store::Database::open(folder.path() / "db.sqlite");
+        if (!db) _exit(2);
+        RunStore runs(*db, folder.path() / "runs");
+        Stage stage;
+        ThreadPool pool(1);
+        const auto ended = runs.execute(id, stage.base, stage.tokenizer, stage.data, pool);
+        if (!ended) fmt::print(stderr, "{}\n", ended.error().to_string());
+        _exit(ended ? 0 : 3);
+    }
+    EXPECT_GT(child, 0);
+    auto db = open_db(folder); // after the fork: a connection must not be carried into a child
+    const RunStore runs(db, folder.path() / "runs");
+    int status = 0;
+    bool alive = true;
+    while (moves > 0 && alive) {
+        const auto now = runs.get(id)->seconds;
+        if (now > seconds) --moves;
+        seconds = now;
+        alive = waitpid(child, &status, WNOHANG) == 0;
+    }
+    usleep(static_cast<useconds_t>(delay_us));
+    if (alive) {
+        kill(child, SIGKILL);
+        waitpid(child, &status, 0);
+    }
+    // It may have finished before; it may not have failed.
+    EXPECT_TRUE(WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) << status;
+    return runs.get(id)->state != RunState::done;
+}
+
+TEST(Run, SurvivesBeingKilledAtAnyPoint) {
+    const auto expected = reference();
+    Prng prng(static_cast<std::uint64_t>(getpid()));
+    Folder folder;
+    std::string id;
+    {
+        auto db = open_db(folder);
+        RunStore runs(db, folder.path() / "runs");
+        id = runs.create(make_config())->id;
+    }
+    // Before the first step, between steps, inside a step or a checkpoint; several times backwards.
+    int kills = 0;
+    for (int i = 0; i < 9; ++i) {
+        const auto moves = i == 0 ? 1 : prng.below(8);
+        const auto delay_us = i == 0 ? 0 : prng.below(12'000);
+        if (!execute_and_kill(folder, id, moves, delay_us)) break;
+        ++kills;
+    }
+    EXPECT_GT(kills, 0);
+    auto db = open_db(folder);
+    RunStore runs(db, folder.path() / "runs");
+    Stage stage;
+    ThreadPool pool(2);
+    const auto before = *runs.get(id);
+    if (before.state != RunState::done) {
+        EXPECT_EQ(*runs.interrupted(), std::vector<std::string>{id});
+        const auto done = runs.execute(id, stage.base, stage.tokenizer, stage.data, pool);
+        ASSERT_TRUE(done.has_value()) << done.error().to_string();
+    }
+    const auto done = *runs.get(id);
+    EXPECT_EQ(done.state, RunState::done);
+    EXPECT_EQ(*done.adapter_hash, expected.adapter);
+    EXPECT_EQ(*done.record_hash, expected.record);
+    EXPECT_EQ(*model::adapter_hash(done.folder), expected.adapter);
+    expect_events_are_whole(runs, done);
+}
+
+TEST(Run, ADamagedCheckpointCostsTimeOnly) {
+    Folder folder;
+    Stage stage;
+    ThreadPool pool(1);
+    auto db = open_db(folder);
+    RunStore runs(db, folder.path() / "runs");
+    const auto id = runs.create(make_config())->id;
+    pause_at(db, 12);
+    const auto paused = runs.execute(id, stage.base, stage.tokenizer, stage.data, pool);
+    ASSERT_TRUE(paused.has_value()) << paused.error().to_string();
+    ASSERT_EQ(paused->state, RunState::paused);
+    ASSERT_EQ(paused->step, 12U);
+    ASSERT_TRUE(db.run("DROP TRIGGER pause"));
+    const auto file = runs.get(id)->folder / "checkpoint.bin";
+    auto bytes = *read_file(file, 1U << 26);
+
+    // Other records than those it was made with are no way to resume it.
+    auto other = stage.data;
+    other[3].leaf_hash.data[0] ^= 1;
+    EXPECT_EQ(runs.execute(id, stage.base, stage.tokenizer, other, pool).error().code,
+              ErrorCode::conflict);
+    bytes[bytes.size() / 2] ^= 1;
+    ASSERT_TRUE(write_file_atomic(file, ByteView(bytes)).has_value());
+    const auto done = runs.execute(id, stage.base, stage.tokenizer, stage.data, pool);
+    ASSERT_TRUE(done.has_value()) << done.error().to_string();
+    EXPECT_EQ(*done->adapter_hash, reference().adapter);
+    expect_events_are_whole(runs, *done);
+}
+
+TEST(RunConfig, RoundTripsAndRefuses) {
+    auto config = make_config();
+    config.optimizer.epsilon = 1e-8F;
+    config.seed = ~0ULL;
+    config.lora.targets = {model::Site::q, model::Site::v};
+    const auto json = config.to_json();
+    const auto back = RunConfig::from_json(*Json::parse(json.dump()));
+    ASSERT_TRUE(back.has_value()) << back.error().to_string();
+    EXPECT_EQ(back->to_json().dump(), json.dump());
+    EXPECT_EQ(back->optimizer.epsilon, 1e-8F);
+    EXPECT_EQ(back->seed, ~0ULL);
+
+    auto refuse = [&](std::string_view key, Json value, std::string_view what) {
+        auto copy = json;
+        copy.set(key, std::move(value));
+        const auto result = RunConfig::from_json(copy);
+        ASSERT_FALSE(result.has_value()) << key;
+        EXPECT_EQ(result.error().code, ErrorCode::invalid_argument);
+        EXPECT_NE(result.error().context.find(what), std::string::npos) << result.error().context;
+    };
+    refuse("name", "../x", "name");
+    refuse("name", "", "name");
+    refuse("epochs", 0, "epochs");
+    refuse("batch_examples", 0, "batch_examples");
+    refuse("checkpoint_every", 0, "checkpoint_every");
+    refuse("max_tokens", 1, "max_tokens");
+    refuse("seed", -1, "seed");
+    refuse("version_root", "0x12", "version_root");
+    refuse("lora", Json::object({{"rank", 4}, {"alpha", 1.0}}), "targets");
+    EXPECT_FALSE(RunConfig::from_json(Json::object()).has_value());
+    EXPECT_FALSE(RunConfig::from_json(Json()).has_value());
+}
+
+TEST(SampleRecords, SharesOutRoundRobin) {
+    auto owner = [](std::uint8_t i) {
+        Address out;
+        out.data[0] = i;
+        return out;
+    };
+    std::vector<Address> owners(100, owner(1));
+    for (std::size_t i = 0; i < 10; ++i) owners[i * 7] = owner(2);
+    for (std::size_t i = 0; i < 3; ++i) owners[i * 11 + 1] = owner(3);
+    const auto sample = sample_records(owners, 30, 9);
+    EXPECT_EQ(sample.size(), 30U);
+    EXPECT_TRUE(std::is_sorted(sample.begin(), sample.end()));
+    EXPECT_EQ(std::set<std::size_t>(sample.begin(), sample.end()).size(), 30U);
+    std::map<std::uint8_t, int> of;
+    for (const auto i : sample) ++of[owners[i].data[0]];
+    EXPECT_EQ(of[3], 3);
+    EXPECT_EQ(of[2], 10);
+    EXPECT_EQ(of[1], 17);
+    EXPECT_EQ(sample, sample_records(owners, 30, 9));
+    EXPECT_NE(sample, sample_records(owners, 30, 10));
+    EXPECT_EQ(sample_records(owners, 0, 9).size(), 100U);
+    EXPECT_EQ(sample_records(owners, 1000, 9).size(), 100U);
+    EXPECT_TRUE(sample_records({}, 5, 9).empty());
+}
+
+} // namespace
+} // namespace ol::factory

@@ -1,0 +1,48 @@
+// What a run and its reproduction have in common: which examples, in which order, and the record.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "factory/run.hpp"
+
+namespace ol::factory {
+
+// Changes whenever the same record would give other bytes: kernels, optimiser, initialisation,
+// order.
+inline constexpr std::string_view engine_version = "openledger-cpu-fp32/1";
+inline constexpr std::string_view record_format = "openledger/training-record/1";
+
+struct Prepared {
+    std::vector<model::Example> examples; // rows that teach nothing are left out
+    std::uint64_t record_count = 0;       // as many as examples
+    Hash32 records_hash;                  // keccak of their leaf hashes, in order
+};
+
+// invalid_argument when nothing is left to learn or the configuration does not fit the base.
+Result<Prepared> prepare(const RunConfig& config, const model::Model& base,
+                         const model::Tokenizer& tokenizer, const std::vector<TrainingData>& data);
+
+// Which examples each step takes: every epoch is a Fisher-Yates shuffle by a Prng seeded from
+// (seed, epoch), cut into batches; the last batch of an epoch may be smaller.
+class Order {
+public:
+    Order(std::size_t example_count, const RunConfig& config);
+    std::uint64_t steps() const;
+    // The batch of a step, counted from 0.
+    std::vector<model::Example> batch(std::uint64_t step, const std::vector<model::Example>& from);
+
+private:
+    std::uint64_t count_, batch_, epochs_, seed_;
+    std::uint64_t shuffled_epoch_ = static_cast<std::uint64_t>(-1);
+    std::vector<std::size_t> permutation_;
+};
+
+// The adapter as it is written: its base is named by its hash, never by a place.
+model::AdapterFiles adapter_files(const model::LoraAdapter& adapter, const RunConfig& config);
+
+// The training record's bytes: canonical JSON without line breaks.
+std::string training_record(const RunConfig& config, const Prepared& prepared, std::uint64_t steps,
+                            const Hash32& adapter_hash);
+
+} // namespace ol::factory
