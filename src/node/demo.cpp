@@ -232,7 +232,8 @@ Status Demo::refuse_tampered(const AdapterRow& row) {
     const Path folder = options_.node.data_dir / "tampered";
     std::error_code error;
     fs::create_directories(folder, error);
-    fs::copy(row.folder, folder, fs::copy_options::overwrite_existing, error);
+    fs::copy(row.folder, folder,
+             fs::copy_options::recursive | fs::copy_options::overwrite_existing, error);
     const Path weights = folder / "adapter_model.safetensors";
     auto bytes = OL_TRY(read_file(weights, 1 << 30));
     bytes[bytes.size() / 2] ^= 1;

@@ -24,8 +24,8 @@ struct DemoSource {
 struct DemoOptions {
     NodeConfig node;
     std::vector<DemoSource> sources; // empty: default_sources()
-    std::uint64_t training_records = 120;
-    std::uint32_t epochs = 16;
+    std::uint64_t training_records = 60;
+    std::uint32_t epochs = 24;
     std::uint32_t questions_per_source = 4;
     std::uint64_t seed = 7;
 };

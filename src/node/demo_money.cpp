@@ -88,7 +88,8 @@ Status Demo::serve() {
                                       node_->inference_service().host(), deposit));
     RemoteServices api(url_);
     std::string names;
-    for (const auto& model : OL_TRY(api.models())["data"].items()) {
+    const auto models = OL_TRY(api.models());
+    for (const auto& model : models["data"].items()) {
         names += (names.empty() ? "" : ", ") + model["id"].as_string().value_or("?");
     }
     out_.line(fmt::format("   {}/v1 (OpenAI-compatible) has the models {}", url_, names));

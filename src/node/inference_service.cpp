@@ -12,7 +12,7 @@ using codec::Json;
 
 namespace {
 
-constexpr std::uint64_t page_limit = 500;
+constexpr std::uint64_t page_limit = 1000;
 
 // The last user turn, as receipts keep it: what the answer answers.
 std::string prompt_text(const api::CompletionCall& call) {
@@ -50,6 +50,12 @@ Result<InferenceService::Channel> InferenceService::channel(const Address& payer
     return out;
 }
 
+Result<U256> InferenceService::owed_and_reserved(const Address& payer) const {
+    U256 out = OL_TRY(channel(payer)).owed;
+    if (const auto found = reserved_.find(payer); found != reserved_.end()) out += found->second;
+    return out;
+}
+
 Result<Quote> InferenceService::quote(const api::CompletionCall& call, const Address& payer) {
     const auto adapter = OL_TRY(models_.adapter(call.model));
     const auto rules = OL_TRY(context_.current_money_rules());
@@ -65,10 +71,7 @@ Result<Quote> InferenceService::quote(const api::CompletionCall& call, const Add
                                rules.platform_fee);
     {
         const std::scoped_lock guard(mutex_);
-        out.owed = OL_TRY(channel(payer)).owed;
-        if (const auto found = reserved_.find(payer); found != reserved_.end()) {
-            out.owed += found->second;
-        }
+        out.owed = OL_TRY(owed_and_reserved(payer));
     }
     out.cumulative = out.owed + out.price;
     if (!payer.is_zero()) {
@@ -112,15 +115,10 @@ Result<Answer> InferenceService::answer(const api::CompletionCall& call,
         return fail(ErrorCode::payment, "the voucher is for host {}, this is {}",
                     crypto::checksum_address(voucher.host), crypto::checksum_address(host_));
     }
-    const auto offer = OL_TRY(quote(call, voucher.payer));
-    OL_TRY(market::check_voucher(context_.contracts->escrow_domain(), voucher, offer.owed,
-                                 offer.price, offer.deposited));
-    const auto version = OL_TRY(datanets_.version(adapter.datanet_id, adapter.version));
-    const auto rules = OL_TRY(context_.current_money_rules());
-    const auto parties = OL_TRY(parties_of(adapter));
+    auto offer = OL_TRY(quote(call, voucher.payer));
 
     // What this request may cost is set aside while it runs, so that requests side by side cannot
-    // spend the same promise twice.
+    // spend the same promise twice: the promise is checked and used up in one step.
     struct Reservation {
         InferenceService& service;
         Address payer;
@@ -138,9 +136,15 @@ Result<Answer> InferenceService::answer(const api::CompletionCall& call,
     };
     {
         const std::scoped_lock guard(mutex_);
+        offer.owed = OL_TRY(owed_and_reserved(voucher.payer));
+        OL_TRY(market::check_voucher(context_.contracts->escrow_domain(), voucher, offer.owed,
+                                     offer.price, offer.deposited));
         reserved_[voucher.payer] += offer.price;
     }
     Reservation reservation{*this, voucher.payer, offer.price};
+    const auto version = OL_TRY(datanets_.version(adapter.datanet_id, adapter.version));
+    const auto rules = OL_TRY(context_.current_money_rules());
+    const auto parties = OL_TRY(parties_of(adapter));
 
     openlora::CompletionRequest request;
     request.adapter = adapter.name;

@@ -69,6 +69,8 @@ private:
         U256 owed, voucher_cumulative;
     };
     Result<Channel> channel(const Address& payer) const;
+    // What a new promise must cover before its own price; with mutex_ held.
+    Result<U256> owed_and_reserved(const Address& payer) const;
     Status store(const market::SignedReceipt& receipt, const market::Voucher& voucher,
                  const std::string& adapter);
 

@@ -181,14 +181,14 @@ Result<factory::RunConfig> run_config_from(const Json& request, const Hash32& da
     config.datanet_id = datanet_id;
     config.name = OL_TRY(text_of(request, "name"));
     config.version = OL_TRY(uint_or(request, "version", 0));
-    config.epochs = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "epochs", 12)));
+    config.epochs = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "epochs", 24)));
     config.lora.rank = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "rank", 32)));
     config.lora.alpha = static_cast<float>(
         OL_TRY(double_or(request, "alpha", 2.0 * config.lora.rank)));
     config.optimizer.learning_rate =
-        static_cast<float>(OL_TRY(double_or(request, "learning_rate", 4e-3)));
-    config.batch_examples = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "batch", 8)));
-    config.max_tokens = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "max_tokens", 96)));
+        static_cast<float>(OL_TRY(double_or(request, "learning_rate", 5e-3)));
+    config.batch_examples = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "batch", 4)));
+    config.max_tokens = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "max_tokens", 64)));
     config.record_limit = OL_TRY(uint_or(request, "record_limit", 0));
     config.seed = OL_TRY(uint_or(request, "seed", 1));
     return config;
@@ -327,7 +327,15 @@ Result<Json> Node::claim(const Address& account) {
 Result<Json> Node::account(const Address& account) { return settlement_->account_json(account); }
 
 Result<Json> Node::contracts() {
-    Json out = context_->contracts->at().to_json();
+    const auto& at = context_->contracts->at();
+    Json out = Json::object({{"chain_id", at.chain_id},
+                             {"parameters", at.parameters},
+                             {"vault", at.vault},
+                             {"datanets", at.datanets},
+                             {"models", at.models},
+                             {"escrow", at.escrow},
+                             {"settlement", at.settlement},
+                             {"treasury", at.treasury}});
     const auto domain = [](const ledger::TypedDomain& d) {
         return Json::object({{"name", d.name},
                              {"version", d.version},
