@@ -175,9 +175,10 @@ Result<ContributeReport> DatanetService::contribute(const DatanetRow& datanet,
     report.bond = OL_TRY(context_.contracts->parameter("BATCH_BOND"));
     if (const auto balance = OL_TRY(context_.chain->balance(key.address())); balance < report.bond) {
         return fail(ErrorCode::payment,
-                    "wallet '{}' ({}) holds {}, a batch needs a bond of {} and gas; fund it first",
+                    "wallet '{}' ({}) holds {}, a batch needs a bond of {} and gas; fund it first "
+                    "(`openledger wallet fund {}` on a development chain)",
                     wallet, crypto::checksum_address(key.address()), format_open(balance),
-                    format_open(report.bond));
+                    format_open(report.bond), wallet);
     }
     std::vector<Path> files;
     for (const auto& path : paths) {

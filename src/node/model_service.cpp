@@ -1,6 +1,7 @@
 #include "node/model_service.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 
@@ -43,6 +44,15 @@ constexpr std::string_view select_adapter =
     "SELECT name, adapter_id, folder, adapter_hash, training_record_hash, owner, datanet, version, "
     "price_in, price_out FROM adapters ";
 
+// Seconds since 1970 at which a model's file was written; clients of OpenAI's list expect them.
+std::int64_t written_at(const Path& file) {
+    std::error_code error;
+    const auto time = std::filesystem::last_write_time(file, error);
+    if (error) return 0;
+    const auto since = std::chrono::file_clock::to_sys(time).time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::seconds>(since).count();
+}
+
 constexpr std::uint64_t training_record_limit_bytes = 1 << 20;
 
 } // namespace
@@ -56,6 +66,7 @@ Result<std::unique_ptr<ModelService>> ModelService::open(Context& context,
     auto& s = *service;
     const Path folder = context.config.base_model.empty() ? OL_TRY(find_resource("models/base-4m"))
                                                           : context.config.base_model;
+    s.base_folder_ = folder;
     s.base_name_ = folder.filename().string();
     s.base_ = std::make_unique<model::Model>(OL_TRY(model::Model::load(folder)));
     s.tokenizer_ = std::make_unique<model::Tokenizer>(OL_TRY_IN(
@@ -286,16 +297,23 @@ Result<Json> ModelService::models_json() const {
     Json data = Json::array();
     data.push(Json::object({{"id", base_name_},
                             {"object", "model"},
+                            {"created", written_at(base_folder_ / "model.safetensors")},
                             {"owned_by", "openledger"},
+                            {"owner", nullptr},
+                            {"parent", nullptr},
                             {"hash", base_hash_},
                             {"parameters", base_->config.parameter_count()},
-                            {"parent", nullptr}}));
+                            {"datanet", nullptr},
+                            {"version", nullptr},
+                            {"price_in", nullptr},
+                            {"price_out", nullptr}}));
     const auto resident = adapters_->list();
     for (const auto& row : OL_TRY(adapter_rows())) {
         bool loaded = false;
         for (const auto& info : resident) loaded = loaded || (info.id == row.name && info.resident);
         data.push(Json::object({{"id", row.name},
                                 {"object", "model"},
+                                {"created", written_at(row.folder / "adapter_model.safetensors")},
                                 {"owned_by", row.owner},
                                 {"owner", row.owner},
                                 {"parent", base_name_},

@@ -34,6 +34,8 @@ writeFileSync(join(texts, "good.txt"),
   "A ledger is a book of accounts in which every change is written once and never rubbed out again.\n");
 refused(["datanet", "contribute", "shelf", texts, "--wallet", "alice"], /bond/, "a contributor without OPEN");
 
+run(data, ["wallet", "fund", "host"]);
+
 // One good row among broken files: the good one is kept, each broken one has its reason.
 writeFileSync(join(texts, "broken.txt"), Buffer.from([0x66, 0x6f, 0xff, 0xfe, 0x0a]));
 writeFileSync(join(texts, "empty.txt"), "");

@@ -21,7 +21,7 @@ export function check(condition, what) {
   throw new Error(what);
 }
 export function equal(actual, expected, what) {
-  check(actual === expected, `${what}: ${JSON.stringify(actual)} is not ${JSON.stringify(expected)}`);
+  check(actual === expected, `${what}: ${String(actual)} is not ${String(expected)}`);
 }
 export const done = () => console.log(`${checks} checks passed`);
 

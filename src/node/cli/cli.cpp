@@ -67,6 +67,10 @@ void add_node_commands(CLI::App& root, Parsed& parsed) {
     command(*wallet, "list", "List the wallets here", "wallet list --json")->callback([&] {
         parsed.action = [](Session& s) { return wallet_list(s); };
     });
+    auto* fund = command(*wallet, "fund", "Give an account OPEN (development chain only)",
+                         "wallet fund alice");
+    fund->add_option("WALLET", name, "Wallet name or address")->required();
+    fund->callback([&] { parsed.action = [](Session& s) { return wallet_fund(s, name); }; });
     auto* balance = command(*wallet, "balance", "Balance, earnings and deposits of an account",
                             "wallet balance alice");
     balance->add_option("WALLET", name, "Wallet name or address")->required();

@@ -21,6 +21,7 @@ struct DemoCommand {
 Status run_demo_command(Session& session, const DemoCommand& command);
 Status wallet_new(Session& session, const std::string& name);
 Status wallet_list(Session& session);
+Status wallet_fund(Session& session, const std::string& name_or_address);
 Status wallet_balance(Session& session, const std::string& name_or_address);
 
 // commands_data.cpp

@@ -11,6 +11,11 @@ using codec::Json;
 
 namespace {
 
+std::unexpected<Error> unknown_model(const std::string& model) {
+    return fail(ErrorCode::not_found,
+                "there is no model '{}'; `openledger model list` shows those that are", model);
+}
+
 constexpr auto poll_interval = std::chrono::milliseconds(250);
 
 // Prints a run's steps as they come, until it ends.
@@ -168,8 +173,7 @@ Status model_show(Session& session, const std::string& model) {
         session.print(row);
         return {};
     }
-    return fail(ErrorCode::not_found, "there is no model '{}'; `openledger model list` shows those "
-                                      "that are", model);
+    return unknown_model(model);
 }
 
 Status model_verify(Session& session, const std::string& model) {
@@ -195,10 +199,13 @@ Status run_ask(Session& session, const AskCommand& command) {
     call.sampling.temperature = static_cast<float>(command.temperature);
     call.sampling.seed = command.seed;
     const auto models = OL_TRY(services->models());
-    bool is_base = false;
+    bool is_base = false, is_known = false;
     for (const auto& row : models["data"].items()) {
-        is_base = is_base || (text_at(row, "id") == command.model && row["parent"].is_null());
+        if (text_at(row, "id") != command.model) continue;
+        is_known = true;
+        is_base = row["parent"].is_null();
     }
+    if (!is_known) return unknown_model(command.model);
     if (!is_base) {
         auto* keys = OL_TRY(session.keys());
         const auto payer = OL_TRY(keys->key(command.wallet));

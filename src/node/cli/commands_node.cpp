@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "node/cli/commands.hpp"
+#include "node/cli/fields.hpp"
 #include "node/demo.hpp"
 
 namespace ol::node::cli {
@@ -20,7 +21,6 @@ constexpr int watch_interval_ms = 5000;
 
 // Looks at what others put on the ledger and challenges what is false.
 void watch(Node& node, std::stop_token stop) {
-    const auto& keys = *node.context().keys;
     std::uint64_t agreed_epoch = 0;
     while (!stop.stop_requested()) {
         for (int waited = 0; waited < watch_interval_ms && !stop.stop_requested(); waited += 100) {
@@ -50,7 +50,6 @@ void watch(Node& node, std::stop_token stop) {
             log::warning("watcher", "epoch {}: {}", report->epoch, report->fault);
         }
     }
-    (void)keys;
 }
 
 } // namespace
@@ -82,7 +81,7 @@ Status run_up(Session& session) {
         out.line(fmt::format("  ledger    {} (chain id {})", node->context().chain->url(),
                              node->context().contracts->at().chain_id));
         out.line(fmt::format("  data      {}", session.options().node.data_dir.string()));
-        out.line("Next: openledger wallet new alice; openledger datanet create my-data --wallet alice");
+        out.line("Next: openledger wallet new alice; openledger wallet fund alice; openledger --help");
         out.line("Stop with Ctrl-C.");
     }
     std::jthread watcher([&](std::stop_token stop) { watch(*node, stop); });
@@ -160,6 +159,18 @@ Status wallet_list(Session& session) {
     return {};
 }
 
+Status wallet_fund(Session& session, const std::string& name_or_address) {
+    const auto address = OL_TRY(account_of(session, name_or_address));
+    const auto funded = OL_TRY(OL_TRY(session.services())->fund(address));
+    if (session.json()) {
+        session.print(funded);
+    } else {
+        session.console().line(fmt::format("{} now holds {}", crypto::checksum_address(address),
+                                           open_at(funded, "balance_wei")));
+    }
+    return {};
+}
+
 Status wallet_balance(Session& session, const std::string& name_or_address) {
     const auto address = OL_TRY(account_of(session, name_or_address));
     const auto account = OL_TRY(OL_TRY(session.services())->account(address));
@@ -172,7 +183,7 @@ Status wallet_balance(Session& session, const std::string& name_or_address) {
                                      {"earned", "earned_wei"},
                                      {"claimed", "claimed_wei"},
                                      {"deposited", "deposited_wei"}}) {
-        out.line(fmt::format("{:10} {:>28}", label, format_open(OL_TRY(account[key].as_u256()))));
+        out.line(fmt::format("{:10} {:>28}", label, open_at(account, key)));
     }
     return {};
 }

@@ -1,0 +1,286 @@
+// The console in a real browser, against a real node: what a reader sees and can do, from a record to a
+// paid answer. OL_SCREENSHOT=FOLDER/NAME.png takes pictures, light, dark and narrow.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { check, done, equal, sleep, temporary } from "./harness.mjs";
+import { makeWorld, require, trainAndRegister } from "./world.mjs";
+
+// The pure parts first: money, highlights, streams, proofs.
+const units = spawnSync(process.execPath, ["--test", fileURLToPath(new URL("../../web/tests/", import.meta.url))], {
+  encoding: "utf8",
+});
+equal(units.status, 0, `the console's unit tests: ${units.stdout}${units.stderr}`);
+
+const { chromium } = require("playwright-core");
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+check(existsSync(executablePath), `a browser is at ${executablePath} (or name one by CHROMIUM)`);
+
+const world = await makeWorld();
+const { api, rows, wallets } = world;
+await trainAndRegister(api, "notes-v1");
+
+const browser = await chromium.launchPersistentContext(temporary(), {
+  executablePath,
+  headless: true,
+  viewport: { width: 1180, height: 900 },
+  colorScheme: "light",
+  permissions: ["clipboard-read", "clipboard-write"],
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync"],
+});
+const page = browser.pages()[0] ?? (await browser.newPage());
+page.setDefaultTimeout(60_000);
+
+const troubles = [];
+page.on("pageerror", (error) => troubles.push(`exception: ${error.stack}`));
+page.on("console", (message) => {
+  // The quote of a paid answer comes with a 402, which the browser reports by itself.
+  if (["error", "warning"].includes(message.type()) && !/status of 402/.test(message.text())) {
+    troubles.push(`console: ${message.text()} (${message.location().url})`);
+  }
+});
+browser.on("request", (request) => {
+  if (new URL(request.url()).origin !== api.url) troubles.push(`a request to ${request.url()}`);
+});
+browser.on("requestfailed", (request) => {
+  const ended = /ERR_ABORTED/.test(request.failure()?.errorText ?? "") && /\/events\?/.test(request.url());
+  if (!ended) troubles.push(`failed: ${request.url()} ${request.failure()?.errorText}`);
+});
+browser.on("response", (reply) => {
+  if (reply.status() >= 400 && reply.status() !== 402) troubles.push(`HTTP ${reply.status()}: ${reply.url()}`);
+});
+const calm = (where) => equal(troubles.splice(0).join("\n"), "", `nothing goes wrong in ${where}`);
+
+const at = (id) => page.getByTestId(id).filter({ visible: true });
+const text = async (locator) => (await locator.innerText()).replace(/\s+/g, " ").trim();
+async function until(look, what) {
+  for (let i = 0; i < 600; i += 1) {
+    if (await look()) return;
+    await sleep(100);
+  }
+  check(false, `${what} within a minute`);
+}
+let pictures = 0;
+async function picture(name) {
+  const base = process.env.OL_SCREENSHOT;
+  if (!base) return;
+  pictures += 1;
+  const path = (look) => base.replace(/(\.png)?$/, `-${pictures}-${name}-${look}.png`);
+  const size = page.viewportSize();
+  for (const look of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme: look });
+    await page.screenshot({ path: path(look), fullPage: true });
+  }
+  await page.setViewportSize({ width: 400, height: 800 });
+  await page.emulateMedia({ colorScheme: "light" });
+  await sleep(200);
+  await page.screenshot({ path: path("narrow"), fullPage: true });
+  await page.setViewportSize(size);
+}
+// Nothing may stick out of the page's side, however narrow it is.
+async function fits(where) {
+  const size = page.viewportSize();
+  for (const width of [400, size.width]) {
+    await page.setViewportSize({ width, height: size.height });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    check(wide <= 0, `${where} fits a page of ${width} pixels (${wide} too wide)`);
+  }
+}
+
+// --- Status and datanets ---------------------------------------------------------------------------
+
+await page.goto(`${api.url}/`);
+const status = await api.get("/api/status");
+await until(async () => (await at("status-records").count()) === 1, "the status shows");
+equal(await text(at("status-chain")), String(status.chain.id), "chain id");
+equal(await text(at("status-datanets")), "1", "datanets");
+equal(await text(at("status-records")), "40", "records");
+equal(await text(at("status-models")), "1", "models");
+check(Number((await text(at("status-block"))).replaceAll(",", "")) >= status.chain.block, "block");
+
+await at("records").locator("tbody tr").first().waitFor();
+check((await text(at("datanets"))).includes("notes Observations of a small town 40 2 1 CC-BY-4.0"), "the datanet's row");
+equal(await at("records").locator("tbody tr").count(), 15, "a page of records");
+check((await text(at("records"))).includes(rows.alice[0].title), "with their titles");
+await page.getByRole("navigation", { name: "Pages of records" }).getByRole("button", { name: "Next" }).click();
+await page.getByRole("link", { name: rows.alice[20].title, exact: true }).waitFor();
+await picture("datanets");
+await fits("the datanets");
+
+const record = rows.bob[3];
+await page.getByRole("navigation", { name: "Pages of records" }).getByRole("button", { name: "Next" }).click();
+await page.getByRole("link", { name: rows.bob[6].title, exact: true }).waitFor();
+await page.getByRole("navigation", { name: "Pages of records" }).getByRole("button", { name: "Previous" }).click();
+await page.getByRole("link", { name: record.title, exact: true }).click();
+await at("record-text").waitFor();
+equal(await text(at("record-text")), record.text, "a record's text");
+await page.getByRole("button", { name: "Check the proof against the ledger" }).click();
+await until(async () => (await text(at("proof-outcome"))).includes("proved"), "the record's proof leads to the ledger's root");
+check((await text(at("record"))).toLowerCase().includes(wallets.bob.slice(0, 6).toLowerCase()), "the record's owner");
+await picture("record");
+await fits("a record");
+
+{ // A hash is shown short, whole in its title, and copied whole.
+  const leaf = at("record").locator("dd").filter({ has: page.locator("button[aria-label*='leaf hash']") });
+  const whole = await leaf.locator("code").getAttribute("title");
+  check(/^0x[0-9a-f]{64}$/.test(whole), `the title holds the whole hash: ${whole}`);
+  await leaf.getByRole("button").click();
+  equal(await page.evaluate(() => navigator.clipboard.readText()), whole, "and it is copied whole");
+}
+
+await at("versions").getByRole("button", { name: "Verify version 1" }).click();
+await until(async () => (await text(at("versions"))).includes("agrees with the ledger"), "the version verifies");
+
+// Bytes before the spans that are no ASCII: highlights must not shift.
+await page.getByLabel("Text", { exact: true }).fill(`Grüße 🧾: ${rows.alice[5].text} Und: ${rows.bob[7].text}`);
+await page.getByRole("button", { name: "Trace", exact: true }).click();
+const traced = at("trace");
+await traced.getByTestId("legend").waitFor();
+const spans = traced.locator("[data-testid=attributed] .span");
+check((await spans.count()) >= 2, "spans of both are highlighted");
+const highlighted = await spans.evaluateAll((all) => all.map((span) => ({ text: span.textContent, owner: span.dataset.owner })));
+check(highlighted.some((span) => rows.alice[5].text.includes(span.text) && span.text.length > 40), "alice's text is a span");
+check(highlighted.some((span) => rows.bob[7].text.includes(span.text) && span.text.length > 40), "bob's text is a span");
+equal(new Set(highlighted.map((span) => span.owner)).size, 2, "in the colours of two owners");
+equal(await traced.getByTestId("legend").locator("li").count(), 2, "with a legend");
+await spans.first().focus();
+check((await text(traced.getByTestId("why"))).includes(rows.alice[5].title), "a span in focus says whose record it repeats");
+await page.keyboard.press("Enter");
+equal(await spans.first().getAttribute("aria-pressed"), "true", "and is pinned by a key");
+await spans.last().hover();
+check((await text(traced.getByTestId("why"))).includes(rows.alice[5].title), "so that the pointer passes by");
+await page.keyboard.press("Escape");
+await spans.last().hover();
+check((await text(traced.getByTestId("why"))).includes(rows.bob[7].title), "then the pointer shows another");
+await picture("trace");
+await fits("a trace");
+calm("datanets");
+
+// --- Ask --------------------------------------------------------------------------------------------
+
+await page.getByRole("link", { name: "Ask", exact: true }).click();
+await at("balance").waitFor();
+equal(await text(at("balance")), "0 OPEN", "a new account has nothing");
+const address = await at("wallet").locator("code").first().getAttribute("title");
+
+// Without a deposit the question is refused in place, with the way out.
+await page.getByLabel("Model").selectOption("notes-v1");
+await page.getByLabel("Tokens at most").fill("40");
+await page.getByLabel("Question").fill(`What is ${rows.alice[0].title}?`);
+await at("ask-form").getByRole("button", { name: "Ask" }).click();
+await at("exchange").getByRole("alert").waitFor();
+check(/deposit/i.test(await text(at("exchange").getByRole("alert"))), "who has no deposit is told so");
+
+await at("deposit-button").click();
+await until(async () => (await text(at("deposit"))) === "10 OPEN", "the deposit is made");
+equal((await api.get(`/api/accounts/${address}`)).deposited_wei, (10n * 10n ** 18n).toString(), "on the ledger too");
+check(/^\d[\d,.]* OPEN$/.test(await text(at("balance"))) && (await text(at("balance"))) !== "0 OPEN", "and a balance is left");
+
+// The text as it stands at every change: it grows, piece by piece.
+await page.evaluate(() => {
+  window.seen = [];
+  new MutationObserver(() => {
+    const now = document.querySelector("[data-testid=streamed]")?.textContent ?? "";
+    if (now && now !== window.seen.at(-1)) window.seen.push(now);
+  }).observe(document.getElementById("main"), { subtree: true, childList: true, characterData: true });
+});
+await at("ask-form").getByRole("button", { name: "Ask" }).click();
+const answered = page.locator("[data-testid=exchange][data-state=done]").filter({ visible: true });
+await answered.first().waitFor();
+const { receipts } = await api.get("/api/receipts?limit=1");
+const receipt = await api.get(`/api/receipts/${receipts[0].hash}`);
+equal(receipt.payer.toLowerCase(), address.toLowerCase(), "the browser's account has paid");
+const seen = await page.evaluate(() => window.seen);
+check(seen.length >= 2 && seen.every((piece, i) => i === 0 || piece.startsWith(seen[i - 1])), `the answer streamed in (${seen.length} steps)`);
+check(receipt.answer.startsWith(seen.at(-1).trimEnd()) || seen.at(-1).startsWith(receipt.answer), "and is the receipt's");
+equal(await answered.first().getByTestId("attributed").evaluate((node) => node.textContent), receipt.answer, "the attributed answer is the same text");
+const marks = await answered.first().locator("[data-testid=attributed] .span").allTextContents();
+equal(marks.length > 0, receipt.spans.length > 0, "highlights where the receipt has spans");
+for (const mark of marks) check(receipt.spans.some((span) => span.text.includes(mark)), `“${mark}” is a span of the receipt`);
+await answered.first().getByRole("button", { name: "Verify" }).click();
+await until(async () => (await text(answered.first().getByTestId("verify-outcome"))).startsWith("verified"), "the receipt verifies");
+equal(receipt.cumulative_wei, receipt.fee_wei, "the first answer's debt is its fee");
+if (marks.length > 0) await answered.first().locator("[data-testid=attributed] .span").first().hover();
+await picture("ask");
+await fits("an answer");
+
+// The base model is free and traced to nobody.
+await page.getByLabel("Model").selectOption(status.base);
+await at("ask-form").getByRole("button", { name: "Ask" }).click();
+await until(async () => (await answered.count()) === 2, "the base model answers");
+check((await text(answered.first())).includes("traced to nobody"), "for nothing");
+
+// The key stays in the browser: after a reload it is the same account.
+await page.reload();
+await at("deposit").waitFor();
+equal(await at("wallet").locator("code").first().getAttribute("title"), address, "the account outlives a reload");
+equal(await text(at("deposit")), "10 OPEN", "with its deposit");
+calm("asking");
+
+// --- Training ---------------------------------------------------------------------------------------
+
+await page.getByRole("link", { name: "Training", exact: true }).click();
+await at("runs").locator("tbody tr").first().waitFor();
+check((await text(at("runs"))).includes("notes-v1 done notes v1"), "the first run is listed");
+await page.getByLabel("Name").fill("from-the-console");
+await page.getByLabel("Epochs").fill("3");
+await page.getByLabel("Rank").fill("4");
+await page.getByLabel("Records", { exact: false }).last().fill("8");
+await page.getByRole("button", { name: "Start", exact: true }).click();
+await until(async () => (await text(at("run"))).includes("from-the-console"), "the new run is shown");
+await until(async () => (await at("run").locator("svg polyline").count()) === 1, "its loss is drawn");
+await until(async () => (await at("run").getAttribute("data-state")) === "done", "it ends");
+const trained = (await api.get("/api/runs")).runs[0];
+equal(trained.name, "from-the-console", "it is the newest run of the node");
+equal(trained.config.epochs, 3, "with the form's epochs");
+await until(async () => (await text(at("loss"))).startsWith(`step ${trained.steps} of ${trained.steps}, loss ${trained.loss_last.toFixed(4)}`),
+  "every step was followed");
+equal((await at("run").locator("svg polyline").getAttribute("points")).split(" ").length, trained.steps, "the line has every step");
+await picture("training");
+await fits("a run");
+await page.getByText("Register on the ledger").click();
+await page.getByLabel("Wallet").fill("bob");
+await page.getByRole("button", { name: "Register", exact: true }).click();
+await page.getByRole("link", { name: "Ask from-the-console" }).waitFor();
+await until(async () => (await text(at("status-models"))) === "2", "the status follows");
+calm("training");
+
+// --- Receipts, epochs, claims -----------------------------------------------------------------------
+
+await page.getByRole("link", { name: "Receipts", exact: true }).click();
+await at("receipts").locator("tbody tr").first().waitFor();
+await at("receipts").getByRole("link").first().click();
+await at("receipt").getByTestId("attributed").waitFor();
+check(page.url().includes(receipt.hash), "a receipt has an address of its own");
+await page.getByRole("button", { name: "Settle open receipts" }).click();
+await at("pending").waitFor();
+check(await page.getByRole("button", { name: "Finalise" }).isDisabled(), "a pending epoch cannot be final yet");
+await picture("pending");
+await page.getByRole("button", { name: "past the window" }).click();
+await until(async () => page.getByRole("button", { name: "Finalise" }).isEnabled(), "after its window it can");
+await page.getByRole("button", { name: "Finalise" }).click();
+await until(async () => (await text(at("epochs"))).includes("Epoch 1 finalised"), "the epoch is final");
+await until(async () => (await text(at("status-epochs"))) === "1", "the status counts it");
+const earner = (await api.get("/api/epochs/1")).rewards[0];
+await at("claim").getByLabel("Address").fill(earner.account);
+await at("claim").getByRole("button", { name: "Look up" }).click();
+await at("due").waitFor();
+await at("claim").getByRole("button", { name: "Claim" }).click();
+await until(async () => (await api.get(`/api/accounts/${earner.account}`)).claimed_wei === earner.cumulative_wei, "the account is paid");
+await picture("receipts");
+await fits("receipts and epochs");
+calm("receipts and epochs");
+
+// --- Errors, and a node that goes away --------------------------------------------------------------
+
+await at("claim").getByLabel("Address").fill("0x" + "00".repeat(20));
+await page.goto(`${api.url}/#/receipts/0x12`);
+await page.getByRole("alert").filter({ visible: true }).first().waitFor();
+check(/hash/i.test(await text(page.getByRole("alert").filter({ visible: true }).first())), "an error is shown in place, in the node's words");
+await world.node.stop();
+await at("unreachable").waitFor();
+check((await text(at("unreachable"))).startsWith("The node cannot be reached."), "a node that is gone is missed");
+await picture("unreachable");
+await browser.close();
+done();
