@@ -6,48 +6,78 @@ namespace {
 
 constexpr std::size_t panel = kernels::panel;
 
-std::size_t padded(std::size_t n) { return (n + panel - 1) / panel * panel; }
+std::size_t padded(std::size_t n) {
+    return (n + panel - 1) / panel * panel;
+}
 
 } // namespace
 
 void Backprop::Impl::reserve(std::size_t count) {
-    for (auto* buffer : {&x, &h, &out}) grow(*buffer, count * hidden);
+    for (auto* buffer : {&x, &h, &out})
+        grow(*buffer, count * hidden);
     grow(act, count * inner);
     for (auto& t : tape) {
-        for (auto* buffer : {&t.x, &t.x_mid}) grow(*buffer, count * hidden);
-        for (auto* buffer : {&t.q, &t.mixed}) grow(*buffer, count * q_width);
-        for (auto* buffer : {&t.k, &t.v}) grow(*buffer, count * kv_width);
-        for (auto* buffer : {&t.norm1, &t.norm2}) grow(*buffer, count);
-        for (auto* buffer : {&t.top, &t.inverse}) grow(*buffer, count * config.head_count);
-        for (auto* buffer : {&t.gate, &t.up}) grow(*buffer, count * inner);
+        for (auto* buffer : {&t.x, &t.x_mid})
+            grow(*buffer, count * hidden);
+        for (auto* buffer : {&t.q, &t.mixed})
+            grow(*buffer, count * q_width);
+        for (auto* buffer : {&t.k, &t.v})
+            grow(*buffer, count * kv_width);
+        for (auto* buffer : {&t.norm1, &t.norm2})
+            grow(*buffer, count);
+        for (auto* buffer : {&t.top, &t.inverse})
+            grow(*buffer, count * config.head_count);
+        for (auto* buffer : {&t.gate, &t.up})
+            grow(*buffer, count * inner);
         if (adapter != nullptr) {
-            for (auto& buffer : t.low) grow(buffer, count * adapter->config.rank);
+            for (auto& buffer : t.low)
+                grow(buffer, count * adapter->config.rank);
         }
     }
-    if (!backward) return;
-    for (auto* buffer : {&dx, &dh}) grow(*buffer, count * hidden);
-    for (auto* buffer : {&dq, &dmixed}) grow(*buffer, count * q_width);
-    for (auto* buffer : {&dk, &dv}) grow(*buffer, count * kv_width);
+    if (!backward)
+        return;
+    for (auto* buffer : {&dx, &dh})
+        grow(*buffer, count * hidden);
+    for (auto* buffer : {&dq, &dmixed})
+        grow(*buffer, count * q_width);
+    for (auto* buffer : {&dk, &dv})
+        grow(*buffer, count * kv_width);
     grow(dact, count * inner);
-    if (adapter != nullptr) grow(low, count * adapter->config.rank);
+    if (adapter != nullptr)
+        grow(low, count * adapter->config.rank);
 }
 
 void Backprop::Impl::linear(std::size_t layer, Site site, const float* from, float* to) {
     const std::size_t in = site_in(config, site), n = site_out(config, site);
-    kernels::multiply({.m = rows, .n = n, .k = in, .a = {from, signed_(in), 1},
+    kernels::multiply({.m = rows,
+                       .n = n,
+                       .k = in,
+                       .a = {from, signed_(in), 1},
                        .b = {matrix(layer, site).data(), 1, signed_(in)},
-                       .c = to, .c_row = signed_(n)},
+                       .c = to,
+                       .c_row = signed_(n)},
                       &pool, table);
     const LoraPair* lora = pair(layer, site);
-    if (lora == nullptr) return;
+    if (lora == nullptr)
+        return;
     const std::size_t rank = adapter->config.rank;
     float* t = tape[layer].low[static_cast<std::size_t>(site)].data();
-    kernels::multiply({.m = rows, .n = rank, .k = in, .a = {from, signed_(in), 1},
-                       .b = {lora->a.data(), 1, signed_(in)}, .c = t, .c_row = signed_(rank)},
+    kernels::multiply({.m = rows,
+                       .n = rank,
+                       .k = in,
+                       .a = {from, signed_(in), 1},
+                       .b = {lora->a.data(), 1, signed_(in)},
+                       .c = t,
+                       .c_row = signed_(rank)},
                       &pool, table);
     table.scale(t, adapter->config.scale(), rows * rank);
-    kernels::multiply({.m = rows, .n = n, .k = rank, .a = {t, signed_(rank), 1},
-                       .b = {lora->b.data(), 1, signed_(rank)}, .c = to, .c_row = signed_(n),
+    kernels::multiply({.m = rows,
+                       .n = n,
+                       .k = rank,
+                       .a = {t, signed_(rank), 1},
+                       .b = {lora->b.data(), 1, signed_(rank)},
+                       .c = to,
+                       .c_row = signed_(n),
                        .accumulate = true},
                       &pool, table);
 }
@@ -58,41 +88,72 @@ void Backprop::Impl::linear_backward(std::size_t layer, Site site, const float* 
     const std::size_t in = site_in(config, site), n = site_out(config, site);
     const kernels::View rows_dy{dy, signed_(n), 1}, rows_x{from, signed_(in), 1};
     if (to != nullptr) {
-        kernels::multiply({.m = rows, .n = in, .k = n, .a = rows_dy,
+        kernels::multiply({.m = rows,
+                           .n = in,
+                           .k = n,
+                           .a = rows_dy,
                            .b = {matrix(layer, site).data(), signed_(in), 1},
-                           .c = to, .c_row = signed_(in), .accumulate = accumulate},
+                           .c = to,
+                           .c_row = signed_(in),
+                           .accumulate = accumulate},
                           &pool, table);
     }
     if (weight_gradients != nullptr) {
-        kernels::multiply({.m = n, .n = in, .k = rows, .a = rows_dy.transposed(), .b = rows_x,
+        kernels::multiply({.m = n,
+                           .n = in,
+                           .k = rows,
+                           .a = rows_dy.transposed(),
+                           .b = rows_x,
                            .c = matrix_of(weight_gradients->layers[layer], site).data(),
-                           .c_row = signed_(in), .accumulate = true},
+                           .c_row = signed_(in),
+                           .accumulate = true},
                           &pool, table);
     }
     const LoraPair* lora = pair(layer, site);
-    if (lora == nullptr) return;
+    if (lora == nullptr)
+        return;
     const std::size_t rank = adapter->config.rank;
     const float* t = tape[layer].low[static_cast<std::size_t>(site)].data();
-    kernels::multiply({.m = rows, .n = rank, .k = n, .a = rows_dy,
+    kernels::multiply({.m = rows,
+                       .n = rank,
+                       .k = n,
+                       .a = rows_dy,
                        .b = {lora->b.data(), signed_(rank), 1},
-                       .c = low.data(), .c_row = signed_(rank)},
+                       .c = low.data(),
+                       .c_row = signed_(rank)},
                       &pool, table);
     table.scale(low.data(), adapter->config.scale(), rows * rank);
     const kernels::View rows_low{low.data(), signed_(rank), 1};
     if (adapter_gradients != nullptr) {
         auto& gradient = adapter_gradients->layers[layer][static_cast<std::size_t>(site)];
-        kernels::multiply({.m = n, .n = rank, .k = rows, .a = rows_dy.transposed(),
-                           .b = {t, signed_(rank), 1}, .c = gradient.b.data(),
-                           .c_row = signed_(rank), .accumulate = true},
+        kernels::multiply({.m = n,
+                           .n = rank,
+                           .k = rows,
+                           .a = rows_dy.transposed(),
+                           .b = {t, signed_(rank), 1},
+                           .c = gradient.b.data(),
+                           .c_row = signed_(rank),
+                           .accumulate = true},
                           &pool, table);
-        kernels::multiply({.m = rank, .n = in, .k = rows, .a = rows_low.transposed(), .b = rows_x,
-                           .c = gradient.a.data(), .c_row = signed_(in), .accumulate = true},
+        kernels::multiply({.m = rank,
+                           .n = in,
+                           .k = rows,
+                           .a = rows_low.transposed(),
+                           .b = rows_x,
+                           .c = gradient.a.data(),
+                           .c_row = signed_(in),
+                           .accumulate = true},
                           &pool, table);
     }
     if (to != nullptr) {
-        kernels::multiply({.m = rows, .n = in, .k = rank, .a = rows_low,
+        kernels::multiply({.m = rows,
+                           .n = in,
+                           .k = rank,
+                           .a = rows_low,
                            .b = {lora->a.data(), signed_(in), 1},
-                           .c = to, .c_row = signed_(in), .accumulate = true},
+                           .c = to,
+                           .c_row = signed_(in),
+                           .accumulate = true},
                           &pool, table);
     }
 }
@@ -131,7 +192,8 @@ void Backprop::Impl::attention_forward(std::size_t i) {
             for (std::size_t p = 0; p < piece.rows; ++p) {
                 const std::size_t at = (piece.first_row + p) * kv_width + g * size;
                 float* key = keys.data() + p / panel * panel * size + p % panel;
-                for (std::size_t d = 0; d < size; ++d) key[d * panel] = t.k[at + d];
+                for (std::size_t d = 0; d < size; ++d)
+                    key[d * panel] = t.k[at + d];
                 std::copy_n(t.v.data() + at, size, values.data() + p * value_row);
             }
             for (std::size_t head_index = g * group; head_index < (g + 1) * group; ++head_index) {
@@ -166,14 +228,19 @@ void Backprop::Impl::attention_backward(std::size_t i) {
             for (std::size_t index = g * group; index < (g + 1) * group; ++index) {
                 const std::size_t q_at = piece.first_row * q_width + index * size;
                 const std::size_t stat = index * rows + piece.first_row;
-                kernels::attend_backward({.head_size = size, .rows = piece.rows,
-                                          .q_row = signed_(q_width), .kv_row = signed_(kv_width),
-                                          .q = t.q.data() + q_at, .k = t.k.data() + kv_at,
-                                          .v = t.v.data() + kv_at, .out = t.mixed.data() + q_at,
+                kernels::attend_backward({.head_size = size,
+                                          .rows = piece.rows,
+                                          .q_row = signed_(q_width),
+                                          .kv_row = signed_(kv_width),
+                                          .q = t.q.data() + q_at,
+                                          .k = t.k.data() + kv_at,
+                                          .v = t.v.data() + kv_at,
+                                          .out = t.mixed.data() + q_at,
                                           .d_out = dmixed.data() + q_at,
                                           .top = t.top.data() + stat,
                                           .inverse = t.inverse.data() + stat,
-                                          .dq = dq.data() + q_at, .dk = dk.data() + kv_at,
+                                          .dq = dq.data() + q_at,
+                                          .dk = dk.data() + kv_at,
                                           .dv = dv.data() + kv_at},
                                          table);
             }

@@ -15,9 +15,13 @@ double Backprop::Impl::head_block(std::size_t first, std::size_t count) {
     const std::size_t vocabulary = config.vocab_size;
     const auto& matrix_ = config.tied_embeddings ? model.weights.embedding : model.weights.head;
     const float* from = head_h.data() + first * hidden;
-    kernels::multiply({.m = count, .n = vocabulary, .k = hidden, .a = {from, signed_(hidden), 1},
+    kernels::multiply({.m = count,
+                       .n = vocabulary,
+                       .k = hidden,
+                       .a = {from, signed_(hidden), 1},
                        .b = {matrix_.data(), 1, signed_(hidden)},
-                       .c = logits.data(), .c_row = signed_(vocabulary)},
+                       .c = logits.data(),
+                       .c_row = signed_(vocabulary)},
                       &pool, table);
     pool.parallel_for(count, 1, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
@@ -28,25 +32,37 @@ double Backprop::Impl::head_block(std::size_t first, std::size_t count) {
             const float sum = table.exp_sum(row, 1.0F, top, vocabulary);
             row_loss[first + i] = kernels::exact_log(static_cast<double>(sum)) +
                                   static_cast<double>(top) - static_cast<double>(chosen);
-            if (!backward) continue;
+            if (!backward)
+                continue;
             table.scale(row, factor / sum, vocabulary);
             row[target] -= factor;
         }
     });
     double total = 0;
-    for (std::size_t i = 0; i < count; ++i) total += row_loss[first + i];
-    if (!backward) return total;
+    for (std::size_t i = 0; i < count; ++i)
+        total += row_loss[first + i];
+    if (!backward)
+        return total;
     const kernels::View d{logits.data(), signed_(vocabulary), 1};
-    kernels::multiply({.m = count, .n = hidden, .k = vocabulary, .a = d,
+    kernels::multiply({.m = count,
+                       .n = hidden,
+                       .k = vocabulary,
+                       .a = d,
                        .b = {matrix_.data(), signed_(hidden), 1},
-                       .c = head_dh.data() + first * hidden, .c_row = signed_(hidden)},
+                       .c = head_dh.data() + first * hidden,
+                       .c_row = signed_(hidden)},
                       &pool, table);
     if (weight_gradients != nullptr) {
         auto& gradient =
             config.tied_embeddings ? weight_gradients->embedding : weight_gradients->head;
-        kernels::multiply({.m = vocabulary, .n = hidden, .k = count, .a = d.transposed(),
+        kernels::multiply({.m = vocabulary,
+                           .n = hidden,
+                           .k = count,
+                           .a = d.transposed(),
                            .b = {from, signed_(hidden), 1},
-                           .c = gradient.data(), .c_row = signed_(hidden), .accumulate = true},
+                           .c = gradient.data(),
+                           .c_row = signed_(hidden),
+                           .accumulate = true},
                           &pool, table);
     }
     return total;
@@ -58,7 +74,8 @@ double Backprop::Impl::head() {
     loss_target.clear();
     for (const auto& piece : pieces) {
         for (std::size_t i = 0; i < piece.rows; ++i) {
-            if (piece.example->mask[i + 1] == 0) continue;
+            if (piece.example->mask[i + 1] == 0)
+                continue;
             loss_row.push_back(piece.first_row + i);
             loss_target.push_back(piece.example->tokens[i + 1]);
         }
@@ -73,9 +90,8 @@ double Backprop::Impl::head() {
         float* row = head_x.data() + i * hidden;
         std::copy_n(x.data() + loss_row[i] * hidden, hidden, row);
         table.add(row, out.data() + loss_row[i] * hidden, hidden);
-        head_norm[i] =
-            table.rms_norm(head_x.data() + i * hidden, model.weights.final_norm.data(),
-                           head_h.data() + i * hidden, hidden, config.norm_epsilon);
+        head_norm[i] = table.rms_norm(head_x.data() + i * hidden, model.weights.final_norm.data(),
+                                      head_h.data() + i * hidden, hidden, config.norm_epsilon);
     }
     if (backward) {
         grow(head_dh, count * hidden);
@@ -85,7 +101,8 @@ double Backprop::Impl::head() {
     for (std::size_t first = 0; first < count; first += head_rows) {
         total += head_block(first, std::min(head_rows, count - first));
     }
-    if (!backward) return total;
+    if (!backward)
+        return total;
     norm_backward(model.weights.final_norm, head_dh.data(), head_x.data(), head_norm.data(),
                   head_dx.data(), count,
                   weight_gradients != nullptr ? &weight_gradients->final_norm : nullptr);
@@ -101,13 +118,15 @@ double Backprop::Impl::run_stack(std::span<const Example> examples) {
     rows = 0;
     std::size_t longest = 0;
     for (const auto& example : examples) {
-        if (example.tokens.size() < 2) continue;
+        if (example.tokens.size() < 2)
+            continue;
         // The last token is only predicted, never read.
         pieces.push_back({rows, example.tokens.size() - 1, &example});
         longest = std::max(longest, pieces.back().rows);
         rows += pieces.back().rows;
     }
-    if (rows == 0) return 0;
+    if (rows == 0)
+        return 0;
     reserve(rows);
     rope.reserve(longest);
     for (const auto& piece : pieces) {
@@ -116,10 +135,13 @@ double Backprop::Impl::run_stack(std::span<const Example> examples) {
             std::copy_n(from, hidden, x.data() + (piece.first_row + i) * hidden);
         }
     }
-    for (std::size_t i = 0; i < tape.size(); ++i) forward_layer(i);
+    for (std::size_t i = 0; i < tape.size(); ++i)
+        forward_layer(i);
     const double total = head();
-    if (!backward) return total;
-    for (std::size_t i = tape.size(); i-- > 0;) backward_layer(i);
+    if (!backward)
+        return total;
+    for (std::size_t i = tape.size(); i-- > 0;)
+        backward_layer(i);
     if (weight_gradients != nullptr) {
         for (const auto& piece : pieces) {
             for (std::size_t i = 0; i < piece.rows; ++i) {
@@ -157,7 +179,8 @@ Backprop::~Backprop() = default;
 std::uint64_t Backprop::loss_tokens(const std::vector<Example>& batch) {
     std::uint64_t count = 0;
     for (const auto& example : batch) {
-        for (std::size_t i = 1; i < example.mask.size(); ++i) count += example.mask[i] != 0;
+        for (std::size_t i = 1; i < example.mask.size(); ++i)
+            count += example.mask[i] != 0;
     }
     return count;
 }
@@ -203,8 +226,8 @@ Weights zero_gradients(const Model& model) {
     Weights out;
     out.embedding = same(model.weights.embedding);
     for (const auto& w : model.weights.layers) {
-        out.layers.push_back({same(w.input_norm), same(w.post_norm), same(w.q), same(w.k), same(w.v),
-                              same(w.o), same(w.gate), same(w.up), same(w.down)});
+        out.layers.push_back({same(w.input_norm), same(w.post_norm), same(w.q), same(w.k),
+                              same(w.v), same(w.o), same(w.gate), same(w.up), same(w.down)});
     }
     out.final_norm = same(model.weights.final_norm);
     out.head = same(model.weights.head);

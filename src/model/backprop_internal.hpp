@@ -12,10 +12,13 @@
 
 namespace ol::model {
 
-inline std::ptrdiff_t signed_(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
+inline std::ptrdiff_t signed_(std::size_t n) {
+    return static_cast<std::ptrdiff_t>(n);
+}
 
 inline void grow(std::vector<float>& buffer, std::size_t count) {
-    if (buffer.size() < count) buffer.resize(count);
+    if (buffer.size() < count)
+        buffer.resize(count);
 }
 
 // What backward needs of a layer's forward. Normed rows and SwiGLU's product are computed again.
@@ -31,10 +34,16 @@ struct Piece {
 
 struct Backprop::Impl {
     Impl(const Model& m, const LoraAdapter* a, ThreadPool& p)
-        : model(m), config(m.config), adapter(a), pool(p), rope(config.head_size, config.rope_theta),
-          hidden(config.hidden_size), inner(config.intermediate_size),
-          q_width(std::size_t{config.head_count} * config.head_size),
-          kv_width(std::size_t{config.kv_head_count} * config.head_size), tape(config.layer_count) {}
+        : model(m)
+        , config(m.config)
+        , adapter(a)
+        , pool(p)
+        , rope(config.head_size, config.rope_theta)
+        , hidden(config.hidden_size)
+        , inner(config.intermediate_size)
+        , q_width(std::size_t{config.head_count} * config.head_size)
+        , kv_width(std::size_t{config.kv_head_count} * config.head_size)
+        , tape(config.layer_count) {}
 
     double run(const std::vector<Example>& batch, float factor, Weights* weights, LoraAdapter* lora,
                bool backward);
@@ -45,18 +54,21 @@ struct Backprop::Impl {
         pool.parallel_for(count, 16, body);
     }
     // x (+= added, where given), kept in `kept`, and normed into `to`.
-    void norm(const std::vector<float>& weight, const float* added, float* kept, float* to, float* r) {
+    void norm(const std::vector<float>& weight, const float* added, float* kept, float* to,
+              float* r) {
         rows_do(rows, [&, added, kept, to, r](std::size_t begin, std::size_t end) {
             for (std::size_t i = begin; i < end; ++i) {
                 float* row = x.data() + i * hidden;
-                if (added != nullptr) table.add(row, added + i * hidden, hidden);
+                if (added != nullptr)
+                    table.add(row, added + i * hidden, hidden);
                 std::copy_n(row, hidden, kept + i * hidden);
                 r[i] = table.rms_norm(row, weight.data(), to + i * hidden, hidden,
                                       config.norm_epsilon);
             }
         });
     }
-    void norm_again(const std::vector<float>& weight, const float* from, const float* r, float* to) {
+    void norm_again(const std::vector<float>& weight, const float* from, const float* r,
+                    float* to) {
         rows_do(rows, [&, to, from, r](std::size_t begin, std::size_t end) {
             for (std::size_t i = begin; i < end; ++i) {
                 table.rms_apply(from + i * hidden, weight.data(), r[i], to + i * hidden, hidden);
@@ -72,7 +84,8 @@ struct Backprop::Impl {
                                    to + i * hidden, hidden);
             }
         });
-        if (dw == nullptr) return;
+        if (dw == nullptr)
+            return;
         pool.parallel_for((hidden + 31) / 32, 1, [&](std::size_t begin, std::size_t end) {
             const std::size_t first = begin * 32, last = std::min(hidden, end * 32);
             for (std::size_t i = 0; i < count; ++i) {
@@ -85,26 +98,34 @@ struct Backprop::Impl {
     template <class Layer>
     static auto& matrix_of(Layer& w, Site site) {
         switch (site) {
-        case Site::q: return w.q;
-        case Site::k: return w.k;
-        case Site::v: return w.v;
-        case Site::o: return w.o;
-        case Site::gate: return w.gate;
-        case Site::up: return w.up;
-        default: return w.down;
+        case Site::q:
+            return w.q;
+        case Site::k:
+            return w.k;
+        case Site::v:
+            return w.v;
+        case Site::o:
+            return w.o;
+        case Site::gate:
+            return w.gate;
+        case Site::up:
+            return w.up;
+        default:
+            return w.down;
         }
     }
     const std::vector<float>& matrix(std::size_t layer, Site site) const {
         return matrix_of(model.weights.layers[layer], site);
     }
     const LoraPair* pair(std::size_t layer, Site site) const {
-        if (adapter == nullptr) return nullptr;
+        if (adapter == nullptr)
+            return nullptr;
         const auto& found = adapter->layers[layer][static_cast<std::size_t>(site)];
         return found.a.empty() ? nullptr : &found;
     }
     void linear(std::size_t layer, Site site, const float* from, float* to);
-    void linear_backward(std::size_t layer, Site site, const float* dy, const float* from, float* dx,
-                         bool accumulate);
+    void linear_backward(std::size_t layer, Site site, const float* dy, const float* from,
+                         float* dx, bool accumulate);
 
     void forward_layer(std::size_t i);
     void backward_layer(std::size_t i);

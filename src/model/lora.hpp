@@ -25,7 +25,8 @@ std::uint32_t site_out(const ModelConfig& config, Site site);
 struct LoraConfig {
     std::uint32_t rank = 16;
     float alpha = 32.0F;
-    std::vector<Site> targets = {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down};
+    std::vector<Site> targets = {Site::q,    Site::k,  Site::v,   Site::o,
+                                 Site::gate, Site::up, Site::down};
     float scale() const { return alpha / static_cast<float>(rank); }
 };
 
@@ -48,8 +49,8 @@ struct PackedLora; // packed_lora.hpp
 struct LoraAdapter {
     LoraConfig config;
     std::vector<std::array<LoraPair, site_count>> layers;
-    // The same values in the layout of the kernels, for serving; null: the engine arranges them anew
-    // in each step. Equal results. Copies share it, so whoever changes `layers` resets it.
+    // The same values in the layout of the kernels, for serving; null: the engine arranges them
+    // anew in each step. Equal results. Copies share it, so whoever changes `layers` resets it.
     std::shared_ptr<const PackedLora> packed;
 
     // Fills `packed`. What load and parse return is packed.
@@ -70,7 +71,8 @@ struct LoraAdapter {
     static Result<LoraAdapter> parse(const AdapterFiles& files, const ModelConfig& model);
 };
 
-// What is registered on the ledger: keccak(keccak(adapter_config.json) | keccak(adapter_model.safetensors)).
+// What is registered on the ledger: keccak(keccak(adapter_config.json) |
+// keccak(adapter_model.safetensors)).
 Result<Hash32> adapter_hash(const Path& folder);
 // The same idea over config.json, tokenizer.json, model.safetensors.
 Result<Hash32> base_hash(const Path& folder);

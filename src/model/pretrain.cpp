@@ -97,7 +97,8 @@ Status take_checkpoint(ByteView bytes, const Path& path, Run& run, Trainer& trai
     if (std::memcmp(crypto::sha256(body).data.data(), bytes.data() + sizeof checkpoint_magic, 32) !=
         0) {
         return fail(ErrorCode::corrupted,
-                    "{}: its bytes do not match their hash; remove it to start again", path.string());
+                    "{}: its bytes do not match their hash; remove it to start again",
+                    path.string());
     }
     if (std::memcmp(body.data(), run.key.data.data(), 32) != 0) {
         return fail(ErrorCode::conflict,
@@ -122,7 +123,8 @@ Status take_checkpoint(ByteView bytes, const Path& path, Run& run, Trainer& trai
         return fail(ErrorCode::corrupted, "{}: cut short; remove it to start again", path.string());
     }
     run.losses.resize(count);
-    if (count > 0) std::memcpy(run.losses.data(), body.data() + at, count * sizeof(float));
+    if (count > 0)
+        std::memcpy(run.losses.data(), body.data() + at, count * sizeof(float));
     return trainer.load_state(body.subspan(at + count * sizeof(float)));
 }
 
@@ -139,12 +141,15 @@ Example sequence_at(const std::vector<TokenId>& stream, std::size_t index, std::
 // The n-th sequence of the run: each epoch visits all sequences in an order of its own.
 class Order {
 public:
-    Order(std::uint64_t seed, std::size_t count) : seed_(seed), order_(count) {}
+    Order(std::uint64_t seed, std::size_t count)
+        : seed_(seed)
+        , order_(count) {}
     std::size_t at(std::uint64_t n) {
         const std::uint64_t epoch = n / order_.size();
         if (epoch + 1 != shuffled_) {
             Prng prng(seed_ + 0x5851f42d4c957f2d * (epoch + 1));
-            for (std::size_t i = 0; i < order_.size(); ++i) order_[i] = i;
+            for (std::size_t i = 0; i < order_.size(); ++i)
+                order_[i] = i;
             for (std::size_t i = order_.size(); i > 1; --i) {
                 std::swap(order_[i - 1], order_[prng.below(i)]);
             }
@@ -198,21 +203,24 @@ Status measure_held_out(const PretrainConfig& config, const PretrainText& text, 
     std::uint64_t tokens = 0;
     for (std::size_t i = 0; i < count; i += 8) {
         if (!progress("measuring held-out text", i, count)) {
-            return fail(ErrorCode::cancelled, "pretraining was stopped before its final measurement");
+            return fail(ErrorCode::cancelled,
+                        "pretraining was stopped before its final measurement");
         }
         std::vector<Example> batch;
         for (std::size_t j = i; j < std::min(i + 8, count); ++j) {
             batch.push_back(sequence_at(text.held_out, j, length));
         }
         std::uint64_t here = 0;
-        for (const auto& example : batch) here += example.tokens.size() - 1;
+        for (const auto& example : batch)
+            here += example.tokens.size() - 1;
         nats += OL_TRY(trainer.evaluate(batch)) * static_cast<double>(here);
         tokens += here;
     }
-    if (tokens == 0) return {};
+    if (tokens == 0)
+        return {};
     report.held_out_loss = nats / static_cast<double>(tokens);
-    const double bytes_per_token = static_cast<double>(text.held_out_bytes) /
-                                   static_cast<double>(text.held_out.size());
+    const double bytes_per_token =
+        static_cast<double>(text.held_out_bytes) / static_cast<double>(text.held_out.size());
     report.held_out_bits_per_byte = report.held_out_loss / std::log(2.0) / bytes_per_token;
     return {};
 }
@@ -222,14 +230,13 @@ Json record(const PretrainConfig& config, const PretrainText& text, const Run& r
     Json sources = Json::array();
     for (const auto& source : text.sources) {
         const auto licence = config.licences.find(source.path);
-        sources.push(Json::object({{"path", source.path},
-                                   {"files", source.files},
-                                   {"documents", source.documents},
-                                   {"text_bytes", source.bytes},
-                                   {"keccak256", source.hash},
-                                   {"licence", licence == config.licences.end()
-                                                   ? Json()
-                                                   : Json(licence->second)}}));
+        sources.push(Json::object(
+            {{"path", source.path},
+             {"files", source.files},
+             {"documents", source.documents},
+             {"text_bytes", source.bytes},
+             {"keccak256", source.hash},
+             {"licence", licence == config.licences.end() ? Json() : Json(licence->second)}}));
     }
     Json curve = Json::array();
     const std::uint64_t every = std::max<std::uint64_t>(1, run.losses.size() / record_losses);
@@ -311,23 +318,28 @@ Result<PretrainReport> pretrain(const PretrainConfig& given, ThreadPool& pool,
         const std::uint64_t step = trainer->step_count();
         if (!progress(what, step, config.steps)) {
             OL_TRY(save());
-            return fail(ErrorCode::cancelled,
-                        "pretraining was stopped after step {}; the same command goes on from there",
-                        step);
+            return fail(
+                ErrorCode::cancelled,
+                "pretraining was stopped after step {}; the same command goes on from there", step);
         }
         std::vector<Example> batch;
         for (std::uint64_t i = 0; i < config.batch_sequences; ++i) {
-            batch.push_back(sequence_at(text.train, order.at(step * config.batch_sequences + i), length));
+            batch.push_back(
+                sequence_at(text.train, order.at(step * config.batch_sequences + i), length));
         }
         const auto report = OL_TRY(trainer->step(batch));
         run.losses.push_back(static_cast<float>(report.loss));
-        const double speed = static_cast<double>((step + 1 - first_step) * config.batch_sequences * length) /
-                             watch.seconds();
-        what = fmt::format("pretraining: loss {:.4f}, gradient norm {:.2f}, rate {:.2e}, {:.0f} tokens/s",
-                           report.loss, report.gradient_norm, report.learning_rate, speed);
-        if (config.checkpoint_every > 0 && (step + 1) % config.checkpoint_every == 0) OL_TRY(save());
+        const double speed =
+            static_cast<double>((step + 1 - first_step) * config.batch_sequences * length) /
+            watch.seconds();
+        what = fmt::format(
+            "pretraining: loss {:.4f}, gradient norm {:.2f}, rate {:.2e}, {:.0f} tokens/s",
+            report.loss, report.gradient_norm, report.learning_rate, speed);
+        if (config.checkpoint_every > 0 && (step + 1) % config.checkpoint_every == 0)
+            OL_TRY(save());
     }
-    if (trainer->step_count() > first_step) OL_TRY(save());
+    if (trainer->step_count() > first_step)
+        OL_TRY(save());
 
     PretrainReport out;
     out.steps = trainer->step_count();

@@ -18,14 +18,19 @@ protected:
         std::filesystem::remove_all(root_);
         std::string markdown, plain;
         for (int i = 0; i < 60; ++i) {
-            markdown += fmt::format("# thing {}\n\nThing number {} is made of {} smaller parts, and each of "
-                                    "them has a name of its own.\n\n", i, i, i * 7 % 13);
-            plain += fmt::format("Paragraph {} speaks of rivers, boats and the number {}. It is long enough "
-                                 "to be a row.\n\n", i, i * i);
+            markdown += fmt::format(
+                "# thing {}\n\nThing number {} is made of {} smaller parts, and each of "
+                "them has a name of its own.\n\n",
+                i, i, i * 7 % 13);
+            plain += fmt::format(
+                "Paragraph {} speaks of rivers, boats and the number {}. It is long enough "
+                "to be a row.\n\n",
+                i, i * i);
         }
         ASSERT_TRUE(write_file_atomic(root_ / "text/a.md", markdown));
         ASSERT_TRUE(write_file_atomic(root_ / "text/b.txt", plain));
-        ASSERT_TRUE(write_file_atomic(root_ / "text/changelog.txt", std::string("never read this zebra")));
+        ASSERT_TRUE(
+            write_file_atomic(root_ / "text/changelog.txt", std::string("never read this zebra")));
     }
     void TearDown() override { std::filesystem::remove_all(root_); }
 
@@ -51,7 +56,9 @@ protected:
         return c;
     }
 
-    Bytes bytes_of(const std::string& name) const { return read_file(root_ / name, 1 << 26).value(); }
+    Bytes bytes_of(const std::string& name) const {
+        return read_file(root_ / name, 1 << 26).value();
+    }
 
     Path root_;
     ThreadPool pool_{2};
@@ -80,7 +87,8 @@ TEST_F(Pretrain, StoppedAndResumedEqualsUninterruptedToTheByte) {
     EXPECT_EQ(rest->last_loss, whole->last_loss);
     EXPECT_EQ(rest->held_out_loss, whole->held_out_loss);
     for (const char* file : {"/model.safetensors", "/tokenizer.json", "/config.json"}) {
-        EXPECT_EQ(bytes_of(std::string("whole") + file), bytes_of(std::string("parts") + file)) << file;
+        EXPECT_EQ(bytes_of(std::string("whole") + file), bytes_of(std::string("parts") + file))
+            << file;
     }
 }
 
@@ -138,10 +146,11 @@ TEST_F(Pretrain, TextIsSplitByHashAndHalfOfTheTitlesAreQuestions) {
     int questions = 0, titled = 0;
     for (int i = 0; i < 60; ++i) {
         const auto body = fmt::format("Thing number {} is made of", i);
-        const bool asked = all.find(fmt::format("<|user|>What is thing {}?<|end|><|assistant|>{}", i, body)) !=
-                           std::string::npos;
-        const bool plain = all.find(fmt::format("<|end|>thing {}\n{}", i, body)) != std::string::npos ||
-                           all.starts_with(fmt::format("thing {}\n", i));
+        const bool asked = all.find(fmt::format("<|user|>What is thing {}?<|end|><|assistant|>{}",
+                                                i, body)) != std::string::npos;
+        const bool plain =
+            all.find(fmt::format("<|end|>thing {}\n{}", i, body)) != std::string::npos ||
+            all.starts_with(fmt::format("thing {}\n", i));
         questions += asked;
         titled += asked || plain;
     }
@@ -157,7 +166,8 @@ TEST_F(Pretrain, TextIsSplitByHashAndHalfOfTheTitlesAreQuestions) {
     const auto file = bytes_of("out/tokens.bin");
     for (std::size_t damage : {std::size_t{0}, std::size_t{20}, file.size() / 2, file.size()}) {
         auto bytes = file;
-        if (damage < bytes.size()) bytes[damage] ^= 1;
+        if (damage < bytes.size())
+            bytes[damage] ^= 1;
         ASSERT_TRUE(write_file_atomic(root_ / "out/tokens.bin", ByteView(bytes)));
         const auto again = prepare_text(c, pool_, no_progress);
         ASSERT_TRUE(again);

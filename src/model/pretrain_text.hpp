@@ -26,8 +26,8 @@ struct PretrainText {
     std::vector<TokenId> train, held_out; // documents end with <|end|>
 };
 
-// Not prose: generated indices, change logs, licences, highlighted sources. By the file's name and the
-// folders below `root`.
+// Not prose: generated indices, change logs, licences, highlighted sources. By the file's name and
+// the folders below `root`.
 bool is_left_out(const Path& file, const Path& root);
 
 // Reads output/tokens.bin when it belongs to these sources and settings; else reads the sources,

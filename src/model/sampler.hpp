@@ -11,7 +11,7 @@ namespace ol::model {
 struct SamplingConfig {
     float temperature = 0.0F; // 0: the most likely token (ties: the lowest id)
     float top_p = 1.0F;
-    std::uint32_t top_k = 0;  // 0: all
+    std::uint32_t top_k = 0; // 0: all
     float repetition_penalty = 1.0F;
     std::uint64_t seed = 0;
 };

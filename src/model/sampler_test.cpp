@@ -8,10 +8,12 @@
 namespace ol::model {
 namespace {
 
-std::map<TokenId, int> draw(const SamplingConfig& config, const std::vector<float>& logits, int count) {
+std::map<TokenId, int> draw(const SamplingConfig& config, const std::vector<float>& logits,
+                            int count) {
     Sampler sampler(config);
     std::map<TokenId, int> out;
-    for (int i = 0; i < count; ++i) ++out[sampler.sample(logits, {})];
+    for (int i = 0; i < count; ++i)
+        ++out[sampler.sample(logits, {})];
     return out;
 }
 
@@ -44,7 +46,8 @@ TEST(Sampler, FrequenciesFollowTheSoftmaxAtItsTemperature) {
 }
 
 TEST(Sampler, TopKAndTopPCutTheTail) {
-    const std::vector<float> logits = {std::log(0.1F), std::log(0.5F), std::log(0.3F), std::log(0.1F)};
+    const std::vector<float> logits = {std::log(0.1F), std::log(0.5F), std::log(0.3F),
+                                       std::log(0.1F)};
     auto seen = draw({.temperature = 1, .top_k = 2, .seed = 1}, logits, 5000);
     EXPECT_EQ(seen.size(), 2U);
     EXPECT_NEAR(seen[1] / 5000.0, 0.625, 0.03);

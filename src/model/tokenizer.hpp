@@ -1,5 +1,5 @@
-// Tokenizer: byte-level BPE as in Hugging Face's tokenizer.json (GPT-2 pre-tokenizer), trained here or
-// loaded. The same text gives the same ids on every machine.
+// Tokenizer: byte-level BPE as in Hugging Face's tokenizer.json (GPT-2 pre-tokenizer), trained here
+// or loaded. The same text gives the same ids on every machine.
 #pragma once
 
 #include <cstdint>

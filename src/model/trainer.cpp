@@ -26,7 +26,8 @@ constexpr char state_magic[8] = {'O', 'L', 'T', 'R', 'A', 'I', 'N', '1'};
 
 void append_floats(Bytes& to, const std::vector<float>& values) {
     static_assert(std::endian::native == std::endian::little);
-    append(to, {reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(float)});
+    append(to,
+           {reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(float)});
 }
 
 // The common part of both trainers: batch, clipping, AdamW, schedule and state.
@@ -34,11 +35,14 @@ class AdamTrainer : public Trainer {
 public:
     AdamTrainer(const Model& model, const LoraAdapter* adapter, const OptimizerConfig& config,
                 ThreadPool& pool)
-        : config_(config), pool_(pool), backprop_(model, adapter, pool) {}
+        : config_(config)
+        , pool_(pool)
+        , backprop_(model, adapter, pool) {}
 
     Result<StepReport> step(const std::vector<Example>& batch) override {
         OL_TRY(backprop_.check(batch));
-        for (auto& p : parameters_) std::fill(p.gradient->begin(), p.gradient->end(), 0.0F);
+        for (auto& p : parameters_)
+            std::fill(p.gradient->begin(), p.gradient->end(), 0.0F);
         StepReport report;
         report.tokens = Backprop::loss_tokens(batch);
         const float factor = 1.0F / static_cast<float>(report.tokens);
@@ -66,7 +70,8 @@ public:
         append(out, number);
         put_be64(number, first_.size());
         append(out, number);
-        for (const auto& p : parameters_) append_floats(out, *p.value);
+        for (const auto& p : parameters_)
+            append_floats(out, *p.value);
         append_floats(out, first_);
         append_floats(out, second_);
         return out;
@@ -74,7 +79,8 @@ public:
 
     Status load_state(ByteView state) override {
         constexpr std::size_t header = 24;
-        if (state.size() < header || std::memcmp(state.data(), state_magic, sizeof state_magic) != 0) {
+        if (state.size() < header ||
+            std::memcmp(state.data(), state_magic, sizeof state_magic) != 0) {
             return fail(ErrorCode::corrupted, "training state: not a state of this trainer");
         }
         const std::uint64_t count = get_be64(state.data() + 16);
@@ -93,7 +99,8 @@ public:
             std::memcpy(to.data(), at, to.size() * sizeof(float));
             at += to.size() * sizeof(float);
         };
-        for (auto& p : parameters_) take(*p.value);
+        for (auto& p : parameters_)
+            take(*p.value);
         take(first_);
         take(second_);
         step_ = get_be64(state.data() + 8);
@@ -104,7 +111,8 @@ protected:
     virtual double add_gradients(const std::vector<Example>& batch, float factor) = 0;
 
     void add_parameter(std::vector<float>& value, std::vector<float>& gradient, bool decay) {
-        if (value.empty()) return;
+        if (value.empty())
+            return;
         parameters_.push_back({&value, &gradient, decay, first_.size()});
         first_.resize(first_.size() + value.size());
         second_.resize(first_.size());
@@ -119,7 +127,8 @@ private:
             return static_cast<float>(peak * static_cast<double>(step) /
                                       static_cast<double>(config_.warmup_steps));
         }
-        if (config_.total_steps == 0) return config_.learning_rate;
+        if (config_.total_steps == 0)
+            return config_.learning_rate;
         const auto warm = static_cast<double>(config_.warmup_steps);
         const double span = std::max(1.0, static_cast<double>(config_.total_steps) - warm);
         const double done = std::min(1.0, (static_cast<double>(step) - warm) / span);
@@ -137,10 +146,12 @@ private:
             pool_.parallel_for(partial.size(), 16, [&](std::size_t begin, std::size_t end) {
                 for (std::size_t i = begin; i < end; ++i) {
                     const float* at = g.data() + i * norm_chunk;
-                    partial[i] = table_.dot(at, at, std::min(norm_chunk, g.size() - i * norm_chunk));
+                    partial[i] =
+                        table_.dot(at, at, std::min(norm_chunk, g.size() - i * norm_chunk));
                 }
             });
-            for (auto value : partial) total += static_cast<double>(value);
+            for (auto value : partial)
+                total += static_cast<double>(value);
         }
         return std::sqrt(total);
     }
@@ -156,7 +167,8 @@ private:
         s.correction2 = static_cast<float>(
             1.0 / (1.0 - kernels::exact_power(static_cast<double>(config_.beta2), step_)));
         s.gradient_scale = 1.0F;
-        if (config_.clip_norm > 0 && report.gradient_norm > static_cast<double>(config_.clip_norm)) {
+        if (config_.clip_norm > 0 &&
+            report.gradient_norm > static_cast<double>(config_.clip_norm)) {
             s.gradient_scale =
                 static_cast<float>(static_cast<double>(config_.clip_norm) / report.gradient_norm);
         }
@@ -182,7 +194,8 @@ private:
 class ModelTrainer final : public AdamTrainer {
 public:
     ModelTrainer(Model& model, const OptimizerConfig& config, ThreadPool& pool)
-        : AdamTrainer(model, nullptr, config, pool), gradients_(zero_gradients(model)) {
+        : AdamTrainer(model, nullptr, config, pool)
+        , gradients_(zero_gradients(model)) {
         auto& w = model.weights;
         add_parameter(w.embedding, gradients_.embedding, false);
         for (std::size_t i = 0; i < w.layers.size(); ++i) {
@@ -213,7 +226,8 @@ class AdapterTrainer final : public AdamTrainer {
 public:
     AdapterTrainer(const Model& model, LoraAdapter& adapter, const OptimizerConfig& config,
                    ThreadPool& pool)
-        : AdamTrainer(model, &adapter, config, pool), gradients_(zero_gradients(adapter)) {
+        : AdamTrainer(model, &adapter, config, pool)
+        , gradients_(zero_gradients(adapter)) {
         adapter.packed.reset(); // its values will change
         for (std::size_t i = 0; i < adapter.layers.size(); ++i) {
             for (std::size_t site = 0; site < site_count; ++site) {

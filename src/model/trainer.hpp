@@ -1,5 +1,5 @@
-// Trainer: forward and backward over batches, AdamW, schedules; of an adapter (frozen base) or of the
-// whole model. The same inputs give the same bytes for every thread count.
+// Trainer: forward and backward over batches, AdamW, schedules; of an adapter (frozen base) or of
+// the whole model. The same inputs give the same bytes for every thread count.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ struct OptimizerConfig {
 };
 
 struct StepReport {
-    double loss = 0;         // mean over the loss tokens, nats
+    double loss = 0; // mean over the loss tokens, nats
     double gradient_norm = 0;
     float learning_rate = 0;
     std::uint64_t tokens = 0;

@@ -22,9 +22,9 @@ namespace ol::model {
 
 // All weights, row-major [out, in], fp32 in memory, named as Hugging Face names them.
 struct LayerWeights {
-    std::vector<float> input_norm, post_norm;           // [hidden]
-    std::vector<float> q, k, v, o;                      // projections
-    std::vector<float> gate, up, down;                  // SwiGLU
+    std::vector<float> input_norm, post_norm; // [hidden]
+    std::vector<float> q, k, v, o;            // projections
+    std::vector<float> gate, up, down;        // SwiGLU
 };
 struct Weights {
     std::vector<float> embedding; // [vocab, hidden]
@@ -37,10 +37,11 @@ struct Model {
     ModelConfig config;
     Weights weights;
 
-    // Normal(0, 0.02) by Box-Muller on Prng(seed) (residual projections scaled by 1/sqrt(2 layers)),
-    // norms 1. The same seed gives the same bytes.
+    // Normal(0, 0.02) by Box-Muller on Prng(seed) (residual projections scaled by 1/sqrt(2
+    // layers)), norms 1. The same seed gives the same bytes.
     static Model random(const ModelConfig& config, std::uint64_t seed);
-    // A Hugging Face folder: config.json, model.safetensors. Every problem names the file and tensor.
+    // A Hugging Face folder: config.json, model.safetensors. Every problem names the file and
+    // tensor.
     static Result<Model> load(const Path& folder);
     Status save(const Path& folder, bool as_bf16) const;
 };
@@ -54,26 +55,30 @@ public:
 
 private:
     friend class Engine;
-    std::vector<std::vector<float>> keys_, values_; // per layer [length, kv_heads * head_size]
+    // Per layer, as kernels::HeadCache reads them: keys [position / 16][kv head][head_size][16],
+    // values [position][kv head][head_size up to a multiple of 16].
+    std::vector<std::vector<float>> keys_, values_;
     std::uint32_t length_ = 0;
 };
 
 // One sequence's new tokens in a step; several sequences with several adapters run in one call.
 struct StepInput {
-    std::span<const TokenId> tokens;        // appended after cache->length()
+    std::span<const TokenId> tokens; // appended after cache->length()
     KvCache* cache = nullptr;
-    const LoraAdapter* adapter = nullptr;   // null: the base alone
-    bool all_logits = false;                // else those of the last token only
+    const LoraAdapter* adapter = nullptr; // null: the base alone
+    bool all_logits = false;              // else those of the last token only
 };
 
 class Engine {
 public:
-    // Both outlive the engine. Thread-safe for concurrent calls? No: one caller at a time.
+    // Both outlive the engine. The weights are arranged for the kernels here, once: a model that has
+    // been trained on needs a new engine (an adapter does not). Thread-safe for concurrent calls? No: one caller at a time.
     Engine(const Model& model, ThreadPool& pool);
     ~Engine();
 
-    // Logits per input: [rows, vocab] with rows 1 or tokens.size(). An input's result does not depend
-    // on the others. invalid_argument for an id outside the vocabulary, too_large past the context.
+    // Logits per input: [rows, vocab] with rows 1 or tokens.size(). An input's result does not
+    // depend on the others. invalid_argument for an id outside the vocabulary, too_large past the
+    // context.
     Result<std::vector<std::vector<float>>> forward(std::span<const StepInput> inputs);
 
 private:

@@ -30,12 +30,14 @@ Model tiny_model(const ModelConfig& config = tiny_config()) {
     Model model = Model::random(config, 7);
     kernels::Normal normal(8);
     const auto shake = [&](std::vector<float>& values, double size) {
-        for (auto& value : values) value += static_cast<float>(size * normal.next());
+        for (auto& value : values)
+            value += static_cast<float>(size * normal.next());
     };
     shake(model.weights.embedding, 0.5);
     shake(model.weights.head, 0.5);
     for (auto& layer : model.weights.layers) {
-        for (auto* w : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
+        for (auto* w :
+             {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
             shake(*w, 0.15);
         }
         shake(layer.input_norm, 0.2);
@@ -47,7 +49,8 @@ Model tiny_model(const ModelConfig& config = tiny_config()) {
 std::vector<TokenId> some_tokens(std::size_t count, std::uint64_t seed) {
     Prng prng(seed);
     std::vector<TokenId> out(count);
-    for (auto& token : out) token = static_cast<TokenId>(prng.below(61));
+    for (auto& token : out)
+        token = static_cast<TokenId>(prng.below(61));
     return out;
 }
 
@@ -59,7 +62,8 @@ LoraAdapter some_adapter(const ModelConfig& config, std::uint64_t seed, std::uin
     kernels::Normal normal(seed + 1);
     for (auto& layer : out.layers) {
         for (auto& pair : layer) {
-            for (auto& value : pair.b) value = static_cast<float>(0.2 * normal.next());
+            for (auto& value : pair.b)
+                value = static_cast<float>(0.2 * normal.next());
         }
     }
     return out;
@@ -93,7 +97,8 @@ Row times(const std::vector<float>& w, const Row& x) {
 }
 Row normed(const Row& x, const std::vector<float>& w, double epsilon) {
     double mean = 0;
-    for (auto value : x) mean += value * value / static_cast<double>(x.size());
+    for (auto value : x)
+        mean += value * value / static_cast<double>(x.size());
     Row out = x;
     for (std::size_t i = 0; i < x.size(); ++i) {
         out[i] *= static_cast<double>(w[i]) / std::sqrt(mean + epsilon);
@@ -104,8 +109,9 @@ void turn(Row& x, std::size_t size, std::size_t position, double theta) {
     const std::size_t half = size / 2;
     for (std::size_t at = 0; at < x.size(); at += size) {
         for (std::size_t i = 0; i < half; ++i) {
-            const double angle = static_cast<double>(position) /
-                                 std::pow(theta, static_cast<double>(i) / static_cast<double>(half));
+            const double angle =
+                static_cast<double>(position) /
+                std::pow(theta, static_cast<double>(i) / static_cast<double>(half));
             const double a = x[at + i], b = x[at + half + i];
             x[at + i] = a * std::cos(angle) - b * std::sin(angle);
             x[at + half + i] = b * std::cos(angle) + a * std::sin(angle);
@@ -136,7 +142,8 @@ std::vector<Row> reference(const Model& model, const std::vector<TokenId>& token
                 double total = 0;
                 for (std::size_t j = 0; j <= t; ++j) {
                     double s = 0;
-                    for (std::size_t d = 0; d < size; ++d) s += q[head * size + d] * keys[j][kv + d];
+                    for (std::size_t d = 0; d < size; ++d)
+                        s += q[head * size + d] * keys[j][kv + d];
                     total += p[j] = std::exp(s / std::sqrt(static_cast<double>(size)));
                 }
                 for (std::size_t j = 0; j <= t; ++j) {
@@ -146,7 +153,8 @@ std::vector<Row> reference(const Model& model, const std::vector<TokenId>& token
                 }
             }
             const Row o = times(w.o, mixed);
-            for (std::size_t i = 0; i < o.size(); ++i) x[t][i] += o[i];
+            for (std::size_t i = 0; i < o.size(); ++i)
+                x[t][i] += o[i];
             const Row h2 = normed(x[t], w.post_norm, static_cast<double>(c.norm_epsilon));
             Row gate = times(w.gate, h2);
             const Row up = times(w.up, h2);
@@ -154,7 +162,8 @@ std::vector<Row> reference(const Model& model, const std::vector<TokenId>& token
                 gate[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
             }
             const Row down = times(w.down, gate);
-            for (std::size_t i = 0; i < down.size(); ++i) x[t][i] += down[i];
+            for (std::size_t i = 0; i < down.size(); ++i)
+                x[t][i] += down[i];
         }
     }
     for (auto& row : x) {
@@ -195,12 +204,14 @@ TEST(Transformer, InitialWeightsAreTheSameBytesEverywhere) {
     };
     add(model.weights.embedding);
     for (const auto& layer : model.weights.layers) {
-        for (auto* w : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
+        for (auto* w :
+             {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
             add(*w);
         }
     }
     // Our own value, pinned: a machine or compiler that computes other bytes fails here.
-    EXPECT_EQ(to_hex(crypto::sha256(all).view()), "d98edfc6ce476dc8f03f1cf59a37f46c2771ff6179e2697c8295ebbd86df5c00");
+    EXPECT_EQ(to_hex(crypto::sha256(all).view()),
+              "d98edfc6ce476dc8f03f1cf59a37f46c2771ff6179e2697c8295ebbd86df5c00");
 }
 
 TEST(Transformer, LogitsAreTheSameBitsEverywhere) {
@@ -209,7 +220,8 @@ TEST(Transformer, LogitsAreTheSameBitsEverywhere) {
     Engine engine(model, pool);
     const auto logits = run(engine, model, some_tokens(40, 3));
     const ByteView bytes{reinterpret_cast<const std::uint8_t*>(logits.data()), logits.size() * 4};
-    EXPECT_EQ(to_hex(crypto::sha256(bytes).view()), "1f86361b59cf56109f6e3da82e23d3dfa2b967f7c5748a52f82250c2c78f31c8");
+    EXPECT_EQ(to_hex(crypto::sha256(bytes).view()),
+              "1f86361b59cf56109f6e3da82e23d3dfa2b967f7c5748a52f82250c2c78f31c8");
 }
 
 TEST(Transformer, DecodingEqualsPrefillToTheBitHoweverItIsSplit) {
@@ -247,8 +259,10 @@ TEST(Transformer, NeighboursAndThreadsDoNotChangeABit) {
         std::vector<TokenId> tokens;
         const LoraAdapter* adapter;
     };
-    const std::vector<Request> requests = {{some_tokens(9, 1), &a}, {some_tokens(1, 2), nullptr},
-                                           {some_tokens(33, 3), &b}, {some_tokens(1, 4), &a},
+    const std::vector<Request> requests = {{some_tokens(9, 1), &a},
+                                           {some_tokens(1, 2), nullptr},
+                                           {some_tokens(33, 3), &b},
+                                           {some_tokens(1, 4), &a},
                                            {some_tokens(6, 5), nullptr}};
     std::vector<Logits> expected;
     for (const auto& request : requests) {
@@ -267,7 +281,8 @@ TEST(Transformer, NeighboursAndThreadsDoNotChangeABit) {
         ASSERT_TRUE(out);
         for (std::size_t i = 0; i < requests.size(); ++i) {
             std::span<const float> want = expected[i];
-            if (i == 2) want = want.last(model.config.vocab_size); // only the last row was asked for
+            if (i == 2)
+                want = want.last(model.config.vocab_size); // only the last row was asked for
             EXPECT_TRUE(same_bits((*out)[i], want)) << i;
         }
     }
@@ -290,7 +305,8 @@ TEST(Transformer, AnAdapterActsAsTheMergedWeights) {
             for (std::size_t o = 0; o < pair.b.size() / rank; ++o) {
                 for (std::size_t j = 0; j < in; ++j) {
                     float sum = 0;
-                    for (std::size_t r = 0; r < rank; ++r) sum += pair.b[o * rank + r] * pair.a[r * in + j];
+                    for (std::size_t r = 0; r < rank; ++r)
+                        sum += pair.b[o * rank + r] * pair.a[r * in + j];
                     (*matrices[s])[o * in + j] += adapter.config.scale() * sum;
                 }
             }
@@ -298,7 +314,8 @@ TEST(Transformer, AnAdapterActsAsTheMergedWeights) {
     }
     Engine merged_engine(merged, pool);
     const auto expected = run(merged_engine, merged, tokens);
-    for (std::size_t i = 0; i < adapted.size(); ++i) EXPECT_NEAR(adapted[i], expected[i], 2e-4);
+    for (std::size_t i = 0; i < adapted.size(); ++i)
+        EXPECT_NEAR(adapted[i], expected[i], 2e-4);
     // Packed for serving: the same bits, alone and among others, for some targets only, too.
     auto packed = adapter;
     packed.pack();
@@ -310,7 +327,8 @@ TEST(Transformer, AnAdapterActsAsTheMergedWeights) {
     some.targets = {Site::k, Site::v, Site::up};
     auto partial = LoraAdapter::init(model.config, some, 4);
     for (auto& layer : partial.layers) {
-        for (auto& pair : layer) std::fill(pair.b.begin(), pair.b.end(), 0.1F);
+        for (auto& pair : layer)
+            std::fill(pair.b.begin(), pair.b.end(), 0.1F);
     }
     const auto expected_partial = run(engine, model, tokens, &partial);
     EXPECT_FALSE(same_bits(expected_partial, run(engine, model, tokens)));
@@ -381,10 +399,12 @@ TEST(Lora, InitIsKaimingUniformAndSitesHaveTheirShapes) {
     EXPECT_EQ(adapter.parameter_count(), 3U * 4 * ((36 + 60) + (50 + 36)));
     const auto& pair = adapter.layers[1][static_cast<std::size_t>(Site::down)];
     float largest = 0;
-    for (auto value : pair.a) largest = std::max(largest, std::abs(value));
+    for (auto value : pair.a)
+        largest = std::max(largest, std::abs(value));
     EXPECT_LE(largest, 1.0F / std::sqrt(50.0F));
     EXPECT_GT(largest, 0.9F / std::sqrt(50.0F));
-    for (auto value : pair.b) EXPECT_EQ(value, 0.0F);
+    for (auto value : pair.b)
+        EXPECT_EQ(value, 0.0F);
     EXPECT_TRUE(adapter.layers[1][static_cast<std::size_t>(Site::k)].a.empty());
     for (int i = 0; i < site_count; ++i) {
         EXPECT_EQ(site_from(to_string(static_cast<Site>(i))).value(), static_cast<Site>(i));

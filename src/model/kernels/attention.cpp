@@ -10,7 +10,8 @@ namespace ol::model::kernels {
 
 void RopeTable::reserve(std::size_t positions) {
     const std::size_t have = half_ == 0 ? positions : cosine_.size() / half_;
-    if (positions <= have) return;
+    if (positions <= have)
+        return;
     const std::size_t want = std::max(positions, 2 * have);
     const double log_theta = exact_log(static_cast<double>(theta_));
     std::vector<float> frequency(half_);
@@ -38,7 +39,8 @@ void attend(const AttentionRows& r, const Table& table) {
     const std::size_t last = r.same_position ? r.first : r.first + r.rows - 1;
     const std::size_t width = (last + panel) / panel * panel;
     thread_local std::vector<float> score_room;
-    if (score_room.size() < tile_rows * width) score_room.resize(tile_rows * width);
+    if (score_room.size() < tile_rows * width)
+        score_room.resize(tile_rows * width);
     float* scores = score_room.data();
 
     for (std::size_t begin = 0; begin < r.rows; begin += tile_rows) {
@@ -63,12 +65,14 @@ void attend(const AttentionRows& r, const Table& table) {
             const float top = table.max_scaled(row, factor, seen);
             const float inverse = 1.0F / table.exp_sum(row, factor, top, seen);
             table.scale(row, inverse, seen);
-            if (r.top != nullptr) r.top[begin + i] = top;
-            if (r.inverse != nullptr) r.inverse[begin + i] = inverse;
+            if (r.top != nullptr)
+                r.top[begin + i] = top;
+            if (r.inverse != nullptr)
+                r.inverse[begin + i] = inverse;
         }
 
-        // All rows of the tile share positions up to the first row's own; each then goes on alone, so
-        // that a row's chain never contains a position it does not see.
+        // All rows of the tile share positions up to the first row's own; each then goes on alone,
+        // so that a row's chain never contains a position it does not see.
         Tile sum;
         sum.rows = static_cast<int>(rows);
         sum.columns = static_cast<int>(r.head_size);
@@ -81,7 +85,8 @@ void attend(const AttentionRows& r, const Table& table) {
         sum.c = r.out + static_cast<std::ptrdiff_t>(begin) * r.out_row;
         sum.c_row = r.out_row;
         table.tile(sum);
-        if (r.same_position) continue;
+        if (r.same_position)
+            continue;
         for (std::size_t i = 1; i < rows; ++i) {
             Tile rest = sum;
             rest.rows = 1;
@@ -95,8 +100,8 @@ void attend(const AttentionRows& r, const Table& table) {
     }
 }
 
-// A block of query rows at a time: the block's probabilities P again from the stored maximum and sum,
-// then dP = dO V^T, dS = P (dP - rowsum(dO O)) scale, dQ = dS K, dK += dS^T Q, dV += P^T dO.
+// A block of query rows at a time: the block's probabilities P again from the stored maximum and
+// sum, then dP = dO V^T, dS = P (dP - rowsum(dO O)) scale, dQ = dS K, dK += dS^T Q, dV += P^T dO.
 void attend_backward(const AttentionBackward& h, const Table& table) {
     constexpr std::size_t query_block = 48;
     const std::size_t size = h.head_size;
@@ -104,17 +109,30 @@ void attend_backward(const AttentionBackward& h, const Table& table) {
     const View k{h.k, h.kv_row, 1}, v{h.v, h.kv_row, 1};
     const float scale = attention_scale(size);
     thread_local std::vector<float> p_room, d_room;
-    if (p_room.size() < query_block * h.rows) p_room.resize(query_block * h.rows);
-    if (d_room.size() < query_block * h.rows) d_room.resize(query_block * h.rows);
+    if (p_room.size() < query_block * h.rows)
+        p_room.resize(query_block * h.rows);
+    if (d_room.size() < query_block * h.rows)
+        d_room.resize(query_block * h.rows);
     for (std::size_t first = 0; first < h.rows; first += query_block) {
         const std::size_t count = std::min(query_block, h.rows - first);
         const std::size_t limit = first + count;
-        const auto from = static_cast<std::ptrdiff_t>(first), width = static_cast<std::ptrdiff_t>(limit);
-        multiply({.m = count, .n = limit, .k = size, .a = q.at(from, 0), .b = k.transposed(),
-                  .c = p_room.data(), .c_row = width},
+        const auto from = static_cast<std::ptrdiff_t>(first),
+                   width = static_cast<std::ptrdiff_t>(limit);
+        multiply({.m = count,
+                  .n = limit,
+                  .k = size,
+                  .a = q.at(from, 0),
+                  .b = k.transposed(),
+                  .c = p_room.data(),
+                  .c_row = width},
                  nullptr, table);
-        multiply({.m = count, .n = limit, .k = size, .a = d_out.at(from, 0), .b = v.transposed(),
-                  .c = d_room.data(), .c_row = width},
+        multiply({.m = count,
+                  .n = limit,
+                  .k = size,
+                  .a = d_out.at(from, 0),
+                  .b = v.transposed(),
+                  .c = d_room.data(),
+                  .c_row = width},
                  nullptr, table);
         for (std::size_t i = 0; i < count; ++i) {
             const std::size_t row = first + i, seen = row + 1;
@@ -128,14 +146,31 @@ void attend_backward(const AttentionBackward& h, const Table& table) {
             std::fill(d + seen, d + limit, 0.0F);
         }
         const View p{p_room.data(), width, 1}, ds{d_room.data(), width, 1};
-        multiply({.m = count, .n = size, .k = limit, .a = ds, .b = k, .c = h.dq + from * h.q_row,
+        multiply({.m = count,
+                  .n = size,
+                  .k = limit,
+                  .a = ds,
+                  .b = k,
+                  .c = h.dq + from * h.q_row,
                   .c_row = h.q_row},
                  nullptr, table);
-        multiply({.m = limit, .n = size, .k = count, .a = ds.transposed(), .b = q.at(from, 0),
-                  .c = h.dk, .c_row = h.kv_row, .accumulate = true},
+        multiply({.m = limit,
+                  .n = size,
+                  .k = count,
+                  .a = ds.transposed(),
+                  .b = q.at(from, 0),
+                  .c = h.dk,
+                  .c_row = h.kv_row,
+                  .accumulate = true},
                  nullptr, table);
-        multiply({.m = limit, .n = size, .k = count, .a = p.transposed(), .b = d_out.at(from, 0),
-                  .c = h.dv, .c_row = h.kv_row, .accumulate = true},
+        multiply({.m = limit,
+                  .n = size,
+                  .k = count,
+                  .a = p.transposed(),
+                  .b = d_out.at(from, 0),
+                  .c = h.dv,
+                  .c_row = h.kv_row,
+                  .accumulate = true},
                  nullptr, table);
     }
 }

@@ -8,11 +8,13 @@
 
 namespace ol::model::kernels {
 
-// cos and sin of position / theta^(2 i / head_size), rounded as Hugging Face computes them: frequency
-// and angle in fp32.
+// cos and sin of position / theta^(2 i / head_size), rounded as Hugging Face computes them:
+// frequency and angle in fp32.
 class RopeTable {
 public:
-    RopeTable(std::size_t head_size, float theta) : half_(head_size / 2), theta_(theta) {}
+    RopeTable(std::size_t head_size, float theta)
+        : half_(head_size / 2)
+        , theta_(theta) {}
     // Makes rows [0, positions) available.
     void reserve(std::size_t positions);
     const float* cosine(std::size_t position) const { return cosine_.data() + position * half_; }
@@ -35,9 +37,9 @@ struct HeadCache {
 };
 
 // Query rows at positions first, first + 1, ... (or all at `first` when same_position); row at
-// position p sees keys 0..p: out = sum over j of softmax(q k_j / sqrt(head_size)) v_j, chains over the
-// head for scores and over j for the sum. top and inverse, where given, receive per row the largest
-// scaled score and 1 / sum of exponentials.
+// position p sees keys 0..p: out = sum over j of softmax(q k_j / sqrt(head_size)) v_j, chains over
+// the head for scores and over j for the sum. top and inverse, where given, receive per row the
+// largest scaled score and 1 / sum of exponentials.
 struct AttentionRows {
     std::size_t head_size = 0, rows = 0, first = 0;
     bool same_position = false;
@@ -51,9 +53,9 @@ struct AttentionRows {
 };
 void attend(const AttentionRows& rows, const Table& table = best());
 
-// Gradients of one head of one sequence at positions 0..rows - 1, from attend's top and inverse: dq is
-// written, dk and dv are added to. Rows of q, out, d_out and dq are q_row apart, those of k, v, dk and
-// dv kv_row.
+// Gradients of one head of one sequence at positions 0..rows - 1, from attend's top and inverse: dq
+// is written, dk and dv are added to. Rows of q, out, d_out and dq are q_row apart, those of k, v,
+// dk and dv kv_row.
 struct AttentionBackward {
     std::size_t head_size = 0, rows = 0;
     std::ptrdiff_t q_row = 0, kv_row = 0;

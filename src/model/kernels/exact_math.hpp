@@ -18,7 +18,8 @@ double exact_power(double base, std::uint64_t exponent); // by squaring
 // Normal(0, 1) numbers by Box-Muller, two per pair of uniforms.
 class Normal {
 public:
-    explicit Normal(std::uint64_t seed) : prng_(seed) {}
+    explicit Normal(std::uint64_t seed)
+        : prng_(seed) {}
     double next();
 
 private:

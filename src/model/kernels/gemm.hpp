@@ -15,7 +15,9 @@ struct View {
     const float* data = nullptr;
     std::ptrdiff_t row = 0, column = 1;
     View transposed() const { return {data, column, row}; }
-    View at(std::ptrdiff_t i, std::ptrdiff_t j) const { return {data + i * row + j * column, row, column}; }
+    View at(std::ptrdiff_t i, std::ptrdiff_t j) const {
+        return {data + i * row + j * column, row, column};
+    }
 };
 
 // C[m, n] with rows c_row apart (=, or += when accumulate) A[m, k] B[k, n].

@@ -1,18 +1,21 @@
 // Kernels: the arithmetic of the engine, with one fixed order for every sum.
 //
-// Two rules make results equal to the bit for every thread count, batch, sequence split and machine:
+// Two rules make results equal to the bit for every thread count, batch, sequence split and
+// machine:
 //
-//   Chains. A matrix product's output element is one chain of fused multiply-adds in the order of the
-//   reduction index: acc = fma(a[m,0], b[0,n], acc), then index 1, 2, ... Vector lanes hold different
-//   outputs, never parts of one, so tiles, blocks and threads cannot change an element. A chain may
-//   stop and go on from its stored fp32 value.
+//   Chains. A matrix product's output element is one chain of fused multiply-adds in the order of
+//   the reduction index: acc = fma(a[m,0], b[0,n], acc), then index 1, 2, ... Vector lanes hold
+//   different outputs, never parts of one, so tiles, blocks and threads cannot change an element. A
+//   chain may stop and go on from its stored fp32 value.
 //
-//   Lanes. A reduction along a row (norms, softmax sums, clip norms) keeps 8 partial sums, element i in
-//   lane i mod 8, and ends in ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)). A short tail counts as zeros.
+//   Lanes. A reduction along a row (norms, softmax sums, clip norms) keeps 8 partial sums, element
+//   i in lane i mod 8, and ends in ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)). A short tail counts as
+//   zeros.
 //
-// exp is the polynomial of lane_kernels.inc; +, -, *, / and sqrt are IEEE single operations. Nothing
-// of libm takes part. There are three instances: AVX2 with FMA, the same with AVX-512 tiles, and a
-// portable twin that performs each lane's operation alone (std::fma); tests compare them bit for bit.
+// exp is the polynomial of lane_kernels.inc; +, -, *, / and sqrt are IEEE single operations.
+// Nothing of libm takes part. There are three instances: AVX2 with FMA, the same with AVX-512
+// tiles, and a portable twin that performs each lane's operation alone (std::fma); tests compare
+// them bit for bit.
 #pragma once
 
 #include <cstddef>
@@ -24,9 +27,9 @@ namespace ol::model::kernels {
 inline constexpr int tile_rows = 6;
 inline constexpr int panel = 16; // columns that a tile advances together
 
-// C[m, n] (=, or += when accumulate) sum over k of A[m, k] * B[k, n]; rows m < 6, columns n < columns.
-// B is read in panels of 16 columns: element (k, n) at b[n / 16 * b_panel + k * b_step + n % 16], and
-// whole panels must be readable.
+// C[m, n] (=, or += when accumulate) sum over k of A[m, k] * B[k, n]; rows m < 6, columns n <
+// columns. B is read in panels of 16 columns: element (k, n) at b[n / 16 * b_panel + k * b_step + n
+// % 16], and whole panels must be readable.
 struct Tile {
     int rows = 0;
     int columns = 0;
@@ -51,8 +54,8 @@ struct Table {
     int tile_panels; // that a tile of six rows advances together
     void (*tile)(const Tile& tile);
     float (*dot)(const float* a, const float* b, std::size_t n);
-    void (*add)(float* y, const float* x, std::size_t n);   // y += x
-    void (*scale)(float* y, float factor, std::size_t n);   // y *= factor
+    void (*add)(float* y, const float* x, std::size_t n); // y += x
+    void (*scale)(float* y, float factor, std::size_t n); // y *= factor
     // y = x * r * weight with r = 1 / sqrt(mean(x^2) + epsilon); returns r.
     float (*rms_norm)(const float* x, const float* weight, float* y, std::size_t n, float epsilon);
     // y = x * r * weight for a known r.
@@ -73,7 +76,8 @@ struct Table {
     // dp = p * (dp - inner) * factor, in place.
     void (*softmax_backward)(float* dp, const float* p, float inner, float factor, std::size_t n);
     // Rotate-half in place: (x1, x2) -> (x1 c - x2 s, x2 c + x1 s); direction -1 turns back.
-    void (*rope)(float* x, const float* cosine, const float* sine, std::size_t half, float direction);
+    void (*rope)(float* x, const float* cosine, const float* sine, std::size_t half,
+                 float direction);
     void (*adam)(float* w, const float* g, float* m, float* v, std::size_t n, const AdamStep& step);
 };
 

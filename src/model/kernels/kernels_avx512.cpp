@@ -1,5 +1,5 @@
-// Tiles with 16 lanes and 32 registers. A lane is still one output's chain, so the bits are those of
-// the other instances; everything but the tile is the AVX2 instance's.
+// Tiles with 16 lanes and 32 registers. A lane is still one output's chain, so the bits are those
+// of the other instances; everything but the tile is the AVX2 instance's.
 #include "model/kernels/kernels.hpp"
 
 #if defined(__x86_64__)
@@ -36,12 +36,14 @@ inline void run_tile(const Tile& t) {
     for (std::size_t k = t.depth; k > 0; --k) {
         __m512 column[Panels];
 #pragma GCC unroll 8
-        for (int p = 0; p < Panels; ++p) column[p] = _mm512_loadu_ps(b + p * b_panel);
+        for (int p = 0; p < Panels; ++p)
+            column[p] = _mm512_loadu_ps(b + p * b_panel);
 #pragma GCC unroll 8
         for (int m = 0; m < Rows; ++m) {
             const __m512 x = _mm512_set1_ps(a[m * a_row]);
 #pragma GCC unroll 8
-            for (int p = 0; p < Panels; ++p) acc[m][p] = _mm512_fmadd_ps(x, column[p], acc[m][p]);
+            for (int p = 0; p < Panels; ++p)
+                acc[m][p] = _mm512_fmadd_ps(x, column[p], acc[m][p]);
         }
         a += a_step;
         b += b_step;
@@ -88,12 +90,24 @@ inline void run_rows(Tile t) {
 
 inline void tile_kernel(const Tile& t) {
     switch (t.rows) {
-    case 1: run_rows<1, 8>(t); break;
-    case 2: run_rows<2, 4>(t); break;
-    case 3: run_rows<3, 4>(t); break;
-    case 4: run_rows<4, 4>(t); break;
-    case 5: run_rows<5, 2>(t); break;
-    default: run_rows<6, 4>(t); break;
+    case 1:
+        run_rows<1, 8>(t);
+        break;
+    case 2:
+        run_rows<2, 4>(t);
+        break;
+    case 3:
+        run_rows<3, 4>(t);
+        break;
+    case 4:
+        run_rows<4, 4>(t);
+        break;
+    case 5:
+        run_rows<5, 2>(t);
+        break;
+    default:
+        run_rows<6, 4>(t);
+        break;
     }
 }
 
@@ -119,7 +133,9 @@ const Table* avx512_table() {
 #else
 
 namespace ol::model::kernels {
-const Table* avx512_table() { return nullptr; }
+const Table* avx512_table() {
+    return nullptr;
+}
 } // namespace ol::model::kernels
 
 #endif

@@ -19,7 +19,8 @@ namespace {
 std::vector<float> noise(std::size_t count, std::uint64_t seed, float size = 1.0F) {
     Prng prng(seed);
     std::vector<float> out(count);
-    for (auto& value : out) value = (2.0F * prng.uniform() - 1.0F) * size;
+    for (auto& value : out)
+        value = (2.0F * prng.uniform() - 1.0F) * size;
     return out;
 }
 
@@ -60,8 +61,9 @@ TEST(Kernels, TileIsOneChainPerElementInBothInstances) {
                         float acc = accumulate ? start[at] : 0.0F;
                         for (std::size_t k = 0; k < depth; ++k) {
                             const auto j = static_cast<std::size_t>(n);
-                            acc = std::fma(a[static_cast<std::size_t>(m) * depth + k],
-                                           b[j / panel * depth * panel + k * panel + j % panel], acc);
+                            acc =
+                                std::fma(a[static_cast<std::size_t>(m) * depth + k],
+                                         b[j / panel * depth * panel + k * panel + j % panel], acc);
                         }
                         expected[at] = acc;
                     }
@@ -109,7 +111,12 @@ TEST(Kernels, ProductsHaveTheSameBitsForEveryLayoutThreadCountAndInstance) {
         };
         for (const auto& [va, vb] : forms) {
             for (const bool accumulate : {false, true}) {
-                Product p{.m = s.m, .n = s.n, .k = s.k, .a = va, .b = vb, .c_row = n,
+                Product p{.m = s.m,
+                          .n = s.n,
+                          .k = s.k,
+                          .a = va,
+                          .b = vb,
+                          .c_row = n,
                           .accumulate = accumulate};
                 const auto expected = chain(p, start);
                 for (ThreadPool* pool : {static_cast<ThreadPool*>(nullptr), &two, &three}) {
@@ -131,7 +138,8 @@ TEST(Kernels, ProductsHaveTheSameBitsForEveryLayoutThreadCountAndInstance) {
 
 TEST(Kernels, EmptyReductionGivesZerosOrKeeps) {
     std::vector<float> c = {1, 2, 3, 4};
-    Product p{.m = 2, .n = 2, .k = 0, .a = {}, .b = {}, .c = c.data(), .c_row = 2, .accumulate = true};
+    Product p{
+        .m = 2, .n = 2, .k = 0, .a = {}, .b = {}, .c = c.data(), .c_row = 2, .accumulate = true};
     multiply(p, nullptr);
     EXPECT_EQ(c, (std::vector<float>{1, 2, 3, 4}));
     p.accumulate = false;
@@ -149,15 +157,26 @@ TEST(Kernels, PackedWeightsGiveTheBitsOfMultiplyForEveryRowCount) {
     for (std::size_t rows : {1, 2, 3, 4, 5, 6, 7, 13, 50}) {
         const auto x = noise(rows * in, rows);
         std::vector<float> expected(rows * out), y(rows * out);
-        multiply({.m = rows, .n = out, .k = in, .a = {x.data(), in, 1}, .b = {w.data(), 1, in},
-                  .c = expected.data(), .c_row = out},
+        multiply({.m = rows,
+                  .n = out,
+                  .k = in,
+                  .a = {x.data(), in, 1},
+                  .b = {w.data(), 1, in},
+                  .c = expected.data(),
+                  .c_row = out},
                  nullptr);
         auto again = expected;
         packed.apply(x.data(), in, rows, y.data(), out, &two);
         EXPECT_TRUE(same_bits(y, expected)) << rows;
         packed.apply(x.data(), in, rows, y.data(), out, nullptr, true);
-        multiply({.m = rows, .n = out, .k = in, .a = {x.data(), in, 1}, .b = {w.data(), 1, in},
-                  .c = again.data(), .c_row = out, .accumulate = true},
+        multiply({.m = rows,
+                  .n = out,
+                  .k = in,
+                  .a = {x.data(), in, 1},
+                  .b = {w.data(), 1, in},
+                  .c = again.data(),
+                  .c_row = out,
+                  .accumulate = true},
                  nullptr);
         EXPECT_TRUE(same_bits(y, again)) << rows;
         for (const Table* table : available()) {
@@ -224,9 +243,11 @@ TEST(Kernels, RowKernelsComputeWhatTheySay) {
     std::vector<float> y(n);
     const float r = best().rms_norm(x.data(), w.data(), y.data(), n, 1e-5F);
     double mean = 0;
-    for (auto value : x) mean += static_cast<double>(value) * static_cast<double>(value) / n;
+    for (auto value : x)
+        mean += static_cast<double>(value) * static_cast<double>(value) / n;
     EXPECT_NEAR(r, 1.0 / std::sqrt(mean + 1e-5), 1e-6);
-    for (std::size_t i = 0; i < n; ++i) EXPECT_NEAR(y[i], x[i] * r * w[i], 1e-6);
+    for (std::size_t i = 0; i < n; ++i)
+        EXPECT_NEAR(y[i], x[i] * r * w[i], 1e-6);
 
     best().swiglu(x.data(), w.data(), y.data(), n);
     for (std::size_t i = 0; i < n; ++i) {
@@ -236,7 +257,8 @@ TEST(Kernels, RowKernelsComputeWhatTheySay) {
 
 TEST(Kernels, ExponentialIsAccurateAndVanishesFarBelow) {
     std::vector<float> x;
-    for (float value = -87.0F; value < 0.0F; value += 0.0137F) x.push_back(value);
+    for (float value = -87.0F; value < 0.0F; value += 0.0137F)
+        x.push_back(value);
     auto y = x;
     best().exp_sum(y.data(), 1.0F, 0.0F, y.size());
     for (std::size_t i = 0; i < x.size(); ++i) {
@@ -324,7 +346,8 @@ TEST(Attention, AgreesWithDoubleArithmeticAndDoesNotSeeTheFuture) {
         }
         for (std::size_t d = 0; d < size; ++d) {
             double sum = 0;
-            for (std::size_t j = 0; j <= i; ++j) sum += p[j] / total * v[j * size + d];
+            for (std::size_t j = 0; j <= i; ++j)
+                sum += p[j] / total * v[j * size + d];
             EXPECT_NEAR(whole[i * size + d], sum, 2e-6);
         }
     }
@@ -332,7 +355,8 @@ TEST(Attention, AgreesWithDoubleArithmeticAndDoesNotSeeTheFuture) {
     for (std::size_t first = 0; first < length; first += 5) {
         const std::size_t rows = std::min<std::size_t>(5, length - first);
         const auto part = run(first, rows, true);
-        EXPECT_EQ(std::memcmp(part.data(), whole.data() + first * size, rows * size * sizeof(float)), 0);
+        EXPECT_EQ(
+            std::memcmp(part.data(), whole.data() + first * size, rows * size * sizeof(float)), 0);
     }
 }
 
