@@ -71,8 +71,9 @@ struct StepInput {
 
 class Engine {
 public:
-    // Both outlive the engine. The weights are arranged for the kernels here, once: a model that has
-    // been trained on needs a new engine (an adapter does not). Thread-safe for concurrent calls? No: one caller at a time.
+    // Both outlive the engine. The weights are arranged for the kernels here, once: a model that
+    // has been trained on needs a new engine (an adapter does not). Thread-safe for concurrent
+    // calls? No: one caller at a time.
     Engine(const Model& model, ThreadPool& pool);
     ~Engine();
 
