@@ -24,8 +24,8 @@ inline constexpr std::string_view chat_template =
     "<|user|>What is TITLE?<|end|><|assistant|>TEXT<|end|>";
 
 // The prompt that an assistant's turn follows. invalid_argument for an unknown role, no user turn,
-// or a conversation that the assistant ended. Special tokens that are written in a content lose their
-// meaning: "<|end|>" becomes "< |end|>".
+// or a conversation that the assistant ended. Special tokens that are written in a content lose
+// their meaning: "<|end|>" becomes "< |end|>".
 Result<std::string> apply_chat_template(const std::vector<ChatMessage>& messages);
 
 // The question that a titled record answers: "What is TITLE?"; untitled rows give "".

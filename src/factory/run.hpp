@@ -23,7 +23,7 @@ enum class RunState { queued, preparing, running, paused, stopped, failed, done 
 std::string_view to_string(RunState state);
 
 struct RunConfig {
-    std::string name;              // becomes the adapter's id
+    std::string name; // becomes the adapter's id
     Hash32 datanet_id;
     std::uint64_t version = 0;
     Hash32 version_root;
@@ -67,8 +67,8 @@ struct TrainingData {
 
 // States: queued -> preparing -> running -> done, failed or stopped; running <-> paused. What was
 // `done` or `stopped` stays so; `failed` may be executed again. Events of steps after the latest
-// checkpoint are taken back when a run resumes, so that each step has one event. Thread-safe; one run
-// is executed by one thread of one process at a time.
+// checkpoint are taken back when a run resumes, so that each step has one event. Thread-safe; one
+// run is executed by one thread of one process at a time.
 class RunStore {
 public:
     // Migrates its tables; an error of that is returned by every call. Each run has its folder in
@@ -76,21 +76,22 @@ public:
     RunStore(store::Database& db, Path folder);
     Result<RunInfo> create(const RunConfig& config); // state queued
     Result<RunInfo> get(const std::string& id) const;
-    Result<std::vector<RunInfo>> list() const;       // newest first
+    Result<std::vector<RunInfo>> list() const; // newest first
     Result<std::vector<RunEvent>> events(const std::string& id, std::uint64_t from_offset) const;
     // Asks a running run to pause or stop at its next step; `queued` lets it go back to waiting
-    // (with its checkpoint written), as a process does that ends. A run that nobody executes changes at
-    // once. conflict when its state does not allow it.
+    // (with its checkpoint written), as a process does that ends. A run that nobody executes
+    // changes at once. conflict when its state does not allow it.
     Status request(const std::string& id, RunState wanted);
 
     // Runs (or resumes) to the end in the calling thread: done, or paused, stopped or queued when
-    // that was asked for. Writes adapter and training record, state done. conflict when it is executed
-    // already, is done or stopped, or when `data` is not what its checkpoint was made with.
+    // that was asked for. Writes adapter and training record, state done. conflict when it is
+    // executed already, is done or stopped, or when `data` is not what its checkpoint was made
+    // with.
     Result<RunInfo> execute(const std::string& id, const model::Model& base,
                             const model::Tokenizer& tokenizer, std::vector<TrainingData> data,
                             ThreadPool& pool);
-    // Runs that wait, or were left `preparing` or `running` by a crash, oldest first: to be executed
-    // at start. Those that a thread or process executes now are not among them.
+    // Runs that wait, or were left `preparing` or `running` by a crash, oldest first: to be
+    // executed at start. Those that a thread or process executes now are not among them.
     Result<std::vector<std::string>> interrupted() const;
 
 private:

@@ -1,5 +1,5 @@
-// AdapterStore: adapters on disk, verified against the hash that the ledger holds, resident in memory
-// by least recent use. Thread-safe; a load holds up nobody but those who want the same adapter.
+// AdapterStore: adapters on disk, verified against the hash that the ledger holds, resident in
+// memory by least recent use. Thread-safe; a load holds up nobody but those who want that adapter.
 #pragma once
 
 #include <functional>
@@ -15,9 +15,9 @@
 namespace ol::openlora {
 
 struct AdapterInfo {
-    std::string id;     // "legal-v1"
-    Path folder;        // PEFT form
-    Hash32 registered;  // what its bytes must hash to
+    std::string id;    // "legal-v1"
+    Path folder;       // PEFT form
+    Hash32 registered; // what its bytes must hash to
     bool resident = false;
     std::uint64_t size_bytes = 0;
 };
@@ -30,9 +30,10 @@ public:
     Status remove(const std::string& id);
     std::vector<AdapterInfo> list() const; // by id
     std::uint64_t load_count() const;      // successful reads from disk
-    // Loads on first use: hashes the files, compares with the registered hash (unverified, naming both
-    // hashes, when they differ), reads the adapter. Shared: it stays valid while a request runs. What is
-    // resident is not read again: a file that changes later is noticed at the next load.
+    // Loads on first use: hashes the files, compares with the registered hash (unverified, naming
+    // both hashes, when they differ), reads the adapter. Shared: it stays valid while a request
+    // runs. What is resident is not read again: a file that changes later is noticed at the next
+    // load.
     Result<std::shared_ptr<const model::LoraAdapter>> acquire(const std::string& id);
 
 private:

@@ -1,5 +1,5 @@
-// Server of completions: continuous batching of requests for many adapters over one base model. Each
-// answer is equal to the bit whatever else is in the batch.
+// Server of completions: continuous batching of requests for many adapters over one base model.
+// Each answer is equal to the bit whatever else is in the batch.
 #pragma once
 
 #include <atomic>
@@ -17,8 +17,8 @@
 namespace ol::openlora {
 
 struct CompletionRequest {
-    std::string adapter;    // id; empty: the base alone
-    std::string prompt;     // already formatted (chat.hpp)
+    std::string adapter; // id; empty: the base alone
+    std::string prompt;  // already formatted (chat.hpp)
     std::uint32_t max_tokens = 64;
     model::SamplingConfig sampling;
     std::vector<std::string> stop;
@@ -44,11 +44,12 @@ public:
                      std::uint32_t max_queue = 256);
     ~CompletionServer();
 
-    // Blocks until the answer is complete; on_text gets each new piece (complete UTF-8) as it comes and
-    // may return false to cancel. An answer ends at a special token, a stop string (which is left out),
-    // max_tokens or the end of the context. Bytes of it that are not UTF-8 read as U+FFFD. Errors:
-    // invalid_argument (empty prompt, sampling out of range), not_found (adapter), unverified (hash),
-    // too_large (prompt or max_tokens), unavailable (queue full, or the server ends).
+    // Blocks until the answer is complete; on_text gets each new piece (complete UTF-8) as it comes
+    // and may return false to cancel. An answer ends at a special token, a stop string (which is
+    // left out), max_tokens or the end of the context. Bytes of it that are not UTF-8 read as
+    // U+FFFD. Errors: invalid_argument (empty prompt, sampling out of range), not_found (adapter),
+    // unverified (hash), too_large (prompt or max_tokens), unavailable (queue full, or the server
+    // ends).
     Result<Completion> complete(const CompletionRequest& request,
                                 const std::function<bool(std::string_view)>& on_text = {});
     ServerStats stats() const;
