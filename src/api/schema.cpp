@@ -8,32 +8,46 @@ namespace {
 
 Json typed(std::string_view type, std::string_view description) {
     Json out = Json::object({{"type", type}});
-    if (!description.empty()) out.set("description", description);
+    if (!description.empty())
+        out.set("description", description);
     return out;
 }
 
 std::string_view kind_of(const Json& value) {
-    if (value.is_null()) return "null";
-    if (value.is_bool()) return "a boolean";
-    if (value.is_number()) return "a number";
-    if (value.is_string()) return "a string";
+    if (value.is_null())
+        return "null";
+    if (value.is_bool())
+        return "a boolean";
+    if (value.is_number())
+        return "a number";
+    if (value.is_string())
+        return "a string";
     return value.is_array() ? "an array" : "an object";
 }
 
 bool is_of(std::string_view type, const Json& value) {
-    if (type == "string") return value.is_string();
-    if (type == "integer") return value.is_number() && (value.as_int() || value.as_uint());
-    if (type == "number") return value.is_number();
-    if (type == "boolean") return value.is_bool();
-    if (type == "array") return value.is_array();
+    if (type == "string")
+        return value.is_string();
+    if (type == "integer")
+        return value.is_number() && (value.as_int() || value.as_uint());
+    if (type == "number")
+        return value.is_number();
+    if (type == "boolean")
+        return value.is_bool();
+    if (type == "array")
+        return value.is_array();
     return value.is_object();
 }
 
 std::string_view with_article(std::string_view type) {
-    if (type == "string") return "a string";
-    if (type == "integer") return "an integer";
-    if (type == "number") return "a number";
-    if (type == "boolean") return "a boolean";
+    if (type == "string")
+        return "a string";
+    if (type == "integer")
+        return "an integer";
+    if (type == "number")
+        return "a number";
+    if (type == "boolean")
+        return "a boolean";
     return type == "array" ? "an array" : "an object";
 }
 
@@ -69,15 +83,19 @@ Json make_components() {
                                {"owner", address()},
                                {"title", text()},
                                {"offset", integer("symbols into the record")},
-                               {"credit", integer("of 2^32")}});
+                               {"credit", integer("1/256 bit")}});
     const auto span = object({{"text", text()},
                               {"start_byte", integer()},
                               {"end_byte", integer()},
+                              {"symbols", integer("its length in words and signs")},
                               {"bits", number("how surprising the span is")},
-                              {"credit", integer("of 2^32")},
+                              {"credit", integer("1/256 bit")},
                               {"matches", array(match)}});
-    const auto share =
-        object({{"record", hash()}, {"owner", address()}, {"share", integer("of 2^32")}});
+    const auto share = object({{"record", hash()},
+                               {"title", text()},
+                               {"owner", address()},
+                               {"share", number("0 to 1")},
+                               {"share_fixed", integer("the same, exactly: of 2^32")}});
     const auto error = object({{"code!", text("as in src/base/result.hpp: invalid_argument, ...")},
                                {"message!", text("the place and the remedy")}});
     const auto quote = object({{"host", address()},
@@ -91,11 +109,18 @@ Json make_components() {
         object({{"hash", hash()},
                 {"prompt", text()},
                 {"answer", text()},
+                {"datanet", hash()},
+                {"version", integer("of the datanet")},
+                {"adapter", hash("its id on the ledger")},
+                {"nonce", integer("per host, from 0 without gaps")},
+                {"tokens_in", integer()},
+                {"tokens_out", integer()},
                 {"fee_wei", wei()},
+                {"cumulative_wei", wei("what the payer owes the host in all")},
                 {"explained", number("part of the answer that spans cover")},
                 {"spans", array(ref("Span"))},
                 {"shares", array(ref("Share"))},
-                {"payouts", array(object({{"account", address()}, {"amount", wei()}}))},
+                {"payouts", array(object({{"account", address()}, {"wei", wei()}}))},
                 {"host", address()},
                 {"payer", address()},
                 {"signature", text("65 bytes r, s, v as hex")},
@@ -109,6 +134,13 @@ Json make_components() {
         {"Span", span},
         {"Share", share},
         {"Receipt", receipt},
+        {"ReceiptRow", object({{"hash", hash()},
+                               {"nonce", integer()},
+                               {"payer", address()},
+                               {"prompt", text()},
+                               {"fee_wei", wei()},
+                               {"records", integer("that are paid")},
+                               {"epoch", or_null(integer("null: not settled yet"))}})},
         {"Usage", object({{"prompt_tokens!", integer()},
                           {"completion_tokens!", integer()},
                           {"total_tokens!", integer()}})},
@@ -118,27 +150,81 @@ Json make_components() {
                             {"licence", text()},
                             {"owner", address()},
                             {"records", integer()},
+                            {"contributors", integer()},
                             {"versions", integer()}})},
         {"Record", object({{"id", hash()},
                            {"title", text()},
                            {"owner", address()},
                            {"words", integer()},
                            {"source", text()},
-                           {"licence", text()}})},
+                           {"licence", text()},
+                           {"revoked", boolean("struck out by a challenge")}})},
+        {"RecordWithProof",
+         object({{"id", hash()},
+                 {"title", text()},
+                 {"text", text()},
+                 {"owner", address()},
+                 {"words", integer()},
+                 {"source", text()},
+                 {"licence", text()},
+                 {"revoked", boolean("struck out by a challenge")},
+                 {"leaf_hash", hash()},
+                 {"sequence", integer("place in its batch, from 0")},
+                 {"batch", or_null(integer("on the ledger; null before it is anchored"))},
+                 {"batch_root", hash()},
+                 {"proof", array(hash(), "siblings from the leaf upwards")}})},
+        {"Epoch",
+         object({{"epoch", integer()},
+                 {"state", text("prepared, proposed, finalised")},
+                 {"receipts_root", hash()},
+                 {"receipts_total_wei", wei()},
+                 {"rewards_root", hash()},
+                 {"rewards_total_wei", wei()},
+                 {"receipts",
+                  array(object({{"hash", hash()}, {"fee_wei", wei()}, {"prompt", text()}}))},
+                 {"rewards", array(object({{"account", address()}, {"cumulative_wei", wei()}}))}})},
+        {"Account", object({{"address", address()},
+                            {"wallet", or_null(text("its name on this node, if it has one"))},
+                            {"balance_wei", wei()},
+                            {"earned_wei", wei("in final epochs, in all")},
+                            {"claimed_wei", wei()},
+                            {"deposited_wei", wei("in escrow for this host")},
+                            {"redeemed_wei", wei("of the deposit, by this host")},
+                            {"records", integer()}})},
         {"Version",
          object(
              {{"version", integer()}, {"root", hash()}, {"records", integer()}, {"index", any()}})},
         {"Run",
-         object({{"id", text()}, {"state", text()}, {"step", integer()}, {"steps", integer()}})},
+         object({{"id", text()},
+                 {"name", text("becomes the adapter's id")},
+                 {"state", text("queued, preparing, running, paused, stopped, failed, done")},
+                 {"error", text("why it failed")},
+                 {"step", integer()},
+                 {"steps", integer("0 until they are counted")},
+                 {"loss_first", number()},
+                 {"loss_last", number()},
+                 {"seconds", number()},
+                 {"tokens_per_second", number()},
+                 {"adapter_hash", or_null(hash("null until it is done"))},
+                 {"record_hash", or_null(hash("of the training record"))},
+                 {"config", any()}})},
     });
 }
 
 } // namespace
 
-Json text(std::string_view description) { return typed("string", description); }
-Json integer(std::string_view description) { return typed("integer", description); }
-Json number(std::string_view description) { return typed("number", description); }
-Json boolean(std::string_view description) { return typed("boolean", description); }
+Json text(std::string_view description) {
+    return typed("string", description);
+}
+Json integer(std::string_view description) {
+    return typed("integer", description);
+}
+Json number(std::string_view description) {
+    return typed("number", description);
+}
+Json boolean(std::string_view description) {
+    return typed("boolean", description);
+}
 
 Json hash(std::string_view description) {
     return text(description).set("pattern", "^0x[0-9a-fA-F]{64}$");
@@ -146,7 +232,9 @@ Json hash(std::string_view description) {
 Json address(std::string_view description) {
     return text(description).set("pattern", "^0x[0-9a-fA-F]{40}$");
 }
-Json wei(std::string_view description) { return text(description).set("pattern", "^[0-9]+$"); }
+Json wei(std::string_view description) {
+    return text(description).set("pattern", "^[0-9]+$");
+}
 
 Json array(Json items, std::string_view description) {
     return typed("array", description).set("items", std::move(items));
@@ -154,7 +242,8 @@ Json array(Json items, std::string_view description) {
 
 Json any(std::string_view description) {
     Json out = Json::object();
-    if (!description.empty()) out.set("description", description);
+    if (!description.empty())
+        out.set("description", description);
     return out;
 }
 
@@ -165,8 +254,16 @@ Json one_of(std::initializer_list<Json> schemas, std::string_view description) {
 
 Json values(std::initializer_list<std::string_view> allowed) {
     Json list = Json::array();
-    for (const auto each : allowed) list.push(each);
+    for (const auto each : allowed)
+        list.push(each);
     return text().set("enum", std::move(list));
+}
+
+Json or_null(Json schema) {
+    if (!schema.contains("type"))
+        return one_of({std::move(schema), typed("null", "")});
+    Json type = schema["type"];
+    return schema.set("type", Json::array({std::move(type), "null"}));
 }
 
 Json ref(std::string_view component) {
@@ -185,7 +282,8 @@ Json object(std::initializer_list<Json::Member> members, std::string_view descri
         properties.set(name, schema);
     }
     out.set("properties", std::move(properties));
-    if (!required.items().empty()) out.set("required", std::move(required));
+    if (!required.items().empty())
+        out.set("required", std::move(required));
     return out;
 }
 
@@ -212,13 +310,15 @@ Status check(const Json& schema, const Json& value, std::string_view place) {
         std::string why;
         for (const auto& choice : choices) {
             const auto fits = check(choice, value, place);
-            if (fits) return {};
+            if (fits)
+                return {};
             why += (why.empty() ? "" : ", or ") + fits.error().context;
         }
         return fail(ErrorCode::invalid_argument, "{}", why);
     }
     const auto type = schema["type"].as_string().value_or("");
-    if (type.empty()) return {};
+    if (type.empty())
+        return {};
     if (!is_of(type, value)) {
         return fail(ErrorCode::invalid_argument, "{} must be {}, not {}", place, with_article(type),
                     kind_of(value));
@@ -239,7 +339,8 @@ Status check(const Json& schema, const Json& value, std::string_view place) {
         // An optional member may be null, as some clients send what they leave unset.
         if (value[name].is_null()) {
             const auto& required = schema["required"].items();
-            if (std::ranges::find(required, Json(name)) == required.end()) continue;
+            if (std::ranges::find(required, Json(name)) == required.end())
+                continue;
         }
         OL_TRY(check(member, value[name], fmt::format("{}.{}", place, name)));
     }

@@ -24,6 +24,7 @@ Json any(std::string_view description = {});
 Json one_of(std::initializer_list<Json> schemas, std::string_view description = {});
 Json values(std::initializer_list<std::string_view> allowed); // a text of this list
 Json ref(std::string_view component);                         // of components()
+Json or_null(Json schema); // of answers: check() takes any value for it
 
 // Members; those whose name ends in '!' are required (the mark is not part of the name).
 Json object(std::initializer_list<Json::Member> members, std::string_view description = {});

@@ -66,6 +66,7 @@ private:
 
     Context& context_;
     DatanetService& datanets_;
+    Path base_folder_;
     std::string base_name_;
     Hash32 base_hash_;
     std::unique_ptr<model::Model> base_;

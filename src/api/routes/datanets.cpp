@@ -14,10 +14,13 @@ Result<UploadedFile> parse_file(const Json& json, std::size_t index) {
         return fail(ErrorCode::invalid_argument, "files[{}]: the name '{}' {}", index, out.name,
                     why);
     };
-    if (out.name.empty() || out.name == "." || out.name == "..") return wrong("names no file");
+    if (out.name.empty() || out.name == "." || out.name == "..")
+        return wrong("names no file");
     for (const unsigned char c : out.name) {
-        if (c == '/' || c == '\\') return wrong("must not hold a folder");
-        if (c < 0x20 || c == 0x7f) return wrong("holds a control character");
+        if (c == '/' || c == '\\')
+            return wrong("must not hold a folder");
+        if (c < 0x20 || c == 0x7f)
+            return wrong("holds a control character");
     }
     const Json &text = json["content"], &coded = json["content_base64"];
     if (text.is_null() == coded.is_null()) {
@@ -74,13 +77,14 @@ void add_record_routes(Router& router) {
          .operation = "contribute",
          .summary = "Curate files, store and anchor what is accepted with a bond",
          .request = contribution_schema(),
-         .response = object({{"batch", any()},
-                             {"accepted", integer()},
-                             {"rejected", array(object({{"file", text()},
-                                                        {"line", integer()},
-                                                        {"reason", text()},
-                                                        {"match", any("the record it repeats")}}))},
-                             {"root", hash()}})},
+         .response = object(
+             {{"batch", or_null(integer("null when nothing was accepted"))},
+              {"accepted", integer()},
+              {"rejected", array(object({{"file", text()},
+                                         {"line", integer()},
+                                         {"reason", text()},
+                                         {"match", or_null(hash("the record it repeats"))}}))},
+              {"root", or_null(hash())}})},
         contribute);
     router.add({.method = "GET",
                 .pattern = "/api/datanets/{id}/records",
@@ -98,7 +102,7 @@ void add_record_routes(Router& router) {
                 .tag = "datanets",
                 .operation = "get_record",
                 .summary = "One record with its text, batch, leaf and Merkle proof",
-                .response = ref("Record")},
+                .response = ref("RecordWithProof")},
                [](const Call& call) -> Result<Json> {
                    return call.services.record(call.param("id"), OL_TRY(call.hash_param("record")));
                });

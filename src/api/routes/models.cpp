@@ -11,18 +11,19 @@ Json model_schema() {
                    {"object", text("\"model\"")},
                    {"created", integer()},
                    {"owned_by", text()},
-                   {"parent", text("the base model of an adapter")},
-                   {"owner", address()},
-                   {"price_in", wei("per 1,000 prompt tokens")},
-                   {"price_out", wei("per 1,000 answer tokens")},
-                   {"datanet", text()},
-                   {"version", integer()}});
+                   {"parent", or_null(text("the base model of an adapter"))},
+                   {"owner", or_null(address())},
+                   {"price_in", or_null(wei("per 1,000 prompt tokens"))},
+                   {"price_out", or_null(wei("per 1,000 answer tokens"))},
+                   {"datanet", or_null(hash())},
+                   {"version", or_null(integer())}});
 }
 
 Result<Json> find_model(const Call& call) {
     const Json list = OL_TRY(call.services.models());
     for (const auto& model : list["data"].items()) {
-        if (model["id"] == Json(call.param("id"))) return model;
+        if (model["id"] == Json(call.param("id")))
+            return model;
     }
     return fail(ErrorCode::not_found, "no model '{}' (GET /v1/models lists them)",
                 call.param("id"));

@@ -12,7 +12,7 @@ void add_receipt_routes(Router& router) {
                 .operation = "list_receipts",
                 .summary = "Receipts of answers, newest first",
                 .parameters = paging_parameters(),
-                .response = object({{"receipts", array(ref("Receipt"))}, {"total", integer()}})},
+                .response = object({{"receipts", array(ref("ReceiptRow"))}, {"total", integer()}})},
                [](const Call& call) -> Result<Json> {
                    const Page page = OL_TRY(page_of(call));
                    return call.services.receipts(page.offset, page.limit);
@@ -30,7 +30,8 @@ void add_receipt_routes(Router& router) {
                 .pattern = "/api/receipts/{hash}/verify",
                 .tag = "receipts",
                 .operation = "verify_receipt",
-                .summary = "Recompute everything in a receipt and say what does not hold"},
+                .summary = "Recompute everything in a receipt and say what does not hold",
+                .response = object({{"receipt", hash()}, {"verified", boolean()}})},
                [](const Call& call) -> Result<Json> {
                    return call.services.verify_receipt(OL_TRY(call.hash_param("hash")));
                });

@@ -11,6 +11,8 @@ void add_status_routes(Router& router) {
          .operation = "get_status",
          .summary = "What this node is and how much it holds",
          .response = schema::object({{"version", schema::text()},
+                                     {"development", schema::boolean("a chain for trying")},
+                                     {"base", schema::text("the base model's name")},
                                      {"chain", schema::object({{"id", schema::integer()},
                                                                {"url", schema::text()},
                                                                {"block", schema::integer()}})},
