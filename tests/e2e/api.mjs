@@ -190,18 +190,20 @@ const resolve = (schema) => {
   }
 })(doc);
 
-// The part of JSON Schema that the description uses; null for a value that is not there yet is fine.
+// The part of JSON Schema that the description uses.
 function conforms(given, value, place) {
   const schema = resolve(given);
-  if (value === null) return;
   if (schema.anyOf) {
     const fits = schema.anyOf.some((each) => { try { conforms(each, value, place); return true; } catch { return false; } });
     if (!fits) throw new Error(`${place} fits none of its forms`);
+    return;
   }
-  const kind = Array.isArray(value) ? "array" : Number.isInteger(value) ? "integer" : typeof value;
-  if (schema.type && schema.type !== kind && !(schema.type === "number" && kind === "integer")) {
-    throw new Error(`${place} is ${kind}, documented as ${schema.type}`);
+  const kind = value === null ? "null" : Array.isArray(value) ? "array" : Number.isInteger(value) ? "integer" : typeof value;
+  const kinds = [schema.type ?? kind].flat();
+  if (!kinds.includes(kind) && !(kinds.includes("number") && kind === "integer")) {
+    throw new Error(`${place} is ${kind}, documented as ${kinds}`);
   }
+  if (value === null) return;
   if (schema.pattern && !new RegExp(schema.pattern).test(value)) throw new Error(`${place}: ${value} is not ${schema.pattern}`);
   if (schema.enum && !schema.enum.includes(value)) throw new Error(`${place}: ${value} is none of ${schema.enum}`);
   for (const name of schema.required ?? []) {
