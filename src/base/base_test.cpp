@@ -67,7 +67,8 @@ TEST(U256, OpenAmounts) {
 }
 
 TEST(File, AtomicWriteReadMapAndErrors) {
-    const Path folder = std::filesystem::temp_directory_path() / fmt::format("ol-base-{}", ::getpid());
+    const Path folder =
+        std::filesystem::temp_directory_path() / fmt::format("ol-base-{}", ::getpid());
     const Path path = folder / "a" / "b.txt";
     ASSERT_TRUE(write_file_atomic(path, "hello"));
     EXPECT_EQ(read_text_file(path, 100).value(), "hello");
@@ -85,9 +86,11 @@ TEST(ThreadPool, EveryIndexOnce) {
         for (int round = 0; round < 200; ++round) {
             std::vector<std::atomic<int>> seen(997);
             pool.parallel_for(seen.size(), 3, [&](std::size_t begin, std::size_t end) {
-                for (auto i = begin; i < end; ++i) ++seen[i];
+                for (auto i = begin; i < end; ++i)
+                    ++seen[i];
             });
-            for (auto& count : seen) ASSERT_EQ(count.load(), 1);
+            for (auto& count : seen)
+                ASSERT_EQ(count.load(), 1);
         }
     }
 }

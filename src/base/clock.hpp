@@ -22,7 +22,8 @@ public:
 
 class ManualClock final : public Clock {
 public:
-    explicit ManualClock(std::int64_t start_ms = 0) : now_ms_(start_ms) {}
+    explicit ManualClock(std::int64_t start_ms = 0)
+        : now_ms_(start_ms) {}
     std::int64_t unix_ms() const override { return now_ms_; }
     void advance_ms(std::int64_t by) { now_ms_ += by; }
 

@@ -5,22 +5,22 @@
 
 namespace ol::limits {
 
-inline constexpr std::uint64_t file_bytes = 256ULL << 20;         // one contributed file
-inline constexpr std::uint64_t record_bytes = 64ULL << 10;        // one record's text
-inline constexpr std::uint64_t record_min_words = 8;              // shorter rows teach nothing
-inline constexpr std::uint64_t batch_records = 1ULL << 20;        // records anchored by one root
-inline constexpr std::uint64_t contribute_files = 100'000;        // files of one contribution
-inline constexpr std::uint64_t http_body_bytes = 64ULL << 20;     // a request's body
+inline constexpr std::uint64_t file_bytes = 256ULL << 20;     // one contributed file
+inline constexpr std::uint64_t record_bytes = 64ULL << 10;    // one record's text
+inline constexpr std::uint64_t record_min_words = 8;          // shorter rows teach nothing
+inline constexpr std::uint64_t batch_records = 1ULL << 20;    // records anchored by one root
+inline constexpr std::uint64_t contribute_files = 100'000;    // files of one contribution
+inline constexpr std::uint64_t http_body_bytes = 64ULL << 20; // a request's body
 inline constexpr std::uint64_t http_header_bytes = 64ULL << 10;
 inline constexpr std::uint64_t http_connections = 1024;
 inline constexpr std::uint64_t json_depth = 64;
 inline constexpr std::uint64_t json_bytes = 64ULL << 20;
 inline constexpr std::uint64_t segment_symbols = 1ULL << 31;
-inline constexpr std::uint64_t answer_symbols = 1ULL << 15;       // symbols of one traced answer
-inline constexpr std::uint64_t span_clusters = 16;                // paid clusters of one span
+inline constexpr std::uint64_t answer_symbols = 1ULL << 15; // symbols of one traced answer
+inline constexpr std::uint64_t span_clusters = 16;          // paid clusters of one span
 inline constexpr std::uint64_t receipt_spans = 256;
 inline constexpr std::uint64_t receipt_matches = 1024;
-inline constexpr std::uint64_t epoch_receipts = 256;              // whole epoch checked in one call
+inline constexpr std::uint64_t epoch_receipts = 256; // whole epoch checked in one call
 inline constexpr std::uint64_t model_file_bytes = 16ULL << 30;
 inline constexpr std::uint64_t prompt_tokens = 4096;
 inline constexpr std::uint64_t answer_tokens = 1024;

@@ -13,18 +13,27 @@ std::mutex g_mutex;
 
 const char* name(Level level) {
     switch (level) {
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warning: return "warn";
-    case Level::error: return "error";
-    case Level::off: return "off";
+    case Level::debug:
+        return "debug";
+    case Level::info:
+        return "info";
+    case Level::warning:
+        return "warn";
+    case Level::error:
+        return "error";
+    case Level::off:
+        return "off";
     }
     return "?";
 }
 } // namespace
 
-void set_level(Level level) { g_level = level; }
-bool enabled(Level level) { return level >= g_level.load(std::memory_order_relaxed); }
+void set_level(Level level) {
+    g_level = level;
+}
+bool enabled(Level level) {
+    return level >= g_level.load(std::memory_order_relaxed);
+}
 
 void write(Level level, std::string_view area, std::string_view message) {
     const std::time_t now = std::time(nullptr);

@@ -21,14 +21,14 @@ enum class ErrorCode {
     not_found,
     already_exists,
     permission_denied,
-    unavailable,  // a peer or a device does not answer; trying again may help
-    corrupted,    // stored bytes do not match their hash, checksum or format
-    too_large,    // a named limit of limits.hpp was passed
-    io,           // the operating system refused a read or a write
-    conflict,     // the state changed or does not allow this step now
-    unsupported,  // known, but not done by this version
-    payment,      // a voucher or a deposit is missing or too small
-    unverified,   // a proof, signature or root does not hold
+    unavailable, // a peer or a device does not answer; trying again may help
+    corrupted,   // stored bytes do not match their hash, checksum or format
+    too_large,   // a named limit of limits.hpp was passed
+    io,          // the operating system refused a read or a write
+    conflict,    // the state changed or does not allow this step now
+    unsupported, // known, but not done by this version
+    payment,     // a voucher or a deposit is missing or too small
+    unverified,  // a proof, signature or root does not hold
     cancelled,
     internal,
 };

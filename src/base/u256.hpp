@@ -17,7 +17,8 @@ struct U256 {
     std::array<std::uint64_t, 4> limb{};
 
     constexpr U256() = default;
-    constexpr U256(std::uint64_t low) : limb{low, 0, 0, 0} {} // NOLINT: numbers are numbers
+    constexpr U256(std::uint64_t low)
+        : limb{low, 0, 0, 0} {}          // NOLINT: numbers are numbers
     static U256 from_be(ByteView bytes); // at most 32 bytes
     static Result<U256> from_decimal(std::string_view text);
     // Decimal, or hex with "0x" (the JSON-RPC quantity form; leading zeros allowed).
@@ -43,8 +44,12 @@ U256 operator/(const U256& a, const U256& b); // x / 0 is a programmer's error
 U256 operator%(const U256& a, const U256& b);
 U256 operator<<(const U256& a, unsigned bits);
 U256 operator>>(const U256& a, unsigned bits);
-inline U256& operator+=(U256& a, const U256& b) { return a = a + b; }
-inline U256& operator-=(U256& a, const U256& b) { return a = a - b; }
+inline U256& operator+=(U256& a, const U256& b) {
+    return a = a + b;
+}
+inline U256& operator-=(U256& a, const U256& b) {
+    return a = a - b;
+}
 
 // too_large on overflow, conflict on a negative difference: what money uses.
 Result<U256> checked_add(const U256& a, const U256& b);

@@ -11,21 +11,22 @@ namespace ol::node {
 
 struct NodeConfig {
     Path data_dir;
-    std::string rpc_url;               // empty: a development chain of its own
+    std::string rpc_url; // empty: a development chain of its own
     std::string host = "127.0.0.1";
     std::uint16_t port = 8420;
-    Path base_model;                   // Hugging Face folder; empty: the shipped one
-    Path artifacts;                    // contracts/out; empty: the one beside the program
-    Path web_root;                     // web/dist; empty: the one beside the program
-    Path password_file;                // empty: $OPENLEDGER_PASSWORD, else data_dir/password
-    unsigned threads = 0;              // 0: all cores
+    Path base_model;      // Hugging Face folder; empty: the shipped one
+    Path artifacts;       // contracts/out; empty: the one beside the program
+    Path web_root;        // web/dist; empty: the one beside the program
+    Path password_file;   // empty: $OPENLEDGER_PASSWORD, else data_dir/password
+    unsigned threads = 0; // 0: all cores
 };
 
 // $OPENLEDGER_DATA_DIR, else $XDG_DATA_HOME/openledger, else ~/.local/share/openledger.
 Path default_data_dir();
 
 // `relative` looked for beside the program and in each folder above it: how a build tree and an
-// installed tree both find models/, contracts/out and web/dist. not_found names what was looked for.
+// installed tree both find models/, contracts/out and web/dist. not_found names what was looked
+// for.
 Result<Path> find_resource(const Path& relative);
 
 // The keystore password: password file, environment, or a random one made at first use and kept in
@@ -45,7 +46,9 @@ public:
     Status announce(const std::string& url);
 
 private:
-    DataDirLock(Path data_dir, int fd) : data_dir_(std::move(data_dir)), fd_(fd) {}
+    DataDirLock(Path data_dir, int fd)
+        : data_dir_(std::move(data_dir))
+        , fd_(fd) {}
     Path data_dir_;
     int fd_ = -1;
 };

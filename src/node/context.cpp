@@ -8,11 +8,14 @@ namespace ol::node {
 using codec::Json;
 
 KeyRing::KeyRing(Path folder, std::string password, std::uint64_t scrypt_n)
-    : wallet_(std::move(folder)), password_(std::move(password)), scrypt_n_(scrypt_n) {}
+    : wallet_(std::move(folder))
+    , password_(std::move(password))
+    , scrypt_n_(scrypt_n) {}
 
 Result<crypto::PrivateKey> KeyRing::key(const std::string& name) {
     const std::scoped_lock lock(mutex_);
-    if (const auto found = open_.find(name); found != open_.end()) return found->second;
+    if (const auto found = open_.find(name); found != open_.end())
+        return found->second;
     auto key = OL_TRY(wallet_.open(name, password_));
     open_.emplace(name, key);
     return key;
@@ -27,13 +30,15 @@ Result<crypto::PrivateKey> KeyRing::create(const std::string& name) {
 
 Result<crypto::PrivateKey> KeyRing::key_or_create(const std::string& name) {
     auto found = key(name);
-    if (found || found.error().code != ErrorCode::not_found) return found;
+    if (found || found.error().code != ErrorCode::not_found)
+        return found;
     return create(name);
 }
 
 Result<std::string> KeyRing::name_of(const Address& address) const {
     for (const auto& entry : OL_TRY(wallet_.list())) {
-        if (entry.address == address) return entry.name;
+        if (entry.address == address)
+            return entry.name;
     }
     return fail(ErrorCode::not_found, "no wallet here has the address {}",
                 crypto::checksum_address(address));
@@ -51,7 +56,8 @@ Result<ledger::Deployment> stored_deployment(store::Database& db) {
         text = row.text(0);
         return false;
     }));
-    if (text.empty()) return fail(ErrorCode::not_found, "no contracts are deployed yet");
+    if (text.empty())
+        return fail(ErrorCode::not_found, "no contracts are deployed yet");
     return ledger::Deployment::from_json(OL_TRY(Json::parse(text)));
 }
 
@@ -79,12 +85,12 @@ Result<std::unique_ptr<Context>> Context::open(NodeConfig config) {
     c.db = std::make_unique<store::Database>(
         OL_TRY(store::Database::open(c.config.data_dir / "node.db")));
     OL_TRY(c.db->migrate(schema));
-    c.blobs =
-        std::make_unique<store::BlobStore>(OL_TRY(store::BlobStore::open(c.config.data_dir / "blobs")));
+    c.blobs = std::make_unique<store::BlobStore>(
+        OL_TRY(store::BlobStore::open(c.config.data_dir / "blobs")));
     const bool own_chain = c.config.rpc_url.empty();
-    c.keys = std::make_unique<KeyRing>(c.config.data_dir / "wallets",
-                                       OL_TRY(wallet_password(c.config)),
-                                       own_chain ? scrypt_light : scrypt_standard);
+    c.keys =
+        std::make_unique<KeyRing>(c.config.data_dir / "wallets", OL_TRY(wallet_password(c.config)),
+                                  own_chain ? scrypt_light : scrypt_standard);
     c.pool = std::make_unique<ThreadPool>(c.config.threads);
 
     if (own_chain) {
@@ -104,11 +110,12 @@ Result<std::unique_ptr<Context>> Context::open(NodeConfig config) {
     if (deployment) {
         const bool same_chain = deployment->chain_id == chain_id;
         if (!same_chain || OL_TRY(c.chain->code(deployment->settlement)).empty()) {
-            return fail(ErrorCode::conflict,
-                        "{} belongs to a ledger with chain id {} and contracts at {}, which {} does "
-                        "not have; give the right --rpc-url or another --data-dir",
-                        c.config.data_dir.string(), deployment->chain_id,
-                        crypto::checksum_address(deployment->settlement), c.chain->url());
+            return fail(
+                ErrorCode::conflict,
+                "{} belongs to a ledger with chain id {} and contracts at {}, which {} does "
+                "not have; give the right --rpc-url or another --data-dir",
+                c.config.data_dir.string(), deployment->chain_id,
+                crypto::checksum_address(deployment->settlement), c.chain->url());
         }
     } else {
         deployment = OL_TRY(deploy(c));
@@ -121,8 +128,7 @@ Result<std::unique_ptr<Context>> Context::open(NodeConfig config) {
 Status Context::fund(const Address& account, const U256& wei) {
     if (!development()) {
         if (OL_TRY(chain->balance(account)).is_zero()) {
-            return fail(ErrorCode::payment,
-                        "{} has no OPEN on {}; send it some and run this again",
+            return fail(ErrorCode::payment, "{} has no OPEN on {}; send it some and run this again",
                         crypto::checksum_address(account), chain->url());
         }
         return {};
@@ -145,7 +151,8 @@ Status Context::advance_time(std::uint64_t seconds) {
 Result<market::MoneyRules> Context::money_rules(std::uint64_t version) {
     {
         const std::scoped_lock guard(rules_mutex_);
-        if (const auto found = rules_.find(version); found != rules_.end()) return found->second;
+        if (const auto found = rules_.find(version); found != rules_.end())
+            return found->second;
     }
     const auto number = [&](std::string_view key) -> Result<std::uint64_t> {
         return OL_TRY(contracts->parameter_at(key, version)).low_u64();

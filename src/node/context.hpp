@@ -1,5 +1,5 @@
-// Context: what every service of a node shares - ledger, stores, keys, threads. Opened once, in order:
-// lock, database, blobs, chain, contracts.
+// Context: what every service of a node shares - ledger, stores, keys, threads. Opened once, in
+// order: lock, database, blobs, chain, contracts.
 #pragma once
 
 #include <map>

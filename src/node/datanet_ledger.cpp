@@ -13,7 +13,8 @@ constexpr std::string_view anchored = "anchored";
 
 Bytes signature_bytes(const datanet::MinHash& signature) {
     Bytes out(signature.size() * 8);
-    for (std::size_t i = 0; i < signature.size(); ++i) put_be64(out.data() + 8 * i, signature[i]);
+    for (std::size_t i = 0; i < signature.size(); ++i)
+        put_be64(out.data() + 8 * i, signature[i]);
     return out;
 }
 
@@ -25,18 +26,20 @@ Result<std::uint64_t> DatanetService::anchor(const datanet::Batch& batch,
     const auto key = OL_TRY(context_.keys->key(wallet));
     const auto commitment = OL_TRY(context_.blobs->put(batch.to_jsonl()));
     std::uint64_t bytes = 0;
-    for (const auto& record : batch.records) bytes += record.text.size();
+    for (const auto& record : batch.records)
+        bytes += record.text.size();
     context_.chain->label("anchor batch of " + wallet);
-    return context_.contracts->anchor_batch(
-        key, batch.datanet_id, batch.root(), batch.records.size(), bytes, commitment,
-        OL_TRY(context_.contracts->parameter("BATCH_BOND")));
+    return context_.contracts->anchor_batch(key, batch.datanet_id, batch.root(),
+                                            batch.records.size(), bytes, commitment,
+                                            OL_TRY(context_.contracts->parameter("BATCH_BOND")));
 }
 
 Result<std::uint64_t> DatanetService::store_prepared(const datanet::Batch& batch,
                                                      const std::string& wallet, const U256& bond) {
     const auto commitment = OL_TRY(context_.blobs->put(batch.to_jsonl()));
     std::uint64_t bytes = 0;
-    for (const auto& record : batch.records) bytes += record.text.size();
+    for (const auto& record : batch.records)
+        bytes += record.text.size();
     store::Transaction transaction(*context_.db);
     OL_TRY(context_.db->run(
         "INSERT INTO batches(datanet, contributor, wallet, root, record_count, byte_count, "
@@ -95,19 +98,20 @@ Status DatanetService::anchor_prepared(std::uint64_t local_id) {
             batch_id = id;
         }
         bool known = false;
-        OL_TRY(context_.db->query("SELECT 1 FROM batches WHERE batch_id = ?",
-                                  [&](const store::Row&) {
-                                      known = true;
-                                      return false;
-                                  },
-                                  id));
-        if (known) break; // ids grow in time: nothing older can be ours
+        OL_TRY(context_.db->query(
+            "SELECT 1 FROM batches WHERE batch_id = ?",
+            [&](const store::Row&) {
+                known = true;
+                return false;
+            },
+            id));
+        if (known)
+            break; // ids grow in time: nothing older can be ours
     }
     if (batch_id == 0) {
         context_.chain->label("anchor batch of " + wallet);
-        batch_id = OL_TRY(context_.contracts->anchor_batch(OL_TRY(context_.keys->key(wallet)),
-                                                           datanet_id, root, count, bytes,
-                                                           commitment, bond));
+        batch_id = OL_TRY(context_.contracts->anchor_batch(
+            OL_TRY(context_.keys->key(wallet)), datanet_id, root, count, bytes, commitment, bond));
     }
     return context_.db->run("UPDATE batches SET state = ?, batch_id = ? WHERE local_id = ?",
                             anchored, batch_id, local_id);
@@ -116,13 +120,15 @@ Status DatanetService::anchor_prepared(std::uint64_t local_id) {
 Result<std::uint64_t> DatanetService::resume() {
     const std::scoped_lock guard(mutex_);
     std::vector<std::uint64_t> waiting;
-    OL_TRY(context_.db->query("SELECT local_id FROM batches WHERE state = ? ORDER BY local_id",
-                              [&](const store::Row& row) {
-                                  waiting.push_back(static_cast<std::uint64_t>(row.integer(0)));
-                                  return true;
-                              },
-                              prepared));
-    for (const auto local_id : waiting) OL_TRY(anchor_prepared(local_id));
+    OL_TRY(context_.db->query(
+        "SELECT local_id FROM batches WHERE state = ? ORDER BY local_id",
+        [&](const store::Row& row) {
+            waiting.push_back(static_cast<std::uint64_t>(row.integer(0)));
+            return true;
+        },
+        prepared));
+    for (const auto local_id : waiting)
+        OL_TRY(anchor_prepared(local_id));
     return waiting.size();
 }
 
@@ -137,16 +143,18 @@ Result<std::vector<Copy>> DatanetService::scan_ledger() {
     const auto count = OL_TRY(context_.contracts->batch_count());
     for (std::uint64_t id = 1; id <= count; ++id) {
         bool known = false;
-        OL_TRY(context_.db->query("SELECT 1 FROM batches WHERE batch_id = ?",
-                                  [&](const store::Row&) {
-                                      known = true;
-                                      return false;
-                                  },
-                                  id));
-        if (known) continue;
+        OL_TRY(context_.db->query(
+            "SELECT 1 FROM batches WHERE batch_id = ?",
+            [&](const store::Row&) {
+                known = true;
+                return false;
+            },
+            id));
+        if (known)
+            continue;
         const auto on_ledger = OL_TRY(context_.contracts->batch(id));
-        const auto batch = OL_TRY_IN(stored_batch(on_ledger.data_commitment),
-                                     "batch {} on the ledger", id);
+        const auto batch =
+            OL_TRY_IN(stored_batch(on_ledger.data_commitment), "batch {} on the ledger", id);
         if (batch.root() != on_ledger.root || batch.datanet_id != on_ledger.datanet_id ||
             batch.contributor != on_ledger.contributor) {
             return fail(ErrorCode::unverified,
@@ -157,7 +165,8 @@ Result<std::vector<Copy>> DatanetService::scan_ledger() {
             const auto& record = batch.records[i];
             auto match = known_records.find_near(record.signature,
                                                  datanet::RuleSet{}.near_duplicate_min_equal);
-            if (!match) continue;
+            if (!match)
+                continue;
             Copy copy;
             copy.datanet_id = batch.datanet_id;
             copy.batch_id = id;
@@ -177,11 +186,13 @@ Result<std::vector<Copy>> DatanetService::scan_ledger() {
                     return false;
                 },
                 match->record));
-            if (original_owner != record.contributor) copies.push_back(copy);
+            if (original_owner != record.contributor)
+                copies.push_back(copy);
         }
         store::Transaction transaction(*context_.db);
         std::uint64_t bytes = 0;
-        for (const auto& record : batch.records) bytes += record.text.size();
+        for (const auto& record : batch.records)
+            bytes += record.text.size();
         OL_TRY(context_.db->run(
             "INSERT INTO batches(datanet, contributor, wallet, root, record_count, byte_count, "
             "data_commitment, bond, state, batch_id) VALUES(?,?,'',?,?,?,?,?,?,?)",
@@ -189,7 +200,8 @@ Result<std::vector<Copy>> DatanetService::scan_ledger() {
             on_ledger.data_commitment, on_ledger.bond, anchored, id));
         OL_TRY(insert_records(static_cast<std::uint64_t>(context_.db->last_insert_id()), batch));
         OL_TRY(transaction.commit());
-        for (const auto& record : batch.records) known_records.add(record);
+        for (const auto& record : batch.records)
+            known_records.add(record);
     }
     std::stable_sort(copies.begin(), copies.end(),
                      [](const Copy& a, const Copy& b) { return a.equal > b.equal; });
@@ -208,12 +220,10 @@ Result<U256> DatanetService::challenge(const Copy& copy, const std::string& wall
     const auto original = OL_TRY(opened(copy.original_batch_id, copy.original_sequence));
     const auto duplicate = OL_TRY(opened(copy.batch_id, copy.sequence));
     context_.chain->label("challenge duplicate");
-    const auto slashed =
-        OL_TRY(context_.contracts->challenge_duplicate(key, original, duplicate));
-    OL_TRY(context_.db->run(
-        "UPDATE records SET revoked = 1 WHERE sequence = ? AND batch = "
-        "(SELECT local_id FROM batches WHERE batch_id = ?)",
-        copy.sequence, copy.batch_id));
+    const auto slashed = OL_TRY(context_.contracts->challenge_duplicate(key, original, duplicate));
+    OL_TRY(context_.db->run("UPDATE records SET revoked = 1 WHERE sequence = ? AND batch = "
+                            "(SELECT local_id FROM batches WHERE batch_id = ?)",
+                            copy.sequence, copy.batch_id));
     return slashed;
 }
 

@@ -35,7 +35,8 @@ constexpr std::string_view select_datanet =
 bool is_dictd_body(const Path& path, const std::vector<Path>& all) {
     const std::string name = path.string();
     for (const std::string_view suffix : {".dict.dz", ".dict"}) {
-        if (!name.ends_with(suffix)) continue;
+        if (!name.ends_with(suffix))
+            continue;
         const Path index = name.substr(0, name.size() - suffix.size()) + ".index";
         return std::find(all.begin(), all.end(), index) != all.end();
     }
@@ -47,7 +48,8 @@ bool is_dictd_body(const Path& path, const std::vector<Path>& all) {
 Json ContributeReport::to_json() const {
     Json rejected_rows = Json::array();
     for (const auto& verdict : verdicts) {
-        if (verdict.rule == datanet::Rule::accepted) continue;
+        if (verdict.rule == datanet::Rule::accepted)
+            continue;
         Json row = Json::object({{"file", verdict.file},
                                  {"line", verdict.line},
                                  {"title", verdict.title},
@@ -84,7 +86,8 @@ Result<std::unique_ptr<DatanetService>> DatanetService::open(Context& context) {
     std::unique_ptr<DatanetService> service(new DatanetService(context));
     OL_TRY(service->load_duplicates());
     const auto resumed = OL_TRY(service->resume());
-    if (resumed != 0) log::warning("datanet", "anchored {} batches left by a crash", resumed);
+    if (resumed != 0)
+        log::warning("datanet", "anchored {} batches left by a crash", resumed);
     return service;
 }
 
@@ -109,14 +112,14 @@ datanet::DuplicateIndex& DatanetService::duplicates(const Hash32& datanet_id) {
 }
 
 Result<Hash32> DatanetService::create(const std::string& name, const std::string& summary,
-                                      const std::string& licence,
-                                      const std::string& owner_wallet) {
+                                      const std::string& licence, const std::string& owner_wallet) {
     if (name.empty() || name.size() > 64) {
         return fail(ErrorCode::invalid_argument, "a datanet's name has 1 to 64 characters, not {}",
                     name.size());
     }
     const std::scoped_lock guard(mutex_);
-    if (find(name)) return fail(ErrorCode::already_exists, "datanet '{}' exists already", name);
+    if (find(name))
+        return fail(ErrorCode::already_exists, "datanet '{}' exists already", name);
     const auto key = OL_TRY(context_.keys->key(owner_wallet));
     const datanet::RuleSet rules;
     const Json metadata = Json::object({{"name", name},
@@ -126,8 +129,8 @@ Result<Hash32> DatanetService::create(const std::string& name, const std::string
                                         {"rules", OL_TRY(Json::parse(rules.canonical()))}});
     const auto metadata_hash = OL_TRY(context_.blobs->put(metadata.dump()));
     context_.chain->label("create datanet " + name);
-    const auto id = OL_TRY(
-        context_.contracts->create_datanet(key, name, licence, rules.hash(), metadata_hash));
+    const auto id =
+        OL_TRY(context_.contracts->create_datanet(key, name, licence, rules.hash(), metadata_hash));
     OL_TRY(context_.db->run(
         "INSERT INTO datanets(id, name, summary, licence, owner, owner_wallet) VALUES(?,?,?,?,?,?)",
         id, name, summary, licence, key.address(), owner_wallet));
@@ -144,7 +147,8 @@ Result<DatanetRow> DatanetService::find(const std::string& id_or_name) const {
         OL_TRY(context_.db->query(std::string(select_datanet) + "WHERE id = ?", keep, *id));
     }
     if (!found) {
-        OL_TRY(context_.db->query(std::string(select_datanet) + "WHERE name = ?", keep, id_or_name));
+        OL_TRY(
+            context_.db->query(std::string(select_datanet) + "WHERE name = ?", keep, id_or_name));
     }
     if (!found) {
         return fail(ErrorCode::not_found,
@@ -173,7 +177,8 @@ Result<ContributeReport> DatanetService::contribute(const DatanetRow& datanet,
     const auto key = OL_TRY(context_.keys->key(wallet));
     ContributeReport report;
     report.bond = OL_TRY(context_.contracts->parameter("BATCH_BOND"));
-    if (const auto balance = OL_TRY(context_.chain->balance(key.address())); balance < report.bond) {
+    if (const auto balance = OL_TRY(context_.chain->balance(key.address()));
+        balance < report.bond) {
         return fail(ErrorCode::payment,
                     "wallet '{}' ({}) holds {}, a batch needs a bond of {} and gas; fund it first "
                     "(`openledger wallet fund {}` on a development chain)",
@@ -199,7 +204,8 @@ Result<ContributeReport> DatanetService::contribute(const DatanetRow& datanet,
         if (!progress("reading files", i, files.size())) {
             return fail(ErrorCode::cancelled, "cancelled; nothing was stored");
         }
-        if (is_dictd_body(files[i], files)) continue;
+        if (is_dictd_body(files[i], files))
+            continue;
         if (!text::can_read(files[i])) {
             issues.push_back({files[i].string(), 0, "no reader for this type of file"});
             continue;
@@ -227,8 +233,10 @@ Result<ContributeReport> DatanetService::contribute(const DatanetRow& datanet,
     report.verdicts = std::move(curated.verdicts);
     report.accepted = batch.records.size();
     report.rejected = report.verdicts.size() - report.accepted;
-    for (const auto& record : batch.records) report.byte_count += record.text.size();
-    if (batch.records.empty()) return report;
+    for (const auto& record : batch.records)
+        report.byte_count += record.text.size();
+    if (batch.records.empty())
+        return report;
 
     report.root = batch.root();
     progress("anchoring on the ledger", 0, 1);
@@ -242,13 +250,14 @@ Result<ContributeReport> DatanetService::contribute(const DatanetRow& datanet,
     OL_TRY_IN(anchor_prepared(local_id),
               "the {} accepted records are stored and will be anchored at the next start",
               batch.records.size());
-    OL_TRY(context_.db->query("SELECT batch_id, data_commitment FROM batches WHERE local_id = ?",
-                              [&](const store::Row& row) {
-                                  report.batch_id = static_cast<std::uint64_t>(row.integer(0));
-                                  report.data_commitment = row.hash32(1);
-                                  return false;
-                              },
-                              local_id));
+    OL_TRY(context_.db->query(
+        "SELECT batch_id, data_commitment FROM batches WHERE local_id = ?",
+        [&](const store::Row& row) {
+            report.batch_id = static_cast<std::uint64_t>(row.integer(0));
+            report.data_commitment = row.hash32(1);
+            return false;
+        },
+        local_id));
     progress("anchoring on the ledger", 1, 1);
     return report;
 }

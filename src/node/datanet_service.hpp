@@ -106,7 +106,8 @@ public:
     Result<std::uint64_t> record_count() const;
 
 private:
-    explicit DatanetService(Context& context) : context_(context) {}
+    explicit DatanetService(Context& context)
+        : context_(context) {}
     Result<datanet::Batch> stored_batch(const Hash32& data_commitment) const;
     Result<std::uint64_t> store_prepared(const datanet::Batch& batch, const std::string& wallet,
                                          const U256& bond);

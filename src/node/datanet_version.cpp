@@ -34,13 +34,15 @@ Result<Publication> DatanetService::publish(const DatanetRow& datanet,
         // A batch whose bond was slashed is out as a whole: its contributor was caught once.
         const auto on_ledger = OL_TRY(context_.contracts->batch(ids[i]));
         batches.push_back(OL_TRY(stored_batch(commitments[i])));
-        if (!on_ledger.slashed) continue;
+        if (!on_ledger.slashed)
+            continue;
         const auto& batch = batches.back();
         for (std::size_t s = 0; s < batch.records.size(); ++s) {
             revoked.push_back(datanet::leaf_of(batch.records[s], batch.rule_set_hash, s).hash());
         }
     }
-    for (std::size_t i = 0; i < ids.size(); ++i) inputs.push_back({ids[i], &batches[i]});
+    for (std::size_t i = 0; i < ids.size(); ++i)
+        inputs.push_back({ids[i], &batches[i]});
 
     const auto number = OL_TRY(context_.contracts->version_count(datanet.id)) + 1;
     const auto manifest = datanet::make_version(datanet.id, number, inputs, revoked);
@@ -62,10 +64,11 @@ Result<Publication> DatanetService::publish(const DatanetRow& datanet,
         texts.push_back(record->title + "\n" + record->text);
         sources.push_back({entry.leaf_hash, entry.owner, entry.cluster, texts.back()});
     }
-    const Path path = context_.config.data_dir / "segments" /
-                      fmt::format("{}-v{}.segment", to_hex(datanet.id.view()).substr(0, 16), number);
-    auto segment = OL_TRY(
-        attribution::suffix::Segment::build(sources, path, *context_.pool, progress));
+    const Path path =
+        context_.config.data_dir / "segments" /
+        fmt::format("{}-v{}.segment", to_hex(datanet.id.view()).substr(0, 16), number);
+    auto segment =
+        OL_TRY(attribution::suffix::Segment::build(sources, path, *context_.pool, progress));
     progress("committing the index", 0, 1);
 
     Publication out;
@@ -79,54 +82,64 @@ Result<Publication> DatanetService::publish(const DatanetRow& datanet,
         OL_TRY(context_.keys->key(datanet.owner_wallet)), datanet.id, out.root, out.manifest_hash,
         {out.index.text_root, out.index.suffix_array_root, out.index.inverse_root,
          out.index.table_root, out.index.symbol_count, out.index.record_count}));
-    OL_TRY(context_.db->run(
-        "INSERT OR REPLACE INTO versions VALUES(?,?,?,?,?,?,?)", datanet.id, number, out.root,
-        out.manifest_hash, out.record_count, path.string(), out.to_json().dump()));
+    OL_TRY(context_.db->run("INSERT OR REPLACE INTO versions VALUES(?,?,?,?,?,?,?)", datanet.id,
+                            number, out.root, out.manifest_hash, out.record_count, path.string(),
+                            out.to_json().dump()));
     progress("committing the index", 1, 1);
     return out;
 }
 
 Result<std::shared_ptr<const OpenVersion>> DatanetService::version(const Hash32& datanet_id,
                                                                    std::uint64_t number) {
-    if (number == 0) number = OL_TRY(context_.contracts->version_count(datanet_id));
+    if (number == 0)
+        number = OL_TRY(context_.contracts->version_count(datanet_id));
     const std::scoped_lock guard(versions_mutex_);
     if (const auto found = open_.find({datanet_id, number}); found != open_.end()) {
         return found->second;
     }
     std::string path;
-    OL_TRY(context_.db->query("SELECT segment FROM versions WHERE datanet = ? AND version = ?",
-                              [&](const store::Row& row) {
-                                  path = row.text(0);
-                                  return false;
-                              },
-                              datanet_id, number));
+    OL_TRY(context_.db->query(
+        "SELECT segment FROM versions WHERE datanet = ? AND version = ?",
+        [&](const store::Row& row) {
+            path = row.text(0);
+            return false;
+        },
+        datanet_id, number));
     if (path.empty()) {
         return fail(ErrorCode::not_found,
                     "version {} of datanet {} is not published here; publish it first", number,
                     to_hex0x(datanet_id.view()));
     }
     const auto on_ledger = OL_TRY(context_.contracts->version(datanet_id, number));
-    auto out = std::make_shared<OpenVersion>(
-        OpenVersion{datanet_id, number, on_ledger.root, {},
-                    OL_TRY(attribution::suffix::Segment::open(path)), {}, {}});
+    auto out =
+        std::make_shared<OpenVersion>(OpenVersion{datanet_id,
+                                                  number,
+                                                  on_ledger.root,
+                                                  {},
+                                                  OL_TRY(attribution::suffix::Segment::open(path)),
+                                                  {},
+                                                  {}});
     const auto manifest_bytes = OL_TRY(context_.blobs->get(on_ledger.manifest_hash));
     out->manifest = OL_TRY(datanet::VersionManifest::from_jsonl(as_text(manifest_bytes)));
     if (out->manifest.root() != on_ledger.root) {
-        return fail(ErrorCode::unverified, "the manifest of version {} has another root than the "
-                                           "ledger", number);
+        return fail(ErrorCode::unverified,
+                    "the manifest of version {} has another root than the "
+                    "ledger",
+                    number);
     }
     if (out->segment.record_count() != out->manifest.entries.size()) {
         return fail(ErrorCode::corrupted, "{} has {} records, its version has {}", path,
                     out->segment.record_count(), out->manifest.entries.size());
     }
     for (const auto& entry : out->manifest.entries) {
-        OL_TRY(context_.db->query("SELECT title, text FROM records WHERE leaf_hash = ? LIMIT 1",
-                                  [&](const store::Row& row) {
-                                      out->titles.push_back(row.text(0));
-                                      out->texts.push_back(row.text(1));
-                                      return false;
-                                  },
-                                  entry.leaf_hash));
+        OL_TRY(context_.db->query(
+            "SELECT title, text FROM records WHERE leaf_hash = ? LIMIT 1",
+            [&](const store::Row& row) {
+                out->titles.push_back(row.text(0));
+                out->texts.push_back(row.text(1));
+                return false;
+            },
+            entry.leaf_hash));
     }
     if (out->titles.size() != out->manifest.entries.size()) {
         return fail(ErrorCode::corrupted, "the database lacks records of version {}", number);
@@ -137,13 +150,15 @@ Result<std::shared_ptr<const OpenVersion>> DatanetService::version(const Hash32&
 
 Result<Json> DatanetService::verify(const DatanetRow& datanet, std::uint64_t number,
                                     const ProgressSink& progress) {
-    if (number == 0) number = OL_TRY(context_.contracts->version_count(datanet.id));
+    if (number == 0)
+        number = OL_TRY(context_.contracts->version_count(datanet.id));
     const auto on_ledger = OL_TRY(context_.contracts->version(datanet.id, number));
     const auto manifest_bytes = OL_TRY(context_.blobs->get(on_ledger.manifest_hash));
     const auto manifest = OL_TRY(datanet::VersionManifest::from_jsonl(as_text(manifest_bytes)));
     if (manifest.root() != on_ledger.root) {
-        return fail(ErrorCode::unverified, "version {}: the manifest's root is {}, the ledger has {}",
-                    number, to_hex0x(manifest.root().view()), to_hex0x(on_ledger.root.view()));
+        return fail(ErrorCode::unverified,
+                    "version {}: the manifest's root is {}, the ledger has {}", number,
+                    to_hex0x(manifest.root().view()), to_hex0x(on_ledger.root.view()));
     }
     std::map<std::uint64_t, datanet::Batch> batches;
     std::vector<std::string> texts;
@@ -154,8 +169,8 @@ Result<Json> DatanetService::verify(const DatanetRow& datanet, std::uint64_t num
         if (!batches.contains(entry.batch_id)) {
             progress("checking batches", batches.size(), 0);
             const auto anchor = OL_TRY(context_.contracts->batch(entry.batch_id));
-            auto batch = OL_TRY_IN(stored_batch(anchor.data_commitment), "batch {}",
-                                   entry.batch_id);
+            auto batch =
+                OL_TRY_IN(stored_batch(anchor.data_commitment), "batch {}", entry.batch_id);
             if (batch.root() != anchor.root) {
                 return fail(ErrorCode::unverified, "batch {} does not have the ledger's root",
                             entry.batch_id);
@@ -176,24 +191,26 @@ Result<Json> DatanetService::verify(const DatanetRow& datanet, std::uint64_t num
         texts.push_back(record.title + "\n" + record.text);
         sources.push_back({entry.leaf_hash, entry.owner, entry.cluster, texts.back()});
     }
-    const Path path = context_.config.data_dir / "segments" /
-                      fmt::format("verify-{}-v{}.segment",
-                                  to_hex(datanet.id.view()).substr(0, 16), number);
-    const auto segment = OL_TRY(
-        attribution::suffix::Segment::build(sources, path, *context_.pool, progress));
+    const Path path =
+        context_.config.data_dir / "segments" /
+        fmt::format("verify-{}-v{}.segment", to_hex(datanet.id.view()).substr(0, 16), number);
+    const auto segment =
+        OL_TRY(attribution::suffix::Segment::build(sources, path, *context_.pool, progress));
     progress("auditing the suffix array", 0, 1);
     OL_TRY(segment.audit());
     const auto index = segment.commitment(context_.pool.get());
     std::error_code ignored;
     std::filesystem::remove(path, ignored);
     const auto& wanted = on_ledger.index;
-    if (index.text_root != wanted.text_root || index.suffix_array_root != wanted.suffix_array_root ||
+    if (index.text_root != wanted.text_root ||
+        index.suffix_array_root != wanted.suffix_array_root ||
         index.inverse_root != wanted.inverse_root || index.table_root != wanted.table_root ||
         index.symbol_count != wanted.symbol_count) {
-        return fail(ErrorCode::unverified,
-                    "version {}: the suffix index rebuilt from public records is not the one on the "
-                    "ledger",
-                    number);
+        return fail(
+            ErrorCode::unverified,
+            "version {}: the suffix index rebuilt from public records is not the one on the "
+            "ledger",
+            number);
     }
     return Json::object({{"datanet", datanet.name},
                          {"version", number},

@@ -15,10 +15,13 @@ namespace {
 
 Result<std::int64_t> count_of(store::Database& db, std::string_view sql, const Hash32& id) {
     std::int64_t out = 0;
-    OL_TRY(db.query(sql, [&](const store::Row& row) {
-        out = row.integer(0);
-        return false;
-    }, id));
+    OL_TRY(db.query(
+        sql,
+        [&](const store::Row& row) {
+            out = row.integer(0);
+            return false;
+        },
+        id));
     return out;
 }
 
@@ -40,10 +43,10 @@ Result<Json> DatanetService::datanet_json(const DatanetRow& row) const {
     const auto records = OL_TRY(count_of(
         *context_.db, "SELECT count(*) FROM records WHERE datanet = ? AND revoked = 0", row.id));
     const auto contributors = OL_TRY(count_of(
-        *context_.db,
-        "SELECT count(DISTINCT owner) FROM records WHERE datanet = ? AND revoked = 0", row.id));
-    const auto versions = OL_TRY(
-        count_of(*context_.db, "SELECT count(*) FROM versions WHERE datanet = ?", row.id));
+        *context_.db, "SELECT count(DISTINCT owner) FROM records WHERE datanet = ? AND revoked = 0",
+        row.id));
+    const auto versions =
+        OL_TRY(count_of(*context_.db, "SELECT count(*) FROM versions WHERE datanet = ?", row.id));
     return Json::object({{"id", row.id},
                          {"name", row.name},
                          {"summary", row.summary},
@@ -56,7 +59,8 @@ Result<Json> DatanetService::datanet_json(const DatanetRow& row) const {
 
 Result<Json> DatanetService::records_json(const Hash32& datanet_id, std::uint64_t offset,
                                           std::uint64_t limit) const {
-    if (limit == 0) limit = 50;
+    if (limit == 0)
+        limit = 50;
     if (limit > page_limit) {
         return fail(ErrorCode::invalid_argument, "limit {} is more than {} a page", limit,
                     page_limit);
@@ -87,7 +91,8 @@ Result<Json> DatanetService::record_json(const Hash32& datanet_id, const Hash32&
     Hash32 commitment;
     OL_TRY(context_.db->query(
         "SELECT r.id, r.title, r.text, r.owner, r.words, r.source, r.licence, r.revoked, "
-        "r.leaf_hash, r.sequence, b.batch_id, b.data_commitment, b.root FROM records r JOIN batches "
+        "r.leaf_hash, r.sequence, b.batch_id, b.data_commitment, b.root FROM records r JOIN "
+        "batches "
         "b ON r.batch = b.local_id WHERE r.datanet = ? AND r.id = ? ORDER BY r.batch LIMIT 1",
         [&](const store::Row& row) {
             out = Json::object({{"id", row.hash32(0)},
@@ -127,17 +132,18 @@ Result<Json> DatanetService::record_json(const Hash32& datanet_id, const Hash32&
 Result<Json> DatanetService::versions_json(const Hash32& datanet_id) const {
     Json rows = Json::array();
     Status parsed;
-    OL_TRY(context_.db->query("SELECT index_json FROM versions WHERE datanet = ? ORDER BY version",
-                              [&](const store::Row& row) {
-                                  auto json = Json::parse(row.text(0));
-                                  if (!json) {
-                                      parsed = std::unexpected(json.error());
-                                      return false;
-                                  }
-                                  rows.push(std::move(*json));
-                                  return true;
-                              },
-                              datanet_id));
+    OL_TRY(context_.db->query(
+        "SELECT index_json FROM versions WHERE datanet = ? ORDER BY version",
+        [&](const store::Row& row) {
+            auto json = Json::parse(row.text(0));
+            if (!json) {
+                parsed = std::unexpected(json.error());
+                return false;
+            }
+            rows.push(std::move(*json));
+            return true;
+        },
+        datanet_id));
     OL_TRY(parsed);
     return Json::object({{"versions", std::move(rows)}});
 }
@@ -157,19 +163,19 @@ Result<Json> spans_json(const OpenVersion& version, std::string_view answer,
         const auto end = last.offset + last.size;
         Json paid = Json::array();
         for (const auto& match : matches) {
-            if (match.span != i) continue;
+            if (match.span != i)
+                continue;
             if (match.position >= version.segment.symbol_count() ||
                 match.record >= version.manifest.entries.size()) {
                 return fail(ErrorCode::unverified, "a match of span {} lies outside the index", i);
             }
-            paid.push(Json::object(
-                {{"record", version.manifest.entries[match.record].record_id},
-                 {"record_index", match.record},
-                 {"owner", match.owner},
-                 {"title", version.titles[match.record]},
-                 {"position", match.position},
-                 {"offset", version.segment.place_at(match.position).offset},
-                 {"credit", match.credit}}));
+            paid.push(Json::object({{"record", version.manifest.entries[match.record].record_id},
+                                    {"record_index", match.record},
+                                    {"owner", match.owner},
+                                    {"title", version.titles[match.record]},
+                                    {"position", match.position},
+                                    {"offset", version.segment.place_at(match.position).offset},
+                                    {"credit", match.credit}}));
         }
         rows.push(Json::object({{"text", answer.substr(first.offset, end - first.offset)},
                                 {"start_byte", first.offset},
@@ -186,17 +192,18 @@ Result<Json> spans_json(const OpenVersion& version, std::string_view answer,
 Result<Json> DatanetService::trace_json(const OpenVersion& version, const std::string& text,
                                         const market::MoneyRules& rules) const {
     std::vector<text::SymbolWord> words;
-    for (const auto& symbol : OL_TRY(text::symbolize(text))) words.push_back(symbol.word);
+    for (const auto& symbol : OL_TRY(text::symbolize(text)))
+        words.push_back(symbol.word);
     const auto trace = OL_TRY(attribution::suffix::trace(version.segment, words, rules.trace));
     const auto shares = attribution::blend::shares_of(trace.matches, rules.threshold);
     Json share_rows = Json::array();
     for (const auto& share : shares) {
-        share_rows.push(Json::object(
-            {{"record", version.manifest.entries[share.record].record_id},
-             {"title", version.titles[share.record]},
-             {"owner", share.owner},
-             {"share", static_cast<double>(share.share) / static_cast<double>(attribution::blend::one)},
-             {"share_fixed", share.share}}));
+        share_rows.push(Json::object({{"record", version.manifest.entries[share.record].record_id},
+                                      {"title", version.titles[share.record]},
+                                      {"owner", share.owner},
+                                      {"share", static_cast<double>(share.share) /
+                                                    static_cast<double>(attribution::blend::one)},
+                                      {"share_fixed", share.share}}));
     }
     Json out = Json::object({{"datanet", version.datanet_id},
                              {"version", version.version},

@@ -23,9 +23,10 @@ Status Demo::start_ledger() {
                     "--rpc-url out");
     }
     const auto grant = OL_TRY(parse_open("1000"));
-    std::vector<std::string> names = {"curator", "copyist", "builder", host_wallet, "consumer",
-                                      "forger", "watcher"};
-    for (const auto& source : sources_) names.push_back(source.wallet);
+    std::vector<std::string> names = {"curator",  "copyist", "builder", host_wallet,
+                                      "consumer", "forger",  "watcher"};
+    for (const auto& source : sources_)
+        names.push_back(source.wallet);
     for (const auto& name : names) {
         const auto key = OL_TRY(context.keys->key_or_create(name));
         OL_TRY(context.fund(key.address(), grant));
@@ -49,10 +50,10 @@ Status Demo::contribute() {
     const auto row = OL_TRY(node_->datanet_service().find(std::string(datanet_name)));
     for (std::size_t i = 0; i < sources_.size(); ++i) {
         const auto& source = sources_[i];
-        const auto report = OL_TRY_IN(
-            node_->datanet_service().contribute(row, source.wallet, source.licence, source.paths,
-                                                out_.progress()),
-            "{}", source.wallet);
+        const auto report =
+            OL_TRY_IN(node_->datanet_service().contribute(row, source.wallet, source.licence,
+                                                          source.paths, out_.progress()),
+                      "{}", source.wallet);
         accepted_ += report.accepted;
         out_.line(fmt::format("   {:8} {:10} ({}, {}): {} records accepted, {} rows rejected, {}",
                               owner_name(owners_[i]), source.topic, source.package, source.licence,
@@ -60,7 +61,8 @@ Status Demo::contribute() {
                               cli::human_bytes(report.byte_count)));
         std::map<std::string, std::uint64_t> reasons;
         for (const auto& verdict : report.verdicts) {
-            if (verdict.rule == datanet::Rule::accepted) continue;
+            if (verdict.rule == datanet::Rule::accepted)
+                continue;
             ++reasons[std::string(datanet::to_string(verdict.rule))];
             Json rejected = Json::object(
                 {{"file", verdict.file}, {"line", verdict.line}, {"reason", verdict.reason}});
@@ -71,11 +73,11 @@ Status Demo::contribute() {
         for (const auto& [rule, count] : reasons) {
             why += fmt::format("{}{} {}", why.empty() ? "" : ", ", cli::human_count(count), rule);
         }
-        out_.line(out_.paint(Paint::dim,
-                             fmt::format("            rejected: {}; batch {} anchored, root {}, bond {}",
-                                         why.empty() ? "none" : why, report.batch_id.value_or(0),
-                                         cli::short_hex(to_hex0x(report.root.view())),
-                                         format_open(report.bond))));
+        out_.line(out_.paint(
+            Paint::dim,
+            fmt::format("            rejected: {}; batch {} anchored, root {}, bond {}",
+                        why.empty() ? "none" : why, report.batch_id.value_or(0),
+                        cli::short_hex(to_hex0x(report.root.view())), format_open(report.bond))));
     }
     return {};
 }
@@ -89,14 +91,16 @@ Result<Path> Demo::write_copies() {
         [&](const store::Row& row) {
             std::string text = row.text(1);
             const auto middle = text.find(' ', text.size() / 2);
-            if (middle == std::string::npos) return true;
+            if (middle == std::string::npos)
+                return true;
             const auto end = text.find(' ', middle + 1);
             text.replace(middle + 1, end == std::string::npos ? 0 : end - middle - 1, "indeed");
             lines += Json::object({{"title", row.text(0)}, {"text", text}}).dump() + "\n";
             return true;
         },
         owners_[0]));
-    if (lines.empty()) return fail(ErrorCode::not_found, "no record is long enough to copy");
+    if (lines.empty())
+        return fail(ErrorCode::not_found, "no record is long enough to copy");
     const Path path = options_.node.data_dir / "copyist" / "my-own-work.jsonl";
     OL_TRY(write_file_atomic(path, lines));
     return path;
@@ -108,8 +112,8 @@ Status Demo::catch_copyist() {
     auto& context = node_->context();
     const auto path = OL_TRY(write_copies());
     const auto row = OL_TRY(datanets.find(std::string(datanet_name)));
-    const auto report = OL_TRY(
-        datanets.contribute(row, "copyist", "CC-BY-4.0", {path}, out_.progress()));
+    const auto report =
+        OL_TRY(datanets.contribute(row, "copyist", "CC-BY-4.0", {path}, out_.progress()));
     for (const auto& verdict : report.verdicts) {
         Json rejected = Json::object({{"file", verdict.file}, {"reason", verdict.reason}});
         rejected.set("match", verdict.match ? Json(*verdict.match) : Json());
@@ -135,16 +139,18 @@ Status Demo::catch_copyist() {
     out_.line(fmt::format("   the copyist anchors {} copies as batch {} all the same, with a bond",
                           batch.records.size(), batch_id));
     const auto copies = OL_TRY(datanets.scan_ledger());
-    if (copies.empty()) return fail(ErrorCode::unverified, "the watcher found no copy");
+    if (copies.empty())
+        return fail(ErrorCode::unverified, "the watcher found no copy");
     const auto& copy = copies.front();
     const auto slashed = OL_TRY(datanets.challenge(copy, "watcher"));
-    out_.line(fmt::format("   the watcher finds {} copies; record {} has {} of 112 signature words of "
-                          "{}'s record {}",
-                          copies.size(), cli::short_hex(to_hex0x(copy.record.view())), copy.equal,
-                          owner_name(owners_[0]),
-                          cli::short_hex(to_hex0x(copy.original_record.view()))));
-    out_.line(fmt::format("   challenged on the ledger with both records' Merkle openings: {} slashed",
-                          out_.paint(Paint::red, format_open(slashed))));
+    out_.line(
+        fmt::format("   the watcher finds {} copies; record {} has {} of 112 signature words of "
+                    "{}'s record {}",
+                    copies.size(), cli::short_hex(to_hex0x(copy.record.view())), copy.equal,
+                    owner_name(owners_[0]), cli::short_hex(to_hex0x(copy.original_record.view()))));
+    out_.line(
+        fmt::format("   challenged on the ledger with both records' Merkle openings: {} slashed",
+                    out_.paint(Paint::red, format_open(slashed))));
     report_.set("copyist", Json::object({{"matched_record", copy.original_record},
                                          {"copied_record", copy.record},
                                          {"equal_of_112", copy.equal},
@@ -188,10 +194,12 @@ Status Demo::train() {
         const auto now = OL_TRY(models.runs().get(run.id));
         for (const auto& event : OL_TRY(models.runs().events(run.id, offset))) {
             offset = event.offset + 1;
-            if (event.kind != "step") continue;
+            if (event.kind != "step")
+                continue;
             const auto step = event.data["step"].as_uint().value_or(0);
             const auto steps = event.data["steps"].as_uint().value_or(1);
-            if (step != 1 && step * 8 / steps == shown) continue;
+            if (step != 1 && step * 8 / steps == shown)
+                continue;
             shown = step * 8 / steps;
             out_.line(fmt::format("   step {:4}/{}  loss {:.3f}  {:.0f} tokens/s", step, steps,
                                   event.data["loss"].as_double().value_or(0),
@@ -200,16 +208,18 @@ Status Demo::train() {
         if (now.state == factory::RunState::failed) {
             return fail(ErrorCode::internal, "training failed: {}", now.error);
         }
-        if (now.state == factory::RunState::done) break;
+        if (now.state == factory::RunState::done)
+            break;
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
     const auto done = OL_TRY(models.runs().get(run.id));
     const auto row = OL_TRY(models.register_adapter(run.id, "builder", OL_TRY(parse_open("0.1")),
                                                     OL_TRY(parse_open("0.5"))));
-    out_.line(fmt::format("   loss {:.3f} -> {:.3f} in {:.1f} s; adapter {} and its training record "
-                          "are on the ledger",
-                          done.loss_first, done.loss_last, done.seconds,
-                          cli::short_hex(to_hex0x(row.adapter_hash.view()))));
+    out_.line(
+        fmt::format("   loss {:.3f} -> {:.3f} in {:.1f} s; adapter {} and its training record "
+                    "are on the ledger",
+                    done.loss_first, done.loss_last, done.seconds,
+                    cli::short_hex(to_hex0x(row.adapter_hash.view()))));
     OL_TRY(refuse_tampered(row));
     report_.set("adapter", Json::object({{"id", row.name},
                                          {"adapter_id", row.adapter_id},
@@ -232,8 +242,8 @@ Status Demo::refuse_tampered(const AdapterRow& row) {
     const Path folder = options_.node.data_dir / "tampered";
     std::error_code error;
     fs::create_directories(folder, error);
-    fs::copy(row.folder, folder,
-             fs::copy_options::recursive | fs::copy_options::overwrite_existing, error);
+    fs::copy(row.folder, folder, fs::copy_options::recursive | fs::copy_options::overwrite_existing,
+             error);
     const Path weights = folder / "adapter_model.safetensors";
     auto bytes = OL_TRY(read_file(weights, 1 << 30));
     bytes[bytes.size() / 2] ^= 1;
@@ -255,10 +265,16 @@ Status Demo::refuse_tampered(const AdapterRow& row) {
 
 Result<std::vector<DemoSource>> default_sources() {
     std::vector<DemoSource> out = {
-        {"alice", "computing", "dict-foldoc", "GFDL-1.1-or-later",
+        {"alice",
+         "computing",
+         "dict-foldoc",
+         "GFDL-1.1-or-later",
          {"/usr/share/dictd/foldoc.index", "/usr/share/dictd/foldoc.dict.dz"}},
         {"bob", "databases", "sqlite3-doc", "blessing", {"/usr/share/doc/sqlite3"}},
-        {"carol", "finance", "gnucash-docs", "GFDL-1.1-or-later",
+        {"carol",
+         "finance",
+         "gnucash-docs",
+         "GFDL-1.1-or-later",
          {"/usr/share/doc/gnucash-docs/gnucash-guide-en",
           "/usr/share/doc/gnucash-docs/gnucash-help-en"}}};
     for (const auto& source : out) {

@@ -14,10 +14,10 @@
 namespace ol::node {
 
 struct DemoSource {
-    std::string wallet;   // of the contributor
-    std::string topic;    // for people
-    std::string package;  // Debian package that holds the text
-    std::string licence;  // SPDX
+    std::string wallet;  // of the contributor
+    std::string topic;   // for people
+    std::string package; // Debian package that holds the text
+    std::string licence; // SPDX
     std::vector<Path> paths;
 };
 

@@ -22,7 +22,8 @@ std::optional<Address> top_owner(const Json& receipt) {
     }
     std::optional<Address> best;
     for (const auto& [owner, sum] : sums) {
-        if (!best || sum > sums[*best]) best = owner;
+        if (!best || sum > sums[*best])
+            best = owner;
     }
     return best;
 }
@@ -34,14 +35,19 @@ std::string highlight(const cli::Console& out, const std::vector<Address>& owner
     std::size_t at = 0;
     for (const auto& span : receipt["spans"].items()) {
         const auto begin = std::max<std::size_t>(at, span["start_byte"].as_uint().value_or(0));
-        const auto end = std::min<std::size_t>(answer.size(), span["end_byte"].as_uint().value_or(0));
-        if (begin >= end) continue;
+        const auto end =
+            std::min<std::size_t>(answer.size(), span["end_byte"].as_uint().value_or(0));
+        if (begin >= end)
+            continue;
         const auto& matches = span["matches"].items();
-        const auto owner = matches.empty() ? Result<Address>(Address{}) : matches[0]["owner"].as_address();
+        const auto owner =
+            matches.empty() ? Result<Address>(Address{}) : matches[0]["owner"].as_address();
         const auto found = std::find(owners.begin(), owners.end(), owner.value_or(Address{}));
         text += answer.substr(at, begin - at);
-        text += "[" + out.paint_index(static_cast<std::size_t>(found - owners.begin()),
-                                      answer.substr(begin, end - begin)) + "]";
+        text += "[" +
+                out.paint_index(static_cast<std::size_t>(found - owners.begin()),
+                                answer.substr(begin, end - begin)) +
+                "]";
         at = end;
     }
     text += answer.substr(at);
@@ -54,21 +60,26 @@ struct Question {
     std::size_t source = 0;
 };
 
-// Titles that one record alone carries, out of those that the adapter was trained on; the same number
-// from each contributor.
+// Titles that one record alone carries, out of those that the adapter was trained on; the same
+// number from each contributor.
 std::vector<Question> choose_questions(const OpenVersion& version,
                                        const std::vector<std::size_t>& trained,
-                                       const std::vector<Address>& owners, std::uint32_t per_source) {
+                                       const std::vector<Address>& owners,
+                                       std::uint32_t per_source) {
     std::map<std::string, int> uses;
-    for (const auto& title : version.titles) ++uses[title];
+    for (const auto& title : version.titles)
+        ++uses[title];
     std::vector<Question> out;
     for (std::size_t source = 0; source < owners.size(); ++source) {
         std::uint32_t chosen = 0;
         for (const auto i : trained) {
-            if (chosen == per_source) break;
+            if (chosen == per_source)
+                break;
             const auto& title = version.titles[i];
-            if (version.manifest.entries[i].owner != owners[source] || title.empty()) continue;
-            if (uses.at(title) != 1 || version.texts[i].size() < 120) continue;
+            if (version.manifest.entries[i].owner != owners[source] || title.empty())
+                continue;
+            if (uses.at(title) != 1 || version.texts[i].size() < 120)
+                continue;
             out.push_back({factory::question_of(title), source});
             ++chosen;
         }
@@ -114,7 +125,8 @@ Result<api::CompletionReply> Demo::ask_one(RemoteServices& api, const std::strin
     auto reply = OL_TRY(api.complete(call, [&](std::string_view piece) {
         std::string flat(piece);
         std::replace(flat.begin(), flat.end(), '\n', ' ');
-        if (out_.is_terminal()) out_.write(out_.paint(Paint::dim, flat));
+        if (out_.is_terminal())
+            out_.write(out_.paint(Paint::dim, flat));
         return true;
     }));
     decode_seconds_ += watch.seconds();
@@ -126,9 +138,9 @@ Status Demo::ask() {
     title(7, "The consumer asks; every answer names whom it owes");
     const auto version = OL_TRY(node_->datanet_service().version(datanet_id_, 0));
     std::vector<Address> owners;
-    for (const auto& entry : version->manifest.entries) owners.push_back(entry.owner);
-    const auto trained =
-        factory::sample_records(owners, options_.training_records, options_.seed);
+    for (const auto& entry : version->manifest.entries)
+        owners.push_back(entry.owner);
+    const auto trained = factory::sample_records(owners, options_.training_records, options_.seed);
     const auto questions =
         choose_questions(*version, trained, owners_, options_.questions_per_source);
     if (questions.size() < 10) {
@@ -138,9 +150,11 @@ Status Demo::ask() {
     RemoteServices api(url_);
     std::size_t right = 0;
     for (const auto& question : questions) {
-        if (out_.is_terminal()) out_.write("   ");
+        if (out_.is_terminal())
+            out_.write("   ");
         const auto reply = OL_TRY(ask_one(api, question.prompt, 48));
-        if (out_.is_terminal()) out_.write("\r\033[K");
+        if (out_.is_terminal())
+            out_.write("\r\033[K");
         const auto& receipt = reply.receipt;
         const auto top = top_owner(receipt);
         const bool match = top && *top == owners_[question.source];
@@ -175,13 +189,14 @@ Status Demo::ask() {
         out_.line(fmt::format("   A {}", highlight(out_, owners_, reply.text, receipt)));
         out_.line(out_.paint(
             Paint::dim,
-            fmt::format("     about {}'s record; {} ({:.0f} % explained), fee {}",
-                        sources_[question.source].wallet,
-                        top ? "most goes to " + std::string(node_->context().keys->name_of(*top)
-                                                                .value_or("a stranger"))
-                            : std::string("nobody is credited"),
-                        100 * receipt["explained"].as_double().value_or(0),
-                        format_open(receipt["fee_wei"].as_u256().value_or(U256())))));
+            fmt::format(
+                "     about {}'s record; {} ({:.0f} % explained), fee {}",
+                sources_[question.source].wallet,
+                top ? "most goes to " +
+                          std::string(node_->context().keys->name_of(*top).value_or("a stranger"))
+                    : std::string("nobody is credited"),
+                100 * receipt["explained"].as_double().value_or(0),
+                format_open(receipt["fee_wei"].as_u256().value_or(U256())))));
     }
     attribution_rate_ = static_cast<double>(right) / static_cast<double>(questions.size());
     out_.line(fmt::format("   attribution: the top-paid owner is the true one in {} of {} answers",
@@ -199,10 +214,11 @@ Status Demo::settle() {
     title(8, "The epoch is settled, watched and finalised");
     auto& settlement = node_->settlement_service();
     const auto epoch = OL_TRY(settlement.settle());
-    out_.line(fmt::format("   epoch {}: {} receipts, {} in fees; roots {} and {} posted with a bond",
-                          epoch.number, epoch.receipts.size(), format_open(epoch.receipts_total),
-                          cli::short_hex(to_hex0x(epoch.receipts_tree().root().view())),
-                          cli::short_hex(to_hex0x(epoch.rewards_tree().root().view()))));
+    out_.line(
+        fmt::format("   epoch {}: {} receipts, {} in fees; roots {} and {} posted with a bond",
+                    epoch.number, epoch.receipts.size(), format_open(epoch.receipts_total),
+                    cli::short_hex(to_hex0x(epoch.receipts_tree().root().view())),
+                    cli::short_hex(to_hex0x(epoch.rewards_tree().root().view()))));
     const auto watched = OL_TRY(node_->watcher().check_pending("watcher"));
     if (!watched.agreed) {
         return fail(ErrorCode::unverified, "the watcher disagrees: {}", watched.fault);
@@ -214,7 +230,8 @@ Status Demo::settle() {
     }
     OL_TRY(pass_challenge_window());
     OL_TRY(settlement.finalise());
-    out_.line("   the challenge window passed (time moved forward on the development chain): final");
+    out_.line(
+        "   the challenge window passed (time moved forward on the development chain): final");
     report_.set("epoch", Json::object({{"number", epoch.number},
                                        {"receipts", epoch.receipts.size()},
                                        {"receipts_root", epoch.receipts_tree().root()},
@@ -229,8 +246,8 @@ Status Demo::catch_forgery() {
     auto& context = node_->context();
     auto& settlement = node_->settlement_service();
     RemoteServices api(url_);
-    // One more paid answer, which the forger makes his own: every match now pays his address, and all
-    // sums are made to follow.
+    // One more paid answer, which the forger makes his own: every match now pays his address, and
+    // all sums are made to follow.
     OL_TRY(ask_one(api, OL_TRY(answers_.items()[0]["prompt"].as_string()), 48));
     OL_TRY(settlement.redeem_owed());
     auto honest = OL_TRY(settlement.next_epoch());
@@ -239,8 +256,10 @@ Status Demo::catch_forgery() {
     const auto forger = OL_TRY(context.keys->key("forger")).address();
     const auto row = OL_TRY(node_->model_service().adapter(std::string(adapter_name)));
     const auto rules = OL_TRY(context.money_rules(forged.receipt.parameters_version));
-    for (auto& match : forged.receipt.matches) match.owner = forger;
-    for (auto& share : forged.receipt.shares) share.owner = forger;
+    for (auto& match : forged.receipt.matches)
+        match.owner = forger;
+    for (auto& share : forged.receipt.shares)
+        share.owner = forger;
     forged.receipt.payouts = market::payouts_of(
         forged.receipt.fee, forged.receipt.answer_symbols, forged.receipt.covered,
         forged.receipt.shares, rules, OL_TRY(node_->inference_service().parties_of(row)));
@@ -250,7 +269,8 @@ Status Demo::catch_forgery() {
     const auto epoch = OL_TRY(market::make_epoch(honest.number, std::move(receipts),
                                                  OL_TRY(settlement.finalised_rewards())));
     OL_TRY(settlement.propose(epoch, "forger"));
-    out_.line("   the forger posts an epoch in which one answer pays him instead of the contributors");
+    out_.line(
+        "   the forger posts an epoch in which one answer pays him instead of the contributors");
     const auto watched = OL_TRY(node_->watcher().check_pending("watcher"));
     if (watched.agreed || !watched.slashed) {
         return fail(ErrorCode::unverified, "the forged receipt was not caught: {}", watched.fault);
@@ -285,24 +305,26 @@ Status Demo::claim() {
     for (const auto& claim : claims) {
         paid = OL_TRY(checked_add(paid, claim.amount));
         std::int64_t records = 0;
-        OL_TRY(context.db->query("SELECT count(*) FROM records WHERE owner = ? AND revoked = 0",
-                                 [&](const store::Row& row) {
-                                     records = row.integer(0);
-                                     return false;
-                                 },
-                                 claim.account));
+        OL_TRY(context.db->query(
+            "SELECT count(*) FROM records WHERE owner = ? AND revoked = 0",
+            [&](const store::Row& row) {
+                records = row.integer(0);
+                return false;
+            },
+            claim.account));
         const bool vault = claim.account == context.contracts->at().vault;
         std::string name = vault ? "stakers" : owner_name(claim.account);
-        out_.line(fmt::format("   {:12} {:>28}   {}", name, format_open(claim.amount),
-                              vault          ? "by stake, from the vault"
-                              : records != 0 ? fmt::format("{} records", cli::human_count(
-                                                                            static_cast<std::uint64_t>(records)))
-                                             : ""));
-        claims_.push(Json::object({{"owner", claim.account},
-                                   {"name", vault ? Json("stakers")
-                                                  : Json(context.keys->name_of(claim.account)
-                                                             .value_or(""))},
-                                   {"wei", claim.amount}}));
+        out_.line(fmt::format(
+            "   {:12} {:>28}   {}", name, format_open(claim.amount),
+            vault ? "by stake, from the vault"
+            : records != 0
+                ? fmt::format("{} records", cli::human_count(static_cast<std::uint64_t>(records)))
+                : ""));
+        claims_.push(
+            Json::object({{"owner", claim.account},
+                          {"name", vault ? Json("stakers")
+                                         : Json(context.keys->name_of(claim.account).value_or(""))},
+                          {"wei", claim.amount}}));
     }
     const auto channel = OL_TRY(context.contracts->channel(
         OL_TRY(context.keys->key("consumer")).address(), node_->inference_service().host()));

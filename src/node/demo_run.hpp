@@ -1,5 +1,6 @@
-// Demo: one run of the main job; demo.hpp is what others call. The data side (ledger, contributions,
-// copyist, version, training) is in demo.cpp, the money side (answers, epochs, claims) in demo_money.cpp.
+// Demo: one run of the main job; demo.hpp is what others call. The data side (ledger,
+// contributions, copyist, version, training) is in demo.cpp, the money side (answers, epochs,
+// claims) in demo_money.cpp.
 #pragma once
 
 #include <string>
@@ -18,7 +19,8 @@ inline constexpr std::string_view adapter_name = "shelf-helper";
 class Demo {
 public:
     Demo(const DemoOptions& options, const cli::Console& console)
-        : options_(options), out_(console) {}
+        : options_(options)
+        , out_(console) {}
 
     Result<codec::Json> run() {
         OL_TRY(timed("ledger", [&] { return start_ledger(); }));
@@ -51,7 +53,8 @@ private:
 
     std::string owner_name(const Address& owner) const {
         for (std::size_t i = 0; i < sources_.size(); ++i) {
-            if (owners_.at(i) == owner) return out_.paint_index(i, sources_[i].wallet);
+            if (owners_.at(i) == owner)
+                return out_.paint_index(i, sources_[i].wallet);
         }
         const auto name = node_->context().keys->name_of(owner);
         return name ? *name : cli::short_hex(to_hex0x(owner.view()));
@@ -84,7 +87,8 @@ private:
     std::string url_;
     Hash32 datanet_id_;
     std::uint64_t accepted_ = 0;
-    codec::Json rejected_ = codec::Json::array(), answers_ = codec::Json::array(), claims_ = codec::Json::array();
+    codec::Json rejected_ = codec::Json::array(), answers_ = codec::Json::array(),
+                claims_ = codec::Json::array();
     codec::Json report_ = codec::Json::object(), seconds_ = codec::Json::object();
     double total_seconds_ = 0, attribution_rate_ = 0;
     double decode_seconds_ = 0;

@@ -16,25 +16,27 @@ constexpr std::uint64_t page_limit = 1000;
 
 // The last user turn, as receipts keep it: what the answer answers.
 std::string prompt_text(const api::CompletionCall& call) {
-    if (call.prompt) return *call.prompt;
+    if (call.prompt)
+        return *call.prompt;
     for (auto it = call.messages.rbegin(); it != call.messages.rend(); ++it) {
-        if (it->role == "user") return it->content;
+        if (it->role == "user")
+            return it->content;
     }
     return {};
 }
 
 } // namespace
 
-Result<std::unique_ptr<InferenceService>> InferenceService::open(Context& context,
-                                                                 DatanetService& datanets,
-                                                                 ModelService& models) {
+Result<std::unique_ptr<InferenceService>>
+InferenceService::open(Context& context, DatanetService& datanets, ModelService& models) {
     std::unique_ptr<InferenceService> service(new InferenceService(context, datanets, models));
     service->host_ = OL_TRY(context.keys->key_or_create(host_wallet)).address();
     return service;
 }
 
 Result<std::string> InferenceService::prompt_of(const api::CompletionCall& call) {
-    if (call.prompt) return *call.prompt;
+    if (call.prompt)
+        return *call.prompt;
     return factory::apply_chat_template(call.messages);
 }
 
@@ -52,7 +54,8 @@ Result<InferenceService::Channel> InferenceService::channel(const Address& payer
 
 Result<U256> InferenceService::owed_and_reserved(const Address& payer) const {
     U256 out = OL_TRY(channel(payer)).owed;
-    if (const auto found = reserved_.find(payer); found != reserved_.end()) out += found->second;
+    if (const auto found = reserved_.find(payer); found != reserved_.end())
+        out += found->second;
     return out;
 }
 
@@ -125,7 +128,8 @@ Result<Answer> InferenceService::answer(const api::CompletionCall& call,
         U256 amount;
         bool held = true;
         void free() { // with the service's mutex held
-            if (!std::exchange(held, false)) return;
+            if (!std::exchange(held, false))
+                return;
             auto& total = service.reserved_[payer];
             total = total - amount;
         }
@@ -169,17 +173,17 @@ Result<Answer> InferenceService::answer(const api::CompletionCall& call,
 
     const std::scoped_lock guard(mutex_);
     draft.cumulative = OL_TRY(channel(voucher.payer)).owed + draft.fee;
-    OL_TRY(context_.db->query("SELECT coalesce(max(nonce) + 1, 0) FROM receipts WHERE host = ?",
-                              [&](const store::Row& row) {
-                                  draft.nonce = static_cast<std::uint64_t>(row.integer(0));
-                                  return false;
-                              },
-                              host_));
+    OL_TRY(context_.db->query(
+        "SELECT coalesce(max(nonce) + 1, 0) FROM receipts WHERE host = ?",
+        [&](const store::Row& row) {
+            draft.nonce = static_cast<std::uint64_t>(row.integer(0));
+            return false;
+        },
+        host_));
     out.receipt.prompt = prompt_text(call);
     out.receipt.answer = out.completion.text;
-    out.receipt.receipt =
-        OL_TRY(market::complete_receipt(draft, out.receipt.prompt, out.receipt.answer,
-                                        version->segment, rules, parties));
+    out.receipt.receipt = OL_TRY(market::complete_receipt(
+        draft, out.receipt.prompt, out.receipt.answer, version->segment, rules, parties));
     out.receipt_hash = out.receipt.receipt.hash();
     const auto host_key = OL_TRY(context_.keys->key(host_wallet));
     out.receipt.signature = host_key.sign(
@@ -189,8 +193,8 @@ Result<Answer> InferenceService::answer(const api::CompletionCall& call,
     return out;
 }
 
-Status InferenceService::store(const market::SignedReceipt& receipt,
-                               const market::Voucher& voucher, const std::string& adapter) {
+Status InferenceService::store(const market::SignedReceipt& receipt, const market::Voucher& voucher,
+                               const std::string& adapter) {
     const auto& r = receipt.receipt;
     store::Transaction transaction(*context_.db);
     OL_TRY(context_.db->run(
@@ -210,12 +214,13 @@ Status InferenceService::store(const market::SignedReceipt& receipt,
 
 Result<market::SignedReceipt> InferenceService::receipt(const Hash32& hash) const {
     std::string text;
-    OL_TRY(context_.db->query("SELECT json FROM receipts WHERE hash = ?",
-                              [&](const store::Row& row) {
-                                  text = row.text(0);
-                                  return false;
-                              },
-                              hash));
+    OL_TRY(context_.db->query(
+        "SELECT json FROM receipts WHERE hash = ?",
+        [&](const store::Row& row) {
+            text = row.text(0);
+            return false;
+        },
+        hash));
     if (text.empty()) {
         return fail(ErrorCode::not_found, "there is no receipt {}", to_hex0x(hash.view()));
     }
@@ -236,13 +241,12 @@ Result<Json> InferenceService::receipt_json(const market::SignedReceipt& receipt
     const auto version = OL_TRY(datanets_.version(r.datanet_id, r.version));
     Json shares = Json::array();
     for (const auto& share : r.shares) {
-        shares.push(Json::object(
-            {{"record", version->manifest.entries.at(share.record).record_id},
-             {"title", version->titles.at(share.record)},
-             {"owner", share.owner},
-             {"share", static_cast<double>(share.share) /
-                           static_cast<double>(attribution::blend::one)},
-             {"share_fixed", share.share}}));
+        shares.push(Json::object({{"record", version->manifest.entries.at(share.record).record_id},
+                                  {"title", version->titles.at(share.record)},
+                                  {"owner", share.owner},
+                                  {"share", static_cast<double>(share.share) /
+                                                static_cast<double>(attribution::blend::one)},
+                                  {"share_fixed", share.share}}));
     }
     Json payouts = Json::array();
     for (const auto& payout : r.payouts) {
@@ -272,7 +276,8 @@ Result<Json> InferenceService::receipt_json(const market::SignedReceipt& receipt
 }
 
 Result<Json> InferenceService::receipts_json(std::uint64_t offset, std::uint64_t limit) const {
-    if (limit == 0) limit = 50;
+    if (limit == 0)
+        limit = 50;
     if (limit > page_limit) {
         return fail(ErrorCode::invalid_argument, "limit {} is more than {} a page", limit,
                     page_limit);
@@ -289,7 +294,8 @@ Result<Json> InferenceService::receipts_json(std::uint64_t offset, std::uint64_t
         limit, offset));
     Json rows = Json::array();
     for (std::size_t i = 0; i < texts.size(); ++i) {
-        const auto receipt = OL_TRY(market::SignedReceipt::from_json(OL_TRY(Json::parse(texts[i]))));
+        const auto receipt =
+            OL_TRY(market::SignedReceipt::from_json(OL_TRY(Json::parse(texts[i]))));
         const auto& r = receipt.receipt;
         rows.push(Json::object({{"hash", r.hash()},
                                 {"nonce", r.nonce},
@@ -339,7 +345,8 @@ Result<Json> InferenceService::verify(const Hash32& hash) {
     const auto found = OL_TRY(receipt(hash));
     const auto fault = OL_TRY(find_fault(found));
     Json out = Json::object({{"receipt", hash}, {"verified", !fault.has_value()}});
-    if (fault) out.set("fault", Json::object({{"kind", fault->kind}, {"reason", fault->reason}}));
+    if (fault)
+        out.set("fault", Json::object({{"kind", fault->kind}, {"reason", fault->reason}}));
     return out;
 }
 

@@ -31,9 +31,8 @@ struct Answer {
 
 class InferenceService {
 public:
-    static Result<std::unique_ptr<InferenceService>> open(Context& context,
-                                                          DatanetService& datanets,
-                                                          ModelService& models);
+    static Result<std::unique_ptr<InferenceService>>
+    open(Context& context, DatanetService& datanets, ModelService& models);
 
     Address host() const { return host_; }
     // The chat template applied, or the text prompt as it is.
@@ -44,8 +43,9 @@ public:
     Result<Answer> answer(const api::CompletionCall& call,
                           const std::function<bool(std::string_view)>& on_text);
     // The base alone: free, no attribution.
-    Result<openlora::Completion> complete_base(const api::CompletionCall& call,
-                                               const std::function<bool(std::string_view)>& on_text);
+    Result<openlora::Completion>
+    complete_base(const api::CompletionCall& call,
+                  const std::function<bool(std::string_view)>& on_text);
 
     Result<market::SignedReceipt> receipt(const Hash32& hash) const;
     Result<codec::Json> receipts_json(std::uint64_t offset, std::uint64_t limit) const;
@@ -64,7 +64,9 @@ public:
 
 private:
     InferenceService(Context& context, DatanetService& datanets, ModelService& models)
-        : context_(context), datanets_(datanets), models_(models) {}
+        : context_(context)
+        , datanets_(datanets)
+        , models_(models) {}
     struct Channel {
         U256 owed, voucher_cumulative;
     };
@@ -78,8 +80,8 @@ private:
     DatanetService& datanets_;
     ModelService& models_;
     Address host_;
-    std::mutex mutex_;                  // channels, nonces, reservations
-    std::map<Address, U256> reserved_;  // price of requests under way, by payer
+    std::mutex mutex_;                 // channels, nonces, reservations
+    std::map<Address, U256> reserved_; // price of requests under way, by payer
 };
 
 } // namespace ol::node

@@ -48,7 +48,8 @@ constexpr std::string_view select_adapter =
 std::int64_t written_at(const Path& file) {
     std::error_code error;
     const auto time = std::filesystem::last_write_time(file, error);
-    if (error) return 0;
+    if (error)
+        return 0;
     const auto since = std::chrono::file_clock::to_sys(time).time_since_epoch();
     return std::chrono::duration_cast<std::chrono::seconds>(since).count();
 }
@@ -58,7 +59,8 @@ constexpr std::uint64_t training_record_limit_bytes = 1 << 20;
 } // namespace
 
 ModelService::ModelService(Context& context, DatanetService& datanets)
-    : context_(context), datanets_(datanets) {}
+    : context_(context)
+    , datanets_(datanets) {}
 
 Result<std::unique_ptr<ModelService>> ModelService::open(Context& context,
                                                          DatanetService& datanets) {
@@ -69,10 +71,10 @@ Result<std::unique_ptr<ModelService>> ModelService::open(Context& context,
     s.base_folder_ = folder;
     s.base_name_ = folder.filename().string();
     s.base_ = std::make_unique<model::Model>(OL_TRY(model::Model::load(folder)));
-    s.tokenizer_ = std::make_unique<model::Tokenizer>(OL_TRY_IN(
-        model::Tokenizer::from_json(OL_TRY(
-            read_text_file(folder / "tokenizer.json", limits::json_bytes))),
-        "{}", (folder / "tokenizer.json").string()));
+    s.tokenizer_ = std::make_unique<model::Tokenizer>(
+        OL_TRY_IN(model::Tokenizer::from_json(
+                      OL_TRY(read_text_file(folder / "tokenizer.json", limits::json_bytes))),
+                  "{}", (folder / "tokenizer.json").string()));
     s.base_hash_ = OL_TRY(model::base_hash(folder));
     s.adapters_ =
         std::make_unique<openlora::AdapterStore>(s.base_->config, limits::adapters_resident);
@@ -101,14 +103,15 @@ Result<std::unique_ptr<ModelService>> ModelService::open(Context& context,
 }
 
 ModelService::~ModelService() {
-    if (!queue_) return;
+    if (!queue_)
+        return;
     {
         const std::scoped_lock guard(queue_->mutex);
         queue_->stop = true;
         queue_->waiting.clear();
-        // A run under way pauses at its next step; it is `interrupted` for the next start.
+        // A run under way writes its checkpoint at its next step and waits for the next start.
         if (!queue_->current.empty()) {
-            if (const auto asked = runs_->request(queue_->current, factory::RunState::paused);
+            if (const auto asked = runs_->request(queue_->current, factory::RunState::queued);
                 !asked) {
                 log::warning("factory", "{}", asked.error().to_string());
             }
@@ -123,7 +126,8 @@ void ModelService::work() {
         {
             std::unique_lock guard(queue_->mutex);
             queue_->wake.wait(guard, [&] { return queue_->stop || !queue_->waiting.empty(); });
-            if (queue_->stop) return;
+            if (queue_->stop)
+                return;
             queue_->current = queue_->waiting.front();
             queue_->waiting.pop_front();
         }
@@ -151,14 +155,14 @@ Result<factory::RunInfo> ModelService::create_run(factory::RunConfig config) {
     if (config.version == 0) {
         config.version = OL_TRY(context_.contracts->version_count(config.datanet_id));
     }
-    const auto on_ledger =
-        OL_TRY(context_.contracts->version(config.datanet_id, config.version));
+    const auto on_ledger = OL_TRY(context_.contracts->version(config.datanet_id, config.version));
     config.version_root = on_ledger.root;
     config.base_hash = base_hash_;
     if (config.optimizer.total_steps == 0 && config.batch_examples != 0) {
         // A cosine over the whole run: a constant rate leaves the last steps noisy.
         auto records = on_ledger.index.record_count;
-        if (config.record_limit != 0) records = std::min(records, config.record_limit);
+        if (config.record_limit != 0)
+            records = std::min(records, config.record_limit);
         const auto steps = (records + config.batch_examples - 1) / config.batch_examples;
         config.optimizer.total_steps = steps * config.epochs;
         config.optimizer.warmup_steps = config.optimizer.total_steps / 20;
@@ -173,11 +177,12 @@ Result<std::vector<factory::TrainingData>> ModelService::data_of(const factory::
                     config.version);
     }
     std::vector<Address> owners;
-    for (const auto& entry : version->manifest.entries) owners.push_back(entry.owner);
+    for (const auto& entry : version->manifest.entries)
+        owners.push_back(entry.owner);
     std::vector<factory::TrainingData> data;
     for (const auto i : factory::sample_records(owners, config.record_limit, config.seed)) {
-        data.push_back({version->titles[i], version->texts[i],
-                        version->manifest.entries[i].leaf_hash});
+        data.push_back(
+            {version->titles[i], version->texts[i], version->manifest.entries[i].leaf_hash});
     }
     return data;
 }
@@ -207,8 +212,8 @@ Result<AdapterRow> ModelService::register_adapter(const std::string& run_id,
     on_ledger.training_record_hash = *run.record_hash;
     on_ledger.price_in = price_in;
     on_ledger.price_out = price_out;
-    OL_TRY(context_.blobs->put(OL_TRY(
-        read_text_file(run.folder / "training_record.json", training_record_limit_bytes))));
+    OL_TRY(context_.blobs->put(
+        OL_TRY(read_text_file(run.folder / "training_record.json", training_record_limit_bytes))));
     context_.chain->label("register adapter " + run.config.name);
     const auto id = OL_TRY(context_.contracts->register_adapter(owner, on_ledger));
     OL_TRY(context_.db->run("INSERT OR REPLACE INTO adapters VALUES(?,?,?,?,?,?,?,?,?,?)",
@@ -221,15 +226,18 @@ Result<AdapterRow> ModelService::register_adapter(const std::string& run_id,
 
 Result<AdapterRow> ModelService::adapter(const std::string& name) const {
     std::optional<AdapterRow> found;
-    OL_TRY(context_.db->query(std::string(select_adapter) + "WHERE name = ?",
-                              [&](const store::Row& row) {
-                                  found = adapter_row(row);
-                                  return false;
-                              },
-                              name));
+    OL_TRY(context_.db->query(
+        std::string(select_adapter) + "WHERE name = ?",
+        [&](const store::Row& row) {
+            found = adapter_row(row);
+            return false;
+        },
+        name));
     if (!found) {
-        return fail(ErrorCode::not_found, "there is no model '{}'; `openledger model list` shows "
-                                          "those that are", name);
+        return fail(ErrorCode::not_found,
+                    "there is no model '{}'; `openledger model list` shows "
+                    "those that are",
+                    name);
     }
     return *found;
 }
@@ -252,8 +260,8 @@ Result<Json> ModelService::verify_adapter(const std::string& name, bool retrain)
         return fail(ErrorCode::unverified, "the files of '{}' hash to {}, the ledger has {}", name,
                     to_hex0x(hash.view()), to_hex0x(on_ledger.adapter_hash.view()));
     }
-    const auto record_text = OL_TRY(
-        read_text_file(row.folder / "training_record.json", training_record_limit_bytes));
+    const auto record_text =
+        OL_TRY(read_text_file(row.folder / "training_record.json", training_record_limit_bytes));
     if (crypto::keccak256(record_text) != on_ledger.training_record_hash) {
         return fail(ErrorCode::unverified, "the training record of '{}' is not the registered one",
                     name);
@@ -310,7 +318,8 @@ Result<Json> ModelService::models_json() const {
     const auto resident = adapters_->list();
     for (const auto& row : OL_TRY(adapter_rows())) {
         bool loaded = false;
-        for (const auto& info : resident) loaded = loaded || (info.id == row.name && info.resident);
+        for (const auto& info : resident)
+            loaded = loaded || (info.id == row.name && info.resident);
         data.push(Json::object({{"id", row.name},
                                 {"object", "model"},
                                 {"created", written_at(row.folder / "adapter_model.safetensors")},

@@ -15,12 +15,14 @@ constexpr std::string_view version_text = "0.1.0";
 constexpr std::string_view development_grant_open = "100";
 
 Result<std::uint64_t> uint_or(const Json& request, std::string_view key, std::uint64_t fallback) {
-    if (!request.contains(key) || request[key].is_null()) return fallback;
+    if (!request.contains(key) || request[key].is_null())
+        return fallback;
     return OL_TRY_IN(request[key].as_uint(), "{}", key);
 }
 
 Result<double> double_or(const Json& request, std::string_view key, double fallback) {
-    if (!request.contains(key) || request[key].is_null()) return fallback;
+    if (!request.contains(key) || request[key].is_null())
+        return fallback;
     return OL_TRY_IN(request[key].as_double(), "{}", key);
 }
 
@@ -29,19 +31,22 @@ Result<std::string> text_of(const Json& request, std::string_view key) {
 }
 
 Result<std::string> text_or(const Json& request, std::string_view key, std::string fallback) {
-    if (!request.contains(key) || request[key].is_null()) return fallback;
+    if (!request.contains(key) || request[key].is_null())
+        return fallback;
     return OL_TRY_IN(request[key].as_string(), "{}", key);
 }
 
 Result<U256> wei_or(const Json& request, std::string_view key, const U256& fallback) {
-    if (!request.contains(key) || request[key].is_null()) return fallback;
+    if (!request.contains(key) || request[key].is_null())
+        return fallback;
     return OL_TRY_IN(request[key].as_u256(), "{}", key);
 }
 
 // Uploads go to a folder of their own for the readers, and away again.
 class UploadFolder {
 public:
-    explicit UploadFolder(Path path) : path_(std::move(path)) {}
+    explicit UploadFolder(Path path)
+        : path_(std::move(path)) {}
     UploadFolder(const UploadFolder&) = delete;
     UploadFolder& operator=(const UploadFolder&) = delete;
     ~UploadFolder() {
@@ -67,8 +72,7 @@ Result<std::unique_ptr<Node>> Node::open(NodeConfig config) {
     auto& context = *node->context_;
     node->datanets_ = OL_TRY(DatanetService::open(context));
     node->models_ = OL_TRY(ModelService::open(context, *node->datanets_));
-    node->inference_ =
-        OL_TRY(InferenceService::open(context, *node->datanets_, *node->models_));
+    node->inference_ = OL_TRY(InferenceService::open(context, *node->datanets_, *node->models_));
     node->settlement_ = OL_TRY(SettlementService::open(context, *node->inference_));
     node->watcher_ = std::make_unique<Watcher>(context, *node->inference_, *node->settlement_);
     return node;
@@ -81,7 +85,8 @@ Result<std::unique_ptr<net::Server>> Node::serve() {
     options.worker_threads = 8;
     Path web_root = context_->config.web_root;
     if (web_root.empty()) {
-        if (auto found = find_resource("web/dist"); found) web_root = *found;
+        if (auto found = find_resource("web/dist"); found)
+            web_root = *found;
     }
     auto server = OL_TRY(net::Server::start(options, api::make_handler(*this, web_root)));
     OL_TRY(context_->lock->announce(
@@ -90,24 +95,26 @@ Result<std::unique_ptr<net::Server>> Node::serve() {
 }
 
 Result<Json> Node::status() {
-    Json out = Json::object({{"version", version_text},
-                             {"development", context_->development()},
-                             {"chain", Json::object({{"id", OL_TRY(context_->chain->chain_id())},
-                                                     {"url", context_->chain->url()},
-                                                     {"block", OL_TRY(context_->chain->block_number())}})},
-                             {"datanets", OL_TRY(datanets_->list()).size()},
-                             {"records", OL_TRY(datanets_->record_count())},
-                             {"models", OL_TRY(models_->adapter_rows()).size()},
-                             {"base", models_->base_name()},
-                             {"receipts", OL_TRY(inference_->receipt_count())},
-                             {"epochs", OL_TRY(context_->contracts->epoch_count())}});
+    Json out =
+        Json::object({{"version", version_text},
+                      {"development", context_->development()},
+                      {"chain", Json::object({{"id", OL_TRY(context_->chain->chain_id())},
+                                              {"url", context_->chain->url()},
+                                              {"block", OL_TRY(context_->chain->block_number())}})},
+                      {"datanets", OL_TRY(datanets_->list()).size()},
+                      {"records", OL_TRY(datanets_->record_count())},
+                      {"models", OL_TRY(models_->adapter_rows()).size()},
+                      {"base", models_->base_name()},
+                      {"receipts", OL_TRY(inference_->receipt_count())},
+                      {"epochs", OL_TRY(context_->contracts->epoch_count())}});
     out.set("contracts", context_->contracts->at().to_json());
     return out;
 }
 
 Result<Json> Node::datanets() {
     Json rows = Json::array();
-    for (const auto& row : OL_TRY(datanets_->list())) rows.push(OL_TRY(datanets_->datanet_json(row)));
+    for (const auto& row : OL_TRY(datanets_->list()))
+        rows.push(OL_TRY(datanets_->datanet_json(row)));
     return Json::object({{"datanets", std::move(rows)}});
 }
 
@@ -135,15 +142,14 @@ Result<Json> Node::contribute(const std::string& datanet, const std::string& wal
         }
         OL_TRY(write_file_atomic(folder.path() / file.name, file.content));
     }
-    auto report = OL_TRY(datanets_->contribute(row, wallet,
-                                               licence.empty() ? row.licence : licence,
+    auto report = OL_TRY(datanets_->contribute(row, wallet, licence.empty() ? row.licence : licence,
                                                {folder.path()}, no_progress));
-    for (auto& verdict : report.verdicts) verdict.file = Path(verdict.file).filename().string();
+    for (auto& verdict : report.verdicts)
+        verdict.file = Path(verdict.file).filename().string();
     return report.to_json();
 }
 
-Result<Json> Node::records(const std::string& datanet, std::uint64_t offset,
-                           std::uint64_t limit) {
+Result<Json> Node::records(const std::string& datanet, std::uint64_t offset, std::uint64_t limit) {
     return datanets_->records_json(OL_TRY(datanets_->find(datanet)).id, offset, limit);
 }
 
@@ -172,7 +178,8 @@ Result<Json> Node::trace(const std::string& datanet, std::uint64_t version,
 
 Result<Json> Node::runs() {
     Json rows = Json::array();
-    for (const auto& run : OL_TRY(models_->runs().list())) rows.push(OL_TRY(models_->run_json(run)));
+    for (const auto& run : OL_TRY(models_->runs().list()))
+        rows.push(OL_TRY(models_->run_json(run)));
     return Json::object({{"runs", std::move(rows)}});
 }
 
@@ -183,8 +190,8 @@ Result<factory::RunConfig> run_config_from(const Json& request, const Hash32& da
     config.version = OL_TRY(uint_or(request, "version", 0));
     config.epochs = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "epochs", 24)));
     config.lora.rank = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "rank", 32)));
-    config.lora.alpha = static_cast<float>(
-        OL_TRY(double_or(request, "alpha", 2.0 * config.lora.rank)));
+    config.lora.alpha =
+        static_cast<float>(OL_TRY(double_or(request, "alpha", 2.0 * config.lora.rank)));
     config.optimizer.learning_rate =
         static_cast<float>(OL_TRY(double_or(request, "learning_rate", 5e-3)));
     config.batch_examples = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "batch", 4)));
@@ -210,8 +217,8 @@ Result<Json> Node::run(const std::string& id) {
 Result<Json> Node::run_events(const std::string& id, std::uint64_t from_offset) {
     Json rows = Json::array();
     for (const auto& event : OL_TRY(models_->runs().events(id, from_offset))) {
-        rows.push(Json::object(
-            {{"offset", event.offset}, {"kind", event.kind}, {"data", event.data}}));
+        rows.push(
+            Json::object({{"offset", event.offset}, {"kind", event.kind}, {"data", event.data}}));
     }
     return Json::object({{"events", std::move(rows)},
                          {"state", factory::to_string(OL_TRY(models_->runs().get(id)).state)}});
@@ -241,7 +248,9 @@ Result<Json> Node::register_run(const std::string& id, const Json& request) {
                          {"owner", row.owner}});
 }
 
-Result<Json> Node::models() { return models_->models_json(); }
+Result<Json> Node::models() {
+    return models_->models_json();
+}
 
 Result<Json> Node::verify_model(const std::string& model, bool retrain) {
     return models_->verify_adapter(model, retrain);
@@ -249,8 +258,10 @@ Result<Json> Node::verify_model(const std::string& model, bool retrain) {
 
 Result<Json> Node::quote(const api::CompletionCall& call) {
     Address payer;
-    if (call.payer) payer = *call.payer;
-    if (call.voucher) payer = call.voucher->payer;
+    if (call.payer)
+        payer = *call.payer;
+    if (call.voucher)
+        payer = call.voucher->payer;
     const auto q = OL_TRY(inference_->quote(call, payer));
     return Json::object({{"host", q.host},
                          {"escrow", context_->contracts->at().escrow},
@@ -307,8 +318,12 @@ Result<Json> Node::verify_receipt(const Hash32& receipt_hash) {
     return inference_->verify(receipt_hash);
 }
 
-Result<Json> Node::epochs() { return settlement_->epochs_json(); }
-Result<Json> Node::epoch(std::uint64_t number) { return settlement_->epoch_json(number); }
+Result<Json> Node::epochs() {
+    return settlement_->epochs_json();
+}
+Result<Json> Node::epoch(std::uint64_t number) {
+    return settlement_->epoch_json(number);
+}
 
 Result<Json> Node::settle() {
     const auto epoch = OL_TRY(settlement_->settle());
@@ -324,7 +339,9 @@ Result<Json> Node::claim(const Address& account) {
     return Json::object({{"account", account}, {"claimed_wei", amount}});
 }
 
-Result<Json> Node::account(const Address& account) { return settlement_->account_json(account); }
+Result<Json> Node::account(const Address& account) {
+    return settlement_->account_json(account);
+}
 
 Result<Json> Node::contracts() {
     const auto& at = context_->contracts->at();
@@ -337,10 +354,11 @@ Result<Json> Node::contracts() {
                              {"settlement", at.settlement},
                              {"treasury", at.treasury}});
     const auto domain = [](const ledger::TypedDomain& d) {
-        return Json::object({{"name", d.name},
-                             {"version", d.version},
-                             {"chainId", d.chain_id},
-                             {"verifyingContract", crypto::checksum_address(d.verifying_contract)}});
+        return Json::object(
+            {{"name", d.name},
+             {"version", d.version},
+             {"chainId", d.chain_id},
+             {"verifyingContract", crypto::checksum_address(d.verifying_contract)}});
     };
     out.set("host", inference_->host());
     out.set("escrow_domain", domain(context_->contracts->escrow_domain()));
@@ -353,8 +371,8 @@ Result<Json> Node::fund(const Address& account) {
         return fail(ErrorCode::unsupported, "only a development chain gives OPEN away");
     }
     OL_TRY(context_->fund(account, OL_TRY(parse_open(development_grant_open))));
-    return Json::object({{"account", account},
-                         {"balance_wei", OL_TRY(context_->chain->balance(account))}});
+    return Json::object(
+        {{"account", account}, {"balance_wei", OL_TRY(context_->chain->balance(account))}});
 }
 
 Result<std::string> Node::rpc(const std::string& body) {

@@ -46,8 +46,8 @@ TEST_F(NodeConfigTest, PasswordIsMadeOnceAndPrivate) {
     EXPECT_GE(first->size(), 32U);
     EXPECT_EQ(wallet_password(config).value(), *first);
     const auto mode = std::filesystem::status(folder_ / "password").permissions();
-    EXPECT_EQ(mode & std::filesystem::perms::mask, std::filesystem::perms::owner_read |
-                                                       std::filesystem::perms::owner_write);
+    EXPECT_EQ(mode & std::filesystem::perms::mask,
+              std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
     ASSERT_TRUE(write_file_atomic(folder_ / "mine", "secret\n"));
     config.password_file = folder_ / "mine";
     EXPECT_EQ(wallet_password(config).value(), "secret");

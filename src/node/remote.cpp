@@ -31,7 +31,8 @@ std::string escape(std::string_view text) {
 ErrorCode code_from(std::string_view name) {
     for (int i = 0; i <= static_cast<int>(ErrorCode::internal); ++i) {
         const auto code = static_cast<ErrorCode>(i);
-        if (to_string(code) == name) return code;
+        if (to_string(code) == name)
+            return code;
     }
     return ErrorCode::internal;
 }
@@ -63,7 +64,8 @@ Json call_body(const api::CompletionCall& call, bool stream) {
     body.set("seed", call.sampling.seed);
     if (!call.stop.empty()) {
         Json stop = Json::array();
-        for (const auto& text : call.stop) stop.push(text);
+        for (const auto& text : call.stop)
+            stop.push(text);
         body.set("stop", std::move(stop));
     }
     body.set("stream", stream);
@@ -82,11 +84,14 @@ public:
         buffer_ += bytes;
         for (;;) {
             const auto end = buffer_.find("\n\n");
-            if (end == std::string::npos) return true;
+            if (end == std::string::npos)
+                return true;
             const std::string event = buffer_.substr(0, end);
             buffer_.erase(0, end + 2);
-            if (!event.starts_with("data: ")) continue;
-            if (!on_data(std::string_view(event).substr(6))) return false;
+            if (!event.starts_with("data: "))
+                continue;
+            if (!on_data(std::string_view(event).substr(6)))
+                return false;
         }
     }
     const std::string& rest() const { return buffer_; }
@@ -97,8 +102,10 @@ private:
 
 } // namespace
 
-RemoteServices::RemoteServices(std::string url) : url_(std::move(url)) {
-    while (url_.ends_with('/')) url_.pop_back();
+RemoteServices::RemoteServices(std::string url)
+    : url_(std::move(url)) {
+    while (url_.ends_with('/'))
+        url_.pop_back();
 }
 
 Result<Json> RemoteServices::get(const std::string& path) {
@@ -127,8 +134,12 @@ Result<Json> RemoteServices::post(const std::string& path, const Json& body) {
     return parsed;
 }
 
-Result<Json> RemoteServices::status() { return get("/api/status"); }
-Result<Json> RemoteServices::datanets() { return get("/api/datanets"); }
+Result<Json> RemoteServices::status() {
+    return get("/api/status");
+}
+Result<Json> RemoteServices::datanets() {
+    return get("/api/datanets");
+}
 Result<Json> RemoteServices::datanet(const std::string& id) {
     return get("/api/datanets/" + escape(id));
 }
@@ -144,18 +155,19 @@ Result<Json> RemoteServices::contribute(const std::string& datanet, const std::s
         rows.push(Json::object({{"name", file.name},
                                 {"content_base64", codec::base64_encode(as_bytes(file.content))}}));
     }
-    return post("/api/datanets/" + escape(datanet) + "/contributions",
-                Json::object({{"wallet", wallet}, {"licence", licence}, {"files", std::move(rows)}}));
+    return post(
+        "/api/datanets/" + escape(datanet) + "/contributions",
+        Json::object({{"wallet", wallet}, {"licence", licence}, {"files", std::move(rows)}}));
 }
 
 Result<Json> RemoteServices::records(const std::string& datanet, std::uint64_t offset,
                                      std::uint64_t limit) {
-    return get(fmt::format("/api/datanets/{}/records?offset={}&limit={}", escape(datanet), offset,
-                           limit));
+    return get(
+        fmt::format("/api/datanets/{}/records?offset={}&limit={}", escape(datanet), offset, limit));
 }
 Result<Json> RemoteServices::record(const std::string& datanet, const Hash32& record_id) {
-    return get(fmt::format("/api/datanets/{}/records/{}", escape(datanet),
-                           to_hex0x(record_id.view())));
+    return get(
+        fmt::format("/api/datanets/{}/records/{}", escape(datanet), to_hex0x(record_id.view())));
 }
 Result<Json> RemoteServices::versions(const std::string& datanet) {
     return get("/api/datanets/" + escape(datanet) + "/versions");
@@ -173,9 +185,15 @@ Result<Json> RemoteServices::trace(const std::string& datanet, std::uint64_t ver
                 Json::object({{"datanet", datanet}, {"version", version}, {"text", text}}));
 }
 
-Result<Json> RemoteServices::runs() { return get("/api/runs"); }
-Result<Json> RemoteServices::create_run(const Json& request) { return post("/api/runs", request); }
-Result<Json> RemoteServices::run(const std::string& id) { return get("/api/runs/" + escape(id)); }
+Result<Json> RemoteServices::runs() {
+    return get("/api/runs");
+}
+Result<Json> RemoteServices::create_run(const Json& request) {
+    return post("/api/runs", request);
+}
+Result<Json> RemoteServices::run(const std::string& id) {
+    return get("/api/runs/" + escape(id));
+}
 
 Result<Json> RemoteServices::run_events(const std::string& id, std::uint64_t from_offset) {
     // The stream follows a live run; one look takes what is there and hangs up.
@@ -189,12 +207,14 @@ Result<Json> RemoteServices::run_events(const std::string& id, std::uint64_t fro
         std::uint64_t next = from_offset;
         request.on_data = [&](std::string_view bytes) {
             return reader.feed(bytes, [&](std::string_view data) {
-                if (auto json = Json::parse(data)) rows.push(std::move(*json));
+                if (auto json = Json::parse(data))
+                    rows.push(std::move(*json));
                 return ++next < end;
             });
         };
         const auto reply = client_.send(request);
-        if (!reply && next < end) return std::unexpected(reply.error());
+        if (!reply && next < end)
+            return std::unexpected(reply.error());
     }
     return Json::object({{"events", std::move(rows)}, {"state", now["state"]}});
 }
@@ -206,7 +226,9 @@ Result<Json> RemoteServices::register_run(const std::string& id, const Json& req
     return post("/api/runs/" + escape(id) + "/register", request);
 }
 
-Result<Json> RemoteServices::models() { return get("/v1/models"); }
+Result<Json> RemoteServices::models() {
+    return get("/v1/models");
+}
 
 Result<Json> RemoteServices::verify_model(const std::string& model, bool retrain) {
     return post("/api/models/" + escape(model) + "/verify", Json::object({{"retrain", retrain}}));
@@ -217,11 +239,13 @@ Result<Json> RemoteServices::quote(const api::CompletionCall& call) {
     request.method = "POST";
     request.url = url_ + path_of(call);
     request.headers = {{"Content-Type", "application/json"}};
-    if (call.payer) request.headers.emplace_back("X-OpenLedger-Payer", to_hex0x(call.payer->view()));
+    if (call.payer)
+        request.headers.emplace_back("X-OpenLedger-Payer", to_hex0x(call.payer->view()));
     request.body = call_body(call, false).dump();
     const auto reply = OL_TRY(client_.send(request));
     const auto body = OL_TRY(Json::parse(reply.body));
-    if (reply.status != 402) return std::unexpected(error_from(body, reply.status));
+    if (reply.status != 402)
+        return std::unexpected(error_from(body, reply.status));
     return body["quote"];
 }
 
@@ -258,7 +282,8 @@ RemoteServices::complete(const api::CompletionCall& call,
                 failure = error_from(*event, 200);
                 return false;
             }
-            if (event->contains("openledger")) out.receipt = (*event)["openledger"];
+            if (event->contains("openledger"))
+                out.receipt = (*event)["openledger"];
             if (event->contains("usage") && (*event)["usage"].is_object()) {
                 const auto& usage = (*event)["usage"];
                 out.prompt_tokens =
@@ -272,16 +297,20 @@ RemoteServices::complete(const api::CompletionCall& call,
                 if (const auto reason = choice["finish_reason"].as_string()) {
                     out.finish_reason = *reason;
                 }
-                if (!text) continue;
+                if (!text)
+                    continue;
                 out.text += *text;
-                if (on_text && !on_text(*text)) return false;
+                if (on_text && !on_text(*text))
+                    return false;
             }
             return true;
         });
     };
     const auto reply = client_.send(request);
-    if (failure) return std::unexpected(*failure);
-    if (!reply) return std::unexpected(reply.error());
+    if (failure)
+        return std::unexpected(*failure);
+    if (!reply)
+        return std::unexpected(reply.error());
     if (reply->status != 200) {
         const auto body = Json::parse(plain.empty() ? reply->body : plain);
         return std::unexpected(error_from(body ? *body : Json(), reply->status));
@@ -309,19 +338,27 @@ Result<Json> RemoteServices::receipt(const Hash32& hash) {
 Result<Json> RemoteServices::verify_receipt(const Hash32& hash) {
     return get("/api/receipts/" + to_hex0x(hash.view()) + "/verify");
 }
-Result<Json> RemoteServices::epochs() { return get("/api/epochs"); }
+Result<Json> RemoteServices::epochs() {
+    return get("/api/epochs");
+}
 Result<Json> RemoteServices::epoch(std::uint64_t number) {
     return get(fmt::format("/api/epochs/{}", number));
 }
-Result<Json> RemoteServices::settle() { return post("/api/epochs/settle", Json::object()); }
-Result<Json> RemoteServices::finalise() { return post("/api/epochs/finalise", Json::object()); }
+Result<Json> RemoteServices::settle() {
+    return post("/api/epochs/settle", Json::object());
+}
+Result<Json> RemoteServices::finalise() {
+    return post("/api/epochs/finalise", Json::object());
+}
 Result<Json> RemoteServices::claim(const Address& account) {
     return post("/api/accounts/" + to_hex0x(account.view()) + "/claim", Json::object());
 }
 Result<Json> RemoteServices::account(const Address& account) {
     return get("/api/accounts/" + to_hex0x(account.view()));
 }
-Result<Json> RemoteServices::contracts() { return get("/api/contracts"); }
+Result<Json> RemoteServices::contracts() {
+    return get("/api/contracts");
+}
 Result<Json> RemoteServices::fund(const Address& account) {
     return post("/api/accounts/" + to_hex0x(account.view()) + "/fund", Json::object());
 }

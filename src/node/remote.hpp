@@ -1,5 +1,5 @@
-// RemoteServices: the same interface as a Node's, spoken to a running node over HTTP. What the command
-// line uses when `openledger up` holds the data folder, and what an application would do.
+// RemoteServices: the same interface as a Node's, spoken to a running node over HTTP. What the
+// command line uses when `openledger up` holds the data folder, and what an application would do.
 #pragma once
 
 #include <string>

@@ -37,7 +37,8 @@ Status SettlementService::reconcile() {
                                 pending.epoch, commitment));
         return {};
     }
-    // Nothing is pending: what is not final was never posted, or was slashed. Its receipts are free.
+    // Nothing is pending: what is not final was never posted, or was slashed. Its receipts are
+    // free.
     store::Transaction transaction(*context_.db);
     OL_TRY(context_.db->run("UPDATE receipts SET epoch = NULL WHERE epoch > ?", finalised));
     OL_TRY(context_.db->run("DELETE FROM epochs WHERE number > ?", finalised));
@@ -46,20 +47,23 @@ Status SettlementService::reconcile() {
 
 Result<std::optional<market::Epoch>> SettlementService::epoch(std::uint64_t number) const {
     std::optional<Hash32> commitment;
-    OL_TRY(context_.db->query("SELECT data_commitment FROM epochs WHERE number = ?",
-                              [&](const store::Row& row) {
-                                  commitment = row.hash32(0);
-                                  return false;
-                              },
-                              number));
-    if (!commitment) return std::nullopt;
+    OL_TRY(context_.db->query(
+        "SELECT data_commitment FROM epochs WHERE number = ?",
+        [&](const store::Row& row) {
+            commitment = row.hash32(0);
+            return false;
+        },
+        number));
+    if (!commitment)
+        return std::nullopt;
     const auto bytes = OL_TRY(context_.blobs->get(*commitment));
     return OL_TRY_IN(market::Epoch::from_jsonl(as_text(bytes)), "epoch {}", number);
 }
 
 Result<std::vector<market::RewardLeaf>> SettlementService::finalised_rewards() const {
     const auto count = OL_TRY(context_.contracts->epoch_count());
-    if (count == 0) return std::vector<market::RewardLeaf>{};
+    if (count == 0)
+        return std::vector<market::RewardLeaf>{};
     auto last = OL_TRY(epoch(count));
     if (!last) {
         return fail(ErrorCode::not_found, "the file of epoch {} is not here", count);
@@ -91,7 +95,8 @@ Status SettlementService::redeem_owed() {
     const auto key = OL_TRY(context_.keys->key(host_wallet));
     OL_TRY(context_.fund(host, OL_TRY(parse_open("1"))));
     for (const auto& d : due) {
-        if (OL_TRY(context_.contracts->channel(d.payer, host)).redeemed >= d.owed) continue;
+        if (OL_TRY(context_.contracts->channel(d.payer, host)).redeemed >= d.owed)
+            continue;
         context_.chain->label("redeem voucher");
         OL_TRY(context_.contracts->redeem(key, d.payer, d.cumulative, d.owed,
                                           OL_TRY(crypto::Signature::from_rsv(d.signature))));
@@ -105,7 +110,8 @@ Result<market::Epoch> SettlementService::next_epoch() const {
         return fail(ErrorCode::conflict, "there is no receipt to settle");
     }
     const auto limit = OL_TRY(context_.contracts->parameter("MAX_EPOCH_RECEIPTS")).low_u64();
-    if (receipts.size() > limit) receipts.resize(limit);
+    if (receipts.size() > limit)
+        receipts.resize(limit);
     return market::make_epoch(OL_TRY(context_.contracts->epoch_count()) + 1, std::move(receipts),
                               OL_TRY(finalised_rewards()));
 }
@@ -118,8 +124,9 @@ Status SettlementService::propose(const market::Epoch& epoch, const std::string&
 Status SettlementService::propose_locked(const market::Epoch& epoch, const std::string& wallet) {
     const auto pending = OL_TRY(context_.contracts->pending_epoch());
     if (pending.exists) {
-        return fail(ErrorCode::conflict, "epoch {} is pending until {}; finalise or challenge it first",
-                    pending.epoch, pending.challenge_ends_at);
+        return fail(ErrorCode::conflict,
+                    "epoch {} is pending until {}; finalise or challenge it first", pending.epoch,
+                    pending.challenge_ends_at);
     }
     const auto key = OL_TRY(context_.keys->key(wallet));
     const auto bond = OL_TRY(context_.contracts->parameter("SETTLER_BOND"));
@@ -156,7 +163,8 @@ Result<market::Epoch> SettlementService::settle(const std::string& wallet) {
 Result<std::uint64_t> SettlementService::finalise() {
     const std::scoped_lock guard(mutex_);
     const auto pending = OL_TRY(context_.contracts->pending_epoch());
-    if (!pending.exists) return fail(ErrorCode::conflict, "no epoch is pending");
+    if (!pending.exists)
+        return fail(ErrorCode::conflict, "no epoch is pending");
     const auto now = OL_TRY(context_.chain->block_timestamp());
     if (now < pending.challenge_ends_at) {
         return fail(ErrorCode::conflict,
@@ -165,8 +173,8 @@ Result<std::uint64_t> SettlementService::finalise() {
     }
     context_.chain->label(fmt::format("finalise epoch {}", pending.epoch));
     OL_TRY(context_.contracts->finalise_epoch(OL_TRY(context_.keys->key(settler_wallet))));
-    OL_TRY(context_.db->run("UPDATE epochs SET state = 'finalised' WHERE number = ?",
-                            pending.epoch));
+    OL_TRY(
+        context_.db->run("UPDATE epochs SET state = 'finalised' WHERE number = ?", pending.epoch));
     return pending.epoch;
 }
 
@@ -175,8 +183,10 @@ Result<U256> SettlementService::claim(const Address& account) {
     const auto count = OL_TRY(context_.contracts->epoch_count());
     const auto rewards = OL_TRY(finalised_rewards());
     for (std::size_t i = 0; i < rewards.size(); ++i) {
-        if (rewards[i].account != account) continue;
-        if (OL_TRY(context_.contracts->claimed(account)) >= rewards[i].cumulative) return U256();
+        if (rewards[i].account != account)
+            continue;
+        if (OL_TRY(context_.contracts->claimed(account)) >= rewards[i].cumulative)
+            return U256();
         const auto epoch_file = OL_TRY(epoch(count));
         const auto proof = OL_TRY(epoch_file->rewards_tree().prove(i));
         context_.chain->label("claim");
@@ -190,21 +200,24 @@ Result<std::vector<Claim>> SettlementService::claim_all() {
     std::vector<Claim> out;
     for (const auto& leaf : OL_TRY(finalised_rewards())) {
         const auto amount = OL_TRY(claim(leaf.account));
-        if (!amount.is_zero()) out.push_back({leaf.account, amount});
+        if (!amount.is_zero())
+            out.push_back({leaf.account, amount});
     }
     return out;
 }
 
 Result<Json> SettlementService::epoch_json(std::uint64_t number) const {
     const auto found = OL_TRY(epoch(number));
-    if (!found) return fail(ErrorCode::not_found, "there is no epoch {}", number);
+    if (!found)
+        return fail(ErrorCode::not_found, "there is no epoch {}", number);
     std::string state;
-    OL_TRY(context_.db->query("SELECT state FROM epochs WHERE number = ?",
-                              [&](const store::Row& row) {
-                                  state = row.text(0);
-                                  return false;
-                              },
-                              number));
+    OL_TRY(context_.db->query(
+        "SELECT state FROM epochs WHERE number = ?",
+        [&](const store::Row& row) {
+            state = row.text(0);
+            return false;
+        },
+        number));
     Json receipts = Json::array();
     for (const auto& receipt : found->receipts) {
         receipts.push(Json::object({{"hash", receipt.receipt.hash()},
@@ -213,7 +226,8 @@ Result<Json> SettlementService::epoch_json(std::uint64_t number) const {
     }
     Json rewards = Json::array();
     for (const auto& leaf : found->rewards) {
-        rewards.push(Json::object({{"account", leaf.account}, {"cumulative_wei", leaf.cumulative}}));
+        rewards.push(
+            Json::object({{"account", leaf.account}, {"cumulative_wei", leaf.cumulative}}));
     }
     return Json::object({{"epoch", number},
                          {"state", state},
@@ -228,15 +242,14 @@ Result<Json> SettlementService::epoch_json(std::uint64_t number) const {
 
 Result<Json> SettlementService::epochs_json() const {
     Json rows = Json::array();
-    OL_TRY(context_.db->query("SELECT number, state FROM epochs ORDER BY number",
-                              [&](const store::Row& row) {
-                                  rows.push(Json::object(
-                                      {{"epoch", row.integer(0)}, {"state", row.text(1)}}));
-                                  return true;
-                              }));
+    OL_TRY(context_.db->query(
+        "SELECT number, state FROM epochs ORDER BY number", [&](const store::Row& row) {
+            rows.push(Json::object({{"epoch", row.integer(0)}, {"state", row.text(1)}}));
+            return true;
+        }));
     const auto pending = OL_TRY(context_.contracts->pending_epoch());
-    Json out = Json::object({{"epochs", std::move(rows)},
-                             {"finalised", OL_TRY(context_.contracts->epoch_count())}});
+    Json out = Json::object(
+        {{"epochs", std::move(rows)}, {"finalised", OL_TRY(context_.contracts->epoch_count())}});
     out.set("pending", pending.exists
                            ? Json::object({{"epoch", pending.epoch},
                                            {"settler", pending.settler},
@@ -249,15 +262,17 @@ Result<Json> SettlementService::epochs_json() const {
 Result<Json> SettlementService::account_json(const Address& account) const {
     U256 earned;
     for (const auto& leaf : OL_TRY(finalised_rewards())) {
-        if (leaf.account == account) earned = leaf.cumulative;
+        if (leaf.account == account)
+            earned = leaf.cumulative;
     }
     std::int64_t records = 0;
-    OL_TRY(context_.db->query("SELECT count(*) FROM records WHERE owner = ? AND revoked = 0",
-                              [&](const store::Row& row) {
-                                  records = row.integer(0);
-                                  return false;
-                              },
-                              account));
+    OL_TRY(context_.db->query(
+        "SELECT count(*) FROM records WHERE owner = ? AND revoked = 0",
+        [&](const store::Row& row) {
+            records = row.integer(0);
+            return false;
+        },
+        account));
     const auto claimed = OL_TRY(context_.contracts->claimed(account));
     const auto channel = OL_TRY(context_.contracts->channel(account, inference_.host()));
     Json out = Json::object({{"address", crypto::checksum_address(account)},

@@ -1,5 +1,5 @@
-// SettlementService: vouchers redeemed, epochs posted with a bond, finalised, claimed. The ledger says
-// what happened; the rows here let a killed settler go on where it was.
+// SettlementService: vouchers redeemed, epochs posted with a bond, finalised, claimed. The ledger
+// says what happened; the rows here let a killed settler go on where it was.
 #pragma once
 
 #include <memory>
@@ -24,8 +24,8 @@ public:
     static Result<std::unique_ptr<SettlementService>> open(Context& context,
                                                            InferenceService& inference);
 
-    // Redeems what is owed, makes the epoch of all unsettled receipts and posts it. conflict when an
-    // epoch is pending or there is nothing to settle.
+    // Redeems what is owed, makes the epoch of all unsettled receipts and posts it. conflict when
+    // an epoch is pending or there is nothing to settle.
     Result<market::Epoch> settle(const std::string& wallet = settler_wallet);
     // Posts a given epoch: what settle() does, and what a dishonest settler does with a forged one.
     Status propose(const market::Epoch& epoch, const std::string& wallet);
@@ -49,7 +49,8 @@ public:
 
 private:
     SettlementService(Context& context, InferenceService& inference)
-        : context_(context), inference_(inference) {}
+        : context_(context)
+        , inference_(inference) {}
     Status propose_locked(const market::Epoch& epoch, const std::string& wallet);
 
     Context& context_;

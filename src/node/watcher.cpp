@@ -6,12 +6,14 @@ namespace ol::node {
 
 Result<WatchReport> Watcher::check_pending(const std::string& wallet) {
     const auto pending = OL_TRY(context_.contracts->pending_epoch());
-    if (!pending.exists) return fail(ErrorCode::conflict, "no epoch is pending; nothing to check");
+    if (!pending.exists)
+        return fail(ErrorCode::conflict, "no epoch is pending; nothing to check");
     // Only what anybody can read: the ledger's proposal, the file that it commits to, the versions.
     const auto commitment = pending.proposal.list().back().word();
-    const auto bytes = OL_TRY_IN(context_.blobs->get(commitment), "file of epoch {}", pending.epoch);
-    const auto epoch = OL_TRY_IN(market::Epoch::from_jsonl(as_text(bytes)), "epoch {}",
-                                 pending.epoch);
+    const auto bytes =
+        OL_TRY_IN(context_.blobs->get(commitment), "file of epoch {}", pending.epoch);
+    const auto epoch =
+        OL_TRY_IN(market::Epoch::from_jsonl(as_text(bytes)), "epoch {}", pending.epoch);
     const auto previous = OL_TRY(settlement_.finalised_rewards());
     const auto key = OL_TRY(context_.keys->key(wallet));
 
@@ -37,16 +39,16 @@ Result<WatchReport> Watcher::check_pending(const std::string& wallet) {
     for (std::size_t i = 0; i < epoch.receipts.size(); ++i) {
         const auto fault = OL_TRY(inference_.find_fault(epoch.receipts[i]));
         ++report.receipts_checked;
-        if (!fault) continue;
+        if (!fault)
+            continue;
         report.fault = fmt::format("receipt {}: {}", i, fault->reason);
         if (fault->kind == "challengeReceipt") {
             OL_TRY(challenge(fault->kind, OL_TRY(market::challenge_receipt_arguments(epoch, i))));
         } else if (fault->kind == "challengeSpan") {
             const auto version = OL_TRY(segment_of(i));
             OL_TRY(challenge(fault->kind,
-                             OL_TRY(market::challenge_span_arguments(epoch, i, fault->match,
-                                                                     fault->offset,
-                                                                     version->segment))));
+                             OL_TRY(market::challenge_span_arguments(
+                                 epoch, i, fault->match, fault->offset, version->segment))));
         } else if (fault->kind == "challengeMatch") {
             const auto version = OL_TRY(segment_of(i));
             OL_TRY(challenge(fault->kind, OL_TRY(market::challenge_match_arguments(
@@ -57,8 +59,8 @@ Result<WatchReport> Watcher::check_pending(const std::string& wallet) {
     if (const auto account = market::find_reward_fault(epoch, previous)) {
         report.fault = "the reward of " + crypto::checksum_address(*account) +
                        " does not follow from the receipts";
-        OL_TRY(challenge("challengeReward", OL_TRY(market::challenge_reward_arguments(
-                                                epoch, previous, *account))));
+        OL_TRY(challenge("challengeReward",
+                         OL_TRY(market::challenge_reward_arguments(epoch, previous, *account))));
         return report;
     }
     report.agreed = true;

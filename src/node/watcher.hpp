@@ -22,7 +22,9 @@ struct WatchReport {
 class Watcher {
 public:
     Watcher(Context& context, InferenceService& inference, SettlementService& settlement)
-        : context_(context), inference_(inference), settlement_(settlement) {}
+        : context_(context)
+        , inference_(inference)
+        , settlement_(settlement) {}
     // Reads the pending proposal and its file, recomputes all of it; when something is false and a
     // challenge proves it, sends the challenge from `wallet`. conflict when nothing is pending.
     Result<WatchReport> check_pending(const std::string& wallet);

@@ -45,11 +45,12 @@ void add_node_commands(CLI::App& root, Parsed& parsed) {
     up->callback([&] { parsed.action = [](Session& s) { return run_up(s); }; });
 
     static DemoCommand demo;
-    auto* demo_app = command(root, "demo",
-                             "The whole road on real text, from a file to a claim on the ledger",
-                             "demo --json demo.json");
+    auto* demo_app =
+        command(root, "demo", "The whole road on real text, from a file to a claim on the ledger",
+                "demo --json demo.json");
     demo_app->add_option("--json", demo.json_file, "Write everything that happened to this file");
-    demo_app->add_flag("--keep", demo.keep, "Keep the data folder (default when --data-dir is given)");
+    demo_app->add_flag("--keep", demo.keep,
+                       "Keep the data folder (default when --data-dir is given)");
     demo_app->add_option("--training-records", demo.training_records, "Records to train on");
     demo_app->add_option("--epochs", demo.epochs, "Passes over them");
     demo_app->callback([&] {
@@ -95,9 +96,9 @@ void add_data_commands(CLI::App& root, Parsed& parsed) {
         };
     });
 
-    auto* contribute = command(*datanet, "contribute",
-                               "Curate files and anchor the accepted records with a bond",
-                               "datanet contribute legal ~/cases --wallet alice");
+    auto* contribute =
+        command(*datanet, "contribute", "Curate files and anchor the accepted records with a bond",
+                "datanet contribute legal ~/cases --wallet alice");
     contribute->add_option("DATANET", name)->required();
     contribute->add_option("PATH", paths, "Files or folders (.txt .md .html .jsonl .gz, dictd)")
         ->required();
@@ -123,9 +124,7 @@ void add_data_commands(CLI::App& root, Parsed& parsed) {
     records->add_option("--limit", limit)->capture_default_str();
     records->add_option("--record", record, "A record's id");
     records->callback([&] {
-        parsed.action = [](Session& s) {
-            return datanet_records(s, name, offset, limit, record);
-        };
+        parsed.action = [](Session& s) { return datanet_records(s, name, offset, limit, record); };
     });
 
     auto* publish = command(*datanet, "publish",
@@ -139,9 +138,8 @@ void add_data_commands(CLI::App& root, Parsed& parsed) {
                            "datanet verify legal --version 1");
     verify->add_option("DATANET", name)->required();
     verify->add_option("--version", version, "0: the latest")->capture_default_str();
-    verify->callback([&] {
-        parsed.action = [](Session& s) { return datanet_verify(s, name, version); };
-    });
+    verify->callback(
+        [&] { parsed.action = [](Session& s) { return datanet_verify(s, name, version); }; });
 
     auto* trace = command(root, "trace", "The spans of a text that occur in a datanet version",
                           "trace legal \"the party of the first part\"");
@@ -172,6 +170,8 @@ void add_pretrain(CLI::App& root, Parsed& parsed) {
     app->add_option("--batch", p.batch, "Sequences a step")->capture_default_str();
     app->add_option("--sequence", p.sequence, "Tokens a sequence")->capture_default_str();
     app->add_option("--learning-rate", p.learning_rate)->capture_default_str();
+    app->add_option("--warmup", p.warmup, "Steps")->capture_default_str();
+    app->add_option("--licence", p.licences, "SOURCE=LICENCE, for the training record");
     app->add_option("--seed", p.seed)->capture_default_str();
     app->add_option("--checkpoint-every", p.checkpoint_every, "Steps")->capture_default_str();
     app->add_option("--max-bytes", p.max_bytes, "Use at most so much text; 0: all");
@@ -194,15 +194,15 @@ void add_model_commands(CLI::App& root, Parsed& parsed) {
     train->add_option("--records", t.record_limit, "A sample of so many records; 0: all");
     train->add_option("--seed", t.seed)->capture_default_str();
     train->add_flag("--no-register", t.no_register, "Leave the adapter off the ledger");
-    auto* reproduce = command(*train, "reproduce",
-                              "Train again from an adapter's record and compare the bytes",
-                              "train reproduce legal-v1");
+    auto* reproduce =
+        command(*train, "reproduce", "Train again from an adapter's record and compare the bytes",
+                "train reproduce legal-v1");
     reproduce->add_option("MODEL", name)->required();
-    reproduce->callback([&] {
-        parsed.action = [](Session& s) { return train_reproduce(s, name); };
-    });
+    reproduce->callback(
+        [&] { parsed.action = [](Session& s) { return train_reproduce(s, name); }; });
     train->callback([&parsed, reproduce] {
-        if (reproduce->parsed()) return;
+        if (reproduce->parsed())
+            return;
         parsed.action = [](Session& s) { return run_train(s, t); };
     });
 
@@ -265,7 +265,8 @@ void add_money_commands(CLI::App& root, Parsed& parsed) {
 } // namespace
 
 int run(int argc, char** argv) {
-    CLI::App app{"OpenLedger: a network in which data has owners and every paid AI answer pays them"};
+    CLI::App app{
+        "OpenLedger: a network in which data has owners and every paid AI answer pays them"};
     app.set_version_flag("--version", "openledger 0.1.0");
     app.require_subcommand(1);
     app.footer("Start with:\n  openledger demo\n  openledger up");
@@ -297,10 +298,12 @@ int run(int argc, char** argv) {
         parsed.data_dir.empty() ? default_data_dir() : Path(parsed.data_dir);
     parsed.global.node.password_file = parsed.password_file;
     parsed.global.node.base_model = parsed.base_model;
-    if (parsed.verbose) log::set_level(log::Level::info);
+    if (parsed.verbose)
+        log::set_level(log::Level::info);
     Session session(parsed.global);
     const auto done = parsed.action(session);
-    if (done) return 0;
+    if (done)
+        return 0;
     if (parsed.global.json) {
         session.print(codec::Json::object(
             {{"error", codec::Json::object({{"code", to_string(done.error().code)},

@@ -13,7 +13,7 @@ namespace ol::node::cli {
 Status run_up(Session& session);
 struct DemoCommand {
     std::string json_file;
-    bool keep = false;      // keep the data folder
+    bool keep = false; // keep the data folder
     bool data_dir_given = false;
     std::uint64_t training_records = 0;
     std::uint32_t epochs = 0;
@@ -45,8 +45,10 @@ struct PretrainCommand {
     std::uint32_t vocab = 4096, hidden = 192, intermediate = 512, layers = 8, heads = 6,
                   kv_heads = 3, context = 512;
     std::uint64_t steps = 2000, seed = 1, checkpoint_every = 100, max_bytes = 0;
-    std::uint32_t batch = 32, sequence = 256;
-    double learning_rate = 3e-3;
+    std::vector<std::string> licences; // SOURCE=SPDX
+    std::uint32_t batch = 4, sequence = 512;
+    std::uint64_t warmup = 80;
+    double learning_rate = 2e-3;
 };
 Status run_pretrain(Session& session, const PretrainCommand& command);
 struct TrainCommand {

@@ -19,7 +19,8 @@ void print_contribution(Session& session, const Json& report) {
     constexpr std::size_t shown_limit = 20;
     std::size_t shown = 0;
     for (const auto& row : report["rejected"].items()) {
-        if (++shown > shown_limit) break;
+        if (++shown > shown_limit)
+            break;
         out.line(fmt::format("  {} {}:{} {}", out.paint(Paint::red, "rejected"),
                              text_at(row, "file"), number_at(row, "line"), text_at(row, "reason")));
     }
@@ -35,8 +36,7 @@ void print_contribution(Session& session, const Json& report) {
         return;
     }
     out.line(fmt::format("batch {} anchored: root {}, bond {}", number_at(report, "batch"),
-                         text_at(report, "root"),
-                         open_at(report, "bond_wei")));
+                         text_at(report, "root"), open_at(report, "bond_wei")));
 }
 
 } // namespace
@@ -72,14 +72,16 @@ Status datanet_contribute(Session& session, const std::string& datanet, const st
                 auto content = OL_TRY(read_text_file(file, limits::file_bytes));
                 bytes += content.size();
                 if (bytes > limits::http_body_bytes / 2) {
-                    return fail(ErrorCode::too_large,
-                                "a running node takes at most {} a call; contribute in smaller parts "
-                                "or stop `openledger up` first",
-                                human_bytes(limits::http_body_bytes / 2));
+                    return fail(
+                        ErrorCode::too_large,
+                        "a running node takes at most {} a call; contribute in smaller parts "
+                        "or stop `openledger up` first",
+                        human_bytes(limits::http_body_bytes / 2));
                 }
                 // One folder per upload: a file's path becomes its name.
                 std::string name = std::filesystem::relative(file, path).string();
-                if (name == ".") name = file.filename().string();
+                if (name == ".")
+                    name = file.filename().string();
                 std::replace(name.begin(), name.end(), '/', '_');
                 files.push_back({std::move(name), std::move(content)});
             }
@@ -131,11 +133,10 @@ Status datanet_show(Session& session, const std::string& datanet) {
                          text_at(row, "id"), text_at(row, "owner"), text_at(row, "licence"),
                          human_count(number_at(row, "records")), number_at(row, "contributors")));
     for (const auto& version : versions["versions"].items()) {
-        out.line(fmt::format("  version {}: {} records, {} symbols, root {}",
-                             number_at(version, "version"),
-                             human_count(number_at(version, "records")),
-                             human_count(number_at(version["index"], "symbols")),
-                             text_at(version, "root")));
+        out.line(fmt::format(
+            "  version {}: {} records, {} symbols, root {}", number_at(version, "version"),
+            human_count(number_at(version, "records")),
+            human_count(number_at(version["index"], "symbols")), text_at(version, "root")));
     }
     return {};
 }
@@ -152,9 +153,10 @@ Status datanet_records(Session& session, const std::string& datanet, std::uint64
             return {};
         }
         out.line(fmt::format("{}\n{}\n\nowner {}  licence {}  batch {}  leaf {}",
-                             out.paint(Paint::bold, text_at(found, "title")), text_at(found, "text"),
-                             text_at(found, "owner"), text_at(found, "licence"),
-                             number_at(found, "batch"), text_at(found, "leaf_hash")));
+                             out.paint(Paint::bold, text_at(found, "title")),
+                             text_at(found, "text"), text_at(found, "owner"),
+                             text_at(found, "licence"), number_at(found, "batch"),
+                             text_at(found, "leaf_hash")));
         return {};
     }
     const auto page = OL_TRY(services->records(datanet, offset, limit));
@@ -163,8 +165,9 @@ Status datanet_records(Session& session, const std::string& datanet, std::uint64
         return {};
     }
     for (const auto& row : page["records"].items()) {
-        out.line(fmt::format("{}  {:5} words  {}  {}{}", text_at(row, "id"), number_at(row, "words"),
-                             short_hex(text_at(row, "owner")), text_at(row, "title"),
+        out.line(fmt::format("{}  {:5} words  {}  {}{}", text_at(row, "id"),
+                             number_at(row, "words"), short_hex(text_at(row, "owner")),
+                             text_at(row, "title"),
                              row["revoked"].as_bool().value_or(false) ? "  (revoked)" : ""));
     }
     out.line(fmt::format("{} of {} records", page["records"].items().size(),
@@ -231,7 +234,8 @@ Status trace_text(Session& session, const std::string& datanet, std::uint64_t ve
     for (const auto& span : traced["spans"].items()) {
         const auto begin = std::max<std::size_t>(at, number_at(span, "start_byte"));
         const auto end = std::min<std::size_t>(input.size(), number_at(span, "end_byte"));
-        if (begin >= end || span["matches"].items().empty()) continue;
+        if (begin >= end || span["matches"].items().empty())
+            continue;
         const auto owner = text_at(span["matches"].items()[0], "owner");
         const auto index = owners.emplace(owner, owners.size()).first->second;
         shown += input.substr(at, begin - at);

@@ -27,8 +27,10 @@ Result<Json> follow_run(Session& session, api::Services& services, const std::st
         const auto page = OL_TRY(services.run_events(id, offset));
         for (const auto& event : page["events"].items()) {
             offset = number_at(event, "offset") + 1;
-            if (text_at(event, "kind") != "step" || session.json()) continue;
-            if (since.seconds() - shown < 2) continue;
+            if (text_at(event, "kind") != "step" || session.json())
+                continue;
+            if (since.seconds() - shown < 2)
+                continue;
             shown = since.seconds();
             const auto& data = event["data"];
             session.console().line(fmt::format("step {}/{}  loss {:.4f}  {:.0f} tokens/s",
@@ -37,7 +39,8 @@ Result<Json> follow_run(Session& session, api::Services& services, const std::st
                                                real_at(data, "tokens_per_second")));
         }
         const auto state = text_at(page, "state");
-        if (state == "done") return services.run(id);
+        if (state == "done")
+            return services.run(id);
         if (state == "failed" || state == "stopped" || state == "paused") {
             const auto run = OL_TRY(services.run(id));
             return fail(ErrorCode::conflict, "run {} is {}{}", id, state,
@@ -53,6 +56,13 @@ Status run_pretrain(Session& session, const PretrainCommand& command) {
     model::PretrainConfig config;
     config.sources.assign(command.sources.begin(), command.sources.end());
     config.output = command.output;
+    for (const auto& licence : command.licences) {
+        const auto split = licence.find('=');
+        if (split == std::string::npos) {
+            return fail(ErrorCode::invalid_argument, "--licence {}: write SOURCE=LICENCE", licence);
+        }
+        config.licences[licence.substr(0, split)] = licence.substr(split + 1);
+    }
     config.shape.vocab_size = command.vocab;
     config.shape.hidden_size = command.hidden;
     config.shape.intermediate_size = command.intermediate;
@@ -72,8 +82,7 @@ Status run_pretrain(Session& session, const PretrainCommand& command) {
     config.checkpoint_every = command.checkpoint_every;
     config.max_bytes = command.max_bytes;
     config.optimizer.learning_rate = static_cast<float>(command.learning_rate);
-    config.optimizer.warmup_steps = std::max<std::uint64_t>(1, command.steps / 50);
-    config.optimizer.total_steps = command.steps;
+    config.optimizer.warmup_steps = command.warmup;
     config.optimizer.weight_decay = 0.1F;
     ThreadPool pool(session.options().node.threads);
     const auto report = OL_TRY(model::pretrain(config, pool, session.console().progress()));
@@ -88,11 +97,12 @@ Status run_pretrain(Session& session, const PretrainCommand& command) {
     if (session.json()) {
         session.print(json);
     } else {
-        session.console().line(fmt::format(
-            "{}: {} tokens in {:.0f} s, loss {:.3f} -> {:.3f}, held out {:.3f} nats a token = {:.3f} "
-            "bits a byte",
-            command.output, human_count(report.tokens), report.seconds, report.first_loss,
-            report.last_loss, report.held_out_loss, report.held_out_bits_per_byte));
+        session.console().line(fmt::format("{}: {} tokens in {:.0f} s, loss {:.3f} -> {:.3f}, held "
+                                           "out {:.3f} nats a token = {:.3f} "
+                                           "bits a byte",
+                                           command.output, human_count(report.tokens),
+                                           report.seconds, report.first_loss, report.last_loss,
+                                           report.held_out_loss, report.held_out_bits_per_byte));
     }
     return {};
 }
@@ -101,7 +111,8 @@ Status run_train(Session& session, const TrainCommand& command) {
     for (const auto& [option, value] : {std::pair{"--name", &command.name},
                                         {"--datanet", &command.datanet},
                                         {"--wallet", &command.wallet}}) {
-        if (value->empty()) return fail(ErrorCode::invalid_argument, "{} is required", option);
+        if (value->empty())
+            return fail(ErrorCode::invalid_argument, "{} is required", option);
     }
     auto* services = OL_TRY(session.services());
     Json request = Json::object({{"name", command.name},
@@ -109,24 +120,26 @@ Status run_train(Session& session, const TrainCommand& command) {
                                  {"version", command.version},
                                  {"record_limit", command.record_limit},
                                  {"seed", command.seed}});
-    if (command.epochs != 0) request.set("epochs", command.epochs);
-    if (command.rank != 0) request.set("rank", command.rank);
-    if (command.learning_rate != 0) request.set("learning_rate", command.learning_rate);
+    if (command.epochs != 0)
+        request.set("epochs", command.epochs);
+    if (command.rank != 0)
+        request.set("rank", command.rank);
+    if (command.learning_rate != 0)
+        request.set("learning_rate", command.learning_rate);
     const auto run = OL_TRY(services->create_run(request));
     auto done = OL_TRY(follow_run(session, *services, text_at(run, "id")));
     if (!command.no_register) {
-        const auto registered = OL_TRY(services->register_run(
-            text_at(run, "id"), Json::object({{"wallet", command.wallet}})));
+        const auto registered = OL_TRY(
+            services->register_run(text_at(run, "id"), Json::object({{"wallet", command.wallet}})));
         done.set("registered", registered);
     }
     if (session.json()) {
         session.print(done);
     } else {
-        session.console().line(fmt::format("{}: loss {:.4f} -> {:.4f} in {:.1f} s; adapter {}{}",
-                                           command.name, real_at(done, "loss_first"),
-                                           real_at(done, "loss_last"), real_at(done, "seconds"),
-                                           text_at(done, "adapter_hash"),
-                                           command.no_register ? "" : ", registered and served"));
+        session.console().line(fmt::format(
+            "{}: loss {:.4f} -> {:.4f} in {:.1f} s; adapter {}{}", command.name,
+            real_at(done, "loss_first"), real_at(done, "loss_last"), real_at(done, "seconds"),
+            text_at(done, "adapter_hash"), command.no_register ? "" : ", registered and served"));
     }
     return {};
 }
@@ -158,8 +171,7 @@ Status model_list(Session& session) {
         } else {
             session.console().line(fmt::format(
                 "{:24} adapter of {}, {} / {} per 1,000 tokens in / out{}", text_at(row, "id"),
-                text_at(row, "parent"), open_at(row, "price_in"),
-                open_at(row, "price_out"),
+                text_at(row, "parent"), open_at(row, "price_in"), open_at(row, "price_out"),
                 row["resident"].as_bool().value_or(false) ? ", resident" : ""));
         }
     }
@@ -169,7 +181,8 @@ Status model_list(Session& session) {
 Status model_show(Session& session, const std::string& model) {
     const auto models = OL_TRY(OL_TRY(session.services())->models());
     for (const auto& row : models["data"].items()) {
-        if (text_at(row, "id") != model) continue;
+        if (text_at(row, "id") != model)
+            continue;
         session.print(row);
         return {};
     }
@@ -181,9 +194,9 @@ Status model_verify(Session& session, const std::string& model) {
     if (session.json()) {
         session.print(verdict);
     } else {
-        session.console().line(fmt::format("{}: files and training record are those of the ledger, {}",
-                                           session.console().paint(Paint::green, "verified"),
-                                           text_at(verdict, "adapter_hash")));
+        session.console().line(fmt::format(
+            "{}: files and training record are those of the ledger, {}",
+            session.console().paint(Paint::green, "verified"), text_at(verdict, "adapter_hash")));
     }
     return {};
 }
@@ -201,11 +214,13 @@ Status run_ask(Session& session, const AskCommand& command) {
     const auto models = OL_TRY(services->models());
     bool is_base = false, is_known = false;
     for (const auto& row : models["data"].items()) {
-        if (text_at(row, "id") != command.model) continue;
+        if (text_at(row, "id") != command.model)
+            continue;
         is_known = true;
         is_base = row["parent"].is_null();
     }
-    if (!is_known) return unknown_model(command.model);
+    if (!is_known)
+        return unknown_model(command.model);
     if (!is_base) {
         auto* keys = OL_TRY(session.keys());
         const auto payer = OL_TRY(keys->key(command.wallet));
@@ -220,16 +235,18 @@ Status run_ask(Session& session, const AskCommand& command) {
         const auto cumulative = OL_TRY(quote["cumulative_wei"].as_u256());
         const auto deposited = OL_TRY(quote["deposited_wei"].as_u256());
         if (deposited < cumulative) {
-            return fail(ErrorCode::payment,
-                        "the answer may cost {}, {} has {} deposited for this host and owes {}; add "
-                        "--deposit 10",
-                        format_open(OL_TRY(quote["price_wei"].as_u256())), command.wallet,
-                        format_open(deposited), format_open(OL_TRY(quote["owed_wei"].as_u256())));
+            return fail(
+                ErrorCode::payment,
+                "the answer may cost {}, {} has {} deposited for this host and owes {}; add "
+                "--deposit 10",
+                format_open(OL_TRY(quote["price_wei"].as_u256())), command.wallet,
+                format_open(deposited), format_open(OL_TRY(quote["owed_wei"].as_u256())));
         }
         call.voucher = market::sign_voucher(contracts->escrow_domain(), payer, host, cumulative);
     }
     const auto reply = OL_TRY(services->complete(call, [&](std::string_view piece) {
-        if (!session.json()) out.write(piece);
+        if (!session.json())
+            out.write(piece);
         return true;
     }));
     if (session.json()) {
@@ -243,12 +260,12 @@ Status run_ask(Session& session, const AskCommand& command) {
         return {};
     }
     out.line();
-    if (reply.receipt.is_null()) return {};
+    if (reply.receipt.is_null())
+        return {};
     out.line();
-    out.line(out.paint(Paint::bold,
-                       fmt::format("{:.0f} % of the answer is explained; fee {}",
-                                   100 * real_at(reply.receipt, "explained"),
-                                   open_at(reply.receipt, "fee_wei"))));
+    out.line(out.paint(Paint::bold, fmt::format("{:.0f} % of the answer is explained; fee {}",
+                                                100 * real_at(reply.receipt, "explained"),
+                                                open_at(reply.receipt, "fee_wei"))));
     for (const auto& share : reply.receipt["shares"].items()) {
         out.line(fmt::format("  {:5.1f} %  {}  {}", 100 * real_at(share, "share"),
                              short_hex(text_at(share, "owner")), text_at(share, "title")));

@@ -16,7 +16,8 @@ void print_epoch(Session& session, const Json& epoch) {
     out.line(fmt::format("  receipts root {}\n  rewards root  {}", text_at(epoch, "receipts_root"),
                          text_at(epoch, "rewards_root")));
     for (const auto& row : epoch["rewards"].items()) {
-        out.line(fmt::format("  {}  {:>28}", text_at(row, "account"), open_at(row, "cumulative_wei")));
+        out.line(
+            fmt::format("  {}  {:>28}", text_at(row, "account"), open_at(row, "cumulative_wei")));
     }
 }
 
@@ -36,8 +37,8 @@ Status receipt_list(Session& session) {
 }
 
 Status receipt_show(Session& session, const std::string& hash) {
-    const auto receipt = OL_TRY(
-        OL_TRY(session.services())->receipt(OL_TRY_IN(hash32_from_hex(hash), "HASH")));
+    const auto receipt =
+        OL_TRY(OL_TRY(session.services())->receipt(OL_TRY_IN(hash32_from_hex(hash), "HASH")));
     if (session.json()) {
         session.print(receipt);
         return {};
@@ -57,7 +58,8 @@ Status receipt_show(Session& session, const std::string& hash) {
         }
     }
     for (const auto& payout : receipt["payouts"].items()) {
-        out.line(fmt::format("  pays {}  {:>28}", text_at(payout, "account"), open_at(payout, "wei")));
+        out.line(
+            fmt::format("  pays {}  {:>28}", text_at(payout, "account"), open_at(payout, "wei")));
     }
     return {};
 }
@@ -65,7 +67,8 @@ Status receipt_show(Session& session, const std::string& hash) {
 Status receipt_verify(Session& session, const std::string& hash) {
     const auto verdict = OL_TRY(
         OL_TRY(session.services())->verify_receipt(OL_TRY_IN(hash32_from_hex(hash), "HASH")));
-    if (session.json()) session.print(verdict);
+    if (session.json())
+        session.print(verdict);
     if (!verdict["verified"].as_bool().value_or(false)) {
         return fail(ErrorCode::unverified, "{}", text_at(verdict["fault"], "reason"));
     }
@@ -113,14 +116,14 @@ Status epoch_show(Session& session, std::uint64_t number) {
         return {};
     }
     for (const auto& row : epochs["epochs"].items()) {
-        session.console().line(fmt::format("epoch {}  {}", row["epoch"].as_uint().value_or(0),
-                                           text_at(row, "state")));
+        session.console().line(
+            fmt::format("epoch {}  {}", row["epoch"].as_uint().value_or(0), text_at(row, "state")));
     }
     if (!epochs["pending"].is_null()) {
-        session.console().line(fmt::format(
-            "pending: epoch {}, can be challenged until {}",
-            epochs["pending"]["epoch"].as_uint().value_or(0),
-            epochs["pending"]["challenge_ends_at"].as_uint().value_or(0)));
+        session.console().line(
+            fmt::format("pending: epoch {}, can be challenged until {}",
+                        epochs["pending"]["epoch"].as_uint().value_or(0),
+                        epochs["pending"]["challenge_ends_at"].as_uint().value_or(0)));
     }
     return {};
 }

@@ -21,8 +21,8 @@ public:
     void line(std::string_view text = {}) const;
     void write(std::string_view text) const; // no line end, flushed
 
-    // Progress on stderr: a bar that is redrawn on a terminal; on a pipe a line when the work changes
-    // and every five seconds.
+    // Progress on stderr: a bar that is redrawn on a terminal; on a pipe a line when the work
+    // changes and every five seconds.
     ProgressSink progress() const;
 
 private:

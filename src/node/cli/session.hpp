@@ -19,7 +19,8 @@ struct GlobalOptions {
 
 class Session {
 public:
-    explicit Session(GlobalOptions options) : options_(std::move(options)) {}
+    explicit Session(GlobalOptions options)
+        : options_(std::move(options)) {}
 
     const GlobalOptions& options() const { return options_; }
     const Console& console() const { return console_; }
