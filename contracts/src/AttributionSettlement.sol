@@ -17,8 +17,8 @@ import {Send} from "./lib/Send.sol";
 
 /// Epochs of receipts: proposed under bond, open to challenge, then final and claimable.
 ///
-/// Holds exactly `unallocated` plus what finalised rewards still owe (their total less all claims); bonds
-/// are in the stake vault.
+/// Holds exactly `unallocated` plus what finalised rewards still owe (their total less all claims);
+/// bonds are in the stake vault.
 contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransient {
     struct Pending {
         EpochProposal proposal;
@@ -227,8 +227,8 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
         _judgeReward(tally, reward, previous);
     }
 
-    /// challengeReward in pieces, for an epoch whose receipts do not fit one transaction: the caller opens
-    /// all receipts in order, then calls challengeTalliedReward.
+    /// challengeReward in pieces, for an epoch whose receipts do not fit one transaction: the
+    /// caller opens all receipts in order, then calls challengeTalliedReward.
     function tallyReceipt(
         address account,
         Receipt calldata receipt,
@@ -254,8 +254,8 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
         _judgeReward(tally, reward, previous);
     }
 
-    /// Two neighbours of the rewards tree are not strictly ascending. Without this, an account could be
-    /// "absent" from a tree that holds it.
+    /// Two neighbours of the rewards tree are not strictly ascending. Without this, an account
+    /// could be "absent" from a tree that holds it.
     function challengeRewardOrder(
         uint64 index,
         address account,
@@ -285,8 +285,8 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
         _discard("receipts: the leaf's sum is not the fee");
     }
 
-    /// A host's nonce or a payer's money was used before, in a finalised epoch or elsewhere in this one.
-    /// A receipt uses its channel's money from cumulative - fee to cumulative. Together with
+    /// A host's nonce or a payer's money was used before, in a finalised epoch or elsewhere in this
+    /// one. A receipt uses its channel's money from cumulative - fee to cumulative. Together with
     /// challengeReceipt (cumulative is redeemed) no channel settles more than was redeemed from it.
     function challengeReplay(
         Receipt calldata receipt,
@@ -405,8 +405,8 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
         return MessageHashUtils.toTypedDataHash(domainSeparator(), message);
     }
 
-    /// @dev The name is one byte too long for OpenZeppelin's EIP712. Nothing on the ledger checks such a
-    /// signature, so there is nothing to cache.
+    /// @dev The name is one byte too long for OpenZeppelin's EIP712. Nothing on the ledger checks
+    /// such a signature, so there is nothing to cache.
     function domainSeparator() public view returns (bytes32) {
         return keccak256(
             abi.encode(
@@ -505,8 +505,8 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
         tally.host = receipt.host;
         tally.nonce = receipt.nonce;
         tally.creditedRecords += uint64(receipt.shares.length);
-        // A sum that overflows belongs to false payouts, which challengeReceipt refutes; here it only must
-        // not stop the tally.
+        // A sum that overflows belongs to false payouts, which challengeReceipt refutes; here it
+        // only must not stop the tally.
         unchecked {
             for (uint256 i = 0; i < receipt.payouts.length; ++i) {
                 if (receipt.payouts[i].account == account) tally.owed += receipt.payouts[i].amount;

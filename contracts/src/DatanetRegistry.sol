@@ -123,8 +123,8 @@ contract DatanetRegistry is IDatanetRegistry, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IDatanetRegistry
-    /// @dev Inside the later batch's window its bond is slashed, once a batch; the record is revoked at
-    /// any time.
+    /// @dev Inside the later batch's window its bond is slashed, once a batch; the record is
+    /// revoked at any time.
     function challengeDuplicate(OpenedRecord calldata original, OpenedRecord calldata copy_)
         external
         nonReentrant
@@ -275,8 +275,9 @@ contract DatanetRegistry is IDatanetRegistry, ReentrancyGuardTransient {
         if (_datanets[datanetId].owner == address(0)) revert UnknownDatanet(datanetId);
     }
 
-    /// The leaf's hash, when the record opens: everything that the leaf says of datanet, contributor and
-    /// content is true. A leaf in somebody else's name is no record of his, so it revokes nothing of his.
+    /// The leaf's hash, when the record opens: everything that the leaf says of datanet,
+    /// contributor and content is true. A leaf in somebody else's name is no record of his, so it
+    /// revokes nothing of his.
     function _open(OpenedRecord calldata opened, Batch storage entry)
         private
         view

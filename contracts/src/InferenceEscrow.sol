@@ -12,7 +12,8 @@ import {
 import {Keys} from "./lib/Keys.sol";
 import {Send} from "./lib/Send.sol";
 
-/// Deposits of payers for hosts, drawn by cumulative signed vouchers: a request costs no transaction.
+/// Deposits of payers for hosts, drawn by cumulative signed vouchers: a request costs no
+/// transaction.
 ///
 /// Holds exactly the sum over channels of deposited - redeemed.
 contract InferenceEscrow is IInferenceEscrow, EIP712, ReentrancyGuardTransient {
@@ -58,7 +59,8 @@ contract InferenceEscrow is IInferenceEscrow, EIP712, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IInferenceEscrow
-    /// @dev A pending refund does not stand in the host's way: the delay exists so that he can redeem.
+    /// @dev A pending refund does not stand in the host's way: the delay exists so that he can
+    /// redeem.
     function redeem(address payer, uint256 cumulative, uint256 upTo, bytes calldata signature)
         external
         nonReentrant

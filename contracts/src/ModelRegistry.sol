@@ -3,8 +3,8 @@ pragma solidity ^0.8.28;
 
 import {IDatanetRegistry, IModelRegistry} from "./interfaces/IOpenLedger.sol";
 
-/// Base models and the adapters trained over them. Nothing here changes once registered, so the price
-/// and the owners of an old receipt stay recomputable.
+/// Base models and the adapters trained over them. Nothing here changes once registered, so the
+/// price and the owners of an old receipt stay recomputable.
 contract ModelRegistry is IModelRegistry {
     struct Adapter {
         address owner;

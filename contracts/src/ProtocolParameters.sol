@@ -7,7 +7,8 @@ import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol
 import {IProtocolParameters} from "./interfaces/IOpenLedger.sol";
 import {Keys} from "./lib/Keys.sol";
 
-/// Keeps every value that a parameter ever had, by version, so that an old receipt stays recomputable.
+/// Keeps every value that a parameter ever had, by version, so that an old receipt stays
+/// recomputable.
 contract ProtocolParameters is IProtocolParameters, Ownable {
     using Checkpoints for Checkpoints.Trace208;
 

@@ -16,12 +16,13 @@ import {Attribution} from "./lib/Attribution.sol";
 import {Keys} from "./lib/Keys.sol";
 import {MerkleTree} from "./lib/MerkleTree.sol";
 
-/// Says what is false in a receipt, from public data alone. It takes the very call data of the settlement's
-/// challenges (so anybody can ask it for free before he sends one) and returns the reason, or an empty
-/// string when the evidence shows no fault. Evidence that does not open reverts.
+/// Says what is false in a receipt, from public data alone. It takes the very call data of the
+/// settlement's challenges (so anybody can ask it for free before he sends one) and returns the
+/// reason, or an empty string when the evidence shows no fault. Evidence that does not open
+/// reverts.
 ///
-/// Nothing that stands in a receipt may make the recomputation revert: a receipt that cannot be judged
-/// could not be challenged. So numbers are compared before they are used.
+/// Nothing that stands in a receipt may make the recomputation revert: a receipt that cannot be
+/// judged could not be challenged. So numbers are compared before they are used.
 contract ReceiptVerifier {
     uint256 public constant MAX_SPANS = 256;
     uint256 public constant MAX_MATCHES = 1024;

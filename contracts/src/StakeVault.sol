@@ -8,8 +8,8 @@ import {IProtocolParameters, IStakeVault} from "./interfaces/IOpenLedger.sol";
 import {Keys} from "./lib/Keys.sol";
 import {Send} from "./lib/Send.sol";
 
-/// Stakes by role. What is locked can be slashed by the two authorised contracts; what is free can be
-/// taken out after the cool-down. Stakers share the fees that arrive, pro rata.
+/// Stakes by role. What is locked can be slashed by the two authorised contracts; what is free can
+/// be taken out after the cool-down. Stakers share the fees that arrive, pro rata.
 ///
 /// Holds exactly: all stakes, all that cools down, and rewardsHeld.
 contract StakeVault is IStakeVault, Ownable, ReentrancyGuardTransient {
@@ -69,8 +69,8 @@ contract StakeVault is IStakeVault, Ownable, ReentrancyGuardTransient {
         parameters = IProtocolParameters(parameters_);
     }
 
-    /// The registry of datanets and the settlement; the list is closed with the second, so that nobody,
-    /// the owner included, can add a contract that takes stakes.
+    /// The registry of datanets and the settlement; the list is closed with the second, so that
+    /// nobody, the owner included, can add a contract that takes stakes.
     function authorise(address account) external onlyOwner {
         if (account == address(0)) revert ZeroAddress();
         if (authorised[account]) revert AlreadyAuthorised(account);

@@ -197,8 +197,9 @@ contract AttributionTest is Checks {
         Share[] memory shares = new Share[](2);
         shares[0] = Share(0, address(6), uint64(ONE / 4 * 3));
         shares[1] = Share(1, address(2), uint64(ONE / 4));
-        // 1000 = 100 treasury + 100 host + 100 model + 200 stakers + 500 contributors; 3 of 4 explained:
-        // 375 to the shares (281.25, 93.75), 125 unexplained: 62 to the base, 63 to the treasury.
+        // 1000 = 100 treasury + 100 host + 100 model + 200 stakers + 500 contributors; 3 of 4
+        // explained: 375 to the shares (281.25, 93.75), 125 unexplained: 62 to the base, 63 to the
+        // treasury.
         Payout[] memory payouts = Attribution.payoutsOf(1000, 4, 3, shares, rules, parties);
         eq(payouts.length, 6, "accounts");
         eq(payouts[0].amount, 163, "treasury");

@@ -209,8 +209,8 @@ contract ChallengesTest is World {
         this.tryReceipt(epoch, 0);
     }
 
-    /// Every field that challengeReceipt answers for, forged in turn, and the rest of the receipt left as it
-    /// was, or (odd rounds) the payouts made to follow, as a careful forger would.
+    /// Every field that challengeReceipt answers for, forged in turn, and the rest of the receipt
+    /// left as it was, or (odd rounds) the payouts made to follow, as a careful forger would.
     function test_forged_numbers_fall() external {
         Receipt[] memory receipts = threeReceipts();
         Receipt memory honest = receipts[1];
@@ -368,7 +368,8 @@ contract ChallengesTest is World {
         }
     }
 
-    /// A version of the parameters that came after the proposal, foreseen by the settler who governs them.
+    /// A version of the parameters that came after the proposal, foreseen by the settler who
+    /// governs them.
     function test_parameters_of_the_future_fall() external {
         Receipt[] memory receipts = threeReceipts();
         Receipt memory forged = copyOf(receipts[1]);

@@ -169,7 +169,8 @@ contract Handler is World {
         }
     }
 
-    /// Tries every challenge; exactly the one that finds the fault may succeed, and only in the window.
+    /// Tries every challenge; exactly the one that finds the fault may succeed, and only in the
+    /// window.
     function challenge(uint256 seed) external {
         (bool exists,,,,,) = settlement.pending();
         if (!exists) return;

@@ -4,7 +4,8 @@ pragma solidity ^0.8.28;
 import {Match, Payout, Share} from "../src/interfaces/Types.sol";
 import {Attribution} from "../src/lib/Attribution.sol";
 
-/// docs/formats/money.md, literally and slowly: the twin that src/lib/Attribution.sol is tested against.
+/// docs/formats/money.md, literally and slowly: the twin that src/lib/Attribution.sol is tested
+/// against.
 library Naive {
     uint256 internal constant ONE = 2 ** 32;
 

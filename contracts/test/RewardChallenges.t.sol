@@ -106,7 +106,8 @@ contract RewardChallengesTest is World {
         eq(address(settlement).balance, 0, "paid");
     }
 
-    /// A wei moved from one account to another, in the first and in the second epoch, shown on either.
+    /// A wei moved from one account to another, in the first and in the second epoch, shown on
+    /// either.
     function test_a_moved_wei_falls() external {
         for (uint256 round = 0; round < 4; ++round) {
             uint256 clean = vm.snapshotState();

@@ -234,7 +234,8 @@ contract SettlementTest is World {
     }
 
     function test_the_threshold_moves_with_the_epoch() external {
-        // Three receipts of three credited records each, twelve aimed at: a quarter below the target.
+        // Three receipts of three credited records each, twelve aimed at: a quarter below the
+        // target.
         uint256 tau = parameters.get("ATTRIBUTION_THRESHOLD");
         Epoch memory epoch = epochOf(threeReceipts());
         eq(epoch.proposal.creditedRecords, 9, "credited");

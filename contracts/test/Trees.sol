@@ -3,7 +3,8 @@ pragma solidity ^0.8.28;
 
 import {SumProofStep} from "../src/interfaces/Types.sol";
 
-/// Builds trees and proofs as src/crypto/merkle.hpp describes them, apart from the library under test.
+/// Builds trees and proofs as src/crypto/merkle.hpp describes them, apart from the library under
+/// test.
 library Trees {
     function leaf(bytes memory data) internal pure returns (bytes32) {
         return keccak256(bytes.concat(hex"00", data));

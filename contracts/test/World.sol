@@ -24,8 +24,8 @@ import {Checks} from "./Cheats.sol";
 import {Naive} from "./Naive.sol";
 import {Trees} from "./Trees.sol";
 
-/// Everything deployed, a small datanet with one version, an adapter over it, and makers of honest receipts
-/// and epochs that share no code with the contracts.
+/// Everything deployed, a small datanet with one version, an adapter over it, and makers of honest
+/// receipts and epochs that share no code with the contracts.
 abstract contract World is Checks {
     address internal constant BURN = 0x000000000000000000000000000000000000dEaD;
     address internal constant TREASURY = address(0x7000);

@@ -4,8 +4,8 @@ pragma solidity ^0.8.28;
 import {Match, Payout, Share} from "../interfaces/Types.sol";
 
 /// From a fee and a trace to payouts, exactly as docs/formats/money.md says; the C++ twins are
-/// src/market and src/attribution/blend. Callers bound the lengths (at most 2^16 of anything) and the
-/// amounts (fees below 2^163), so nothing here overflows.
+/// src/market and src/attribution/blend. Callers bound the lengths (at most 2^16 of anything) and
+/// the amounts (fees below 2^163), so nothing here overflows.
 library Attribution {
     uint256 internal constant ONE = 1 << 32; // of shares
 
@@ -41,8 +41,9 @@ library Attribution {
         return tokensIn * priceIn / 1000 + tokensOut * priceOut / 1000 + platformFee;
     }
 
-    /// parts[i] of total * weights[i] / sum, the units left over one each to the largest remainders (ties:
-    /// the lower index). All zero when all weights are zero. The sum of weights must be below 2^240.
+    /// parts[i] of total * weights[i] / sum, the units left over one each to the largest remainders
+    /// (ties: the lower index). All zero when all weights are zero. The sum of weights must be
+    /// below 2^240.
     function largestRemainder(uint256[] memory weights, uint256 total)
         internal
         pure
@@ -57,7 +58,8 @@ library Attribution {
         if (sum == 0) return parts;
         // Once for all products: no weight is above the sum.
         if (total > type(uint256).max / sum || sum >> 240 != 0) revert TooLarge();
-        // A remainder is below `sum`, so it shares a word with its place; an earlier place is the larger key.
+        // A remainder is below `sum`, so it shares a word with its place; an earlier place is the
+        // larger key.
         uint256[] memory keys = new uint256[](n);
         uint256 left = total;
         unchecked {
@@ -97,7 +99,8 @@ library Attribution {
             keptSum += part;
         }
         if (keptSum == 0 && parts.length != 0) {
-            // None reached the threshold, so nothing moved; or all are zero, and the best is the first.
+            // None reached the threshold, so nothing moved; or all are zero, and the best is the
+            // first.
             (parts[0], firsts[0], kept) = (ONE, firsts[best], 1);
         }
         assembly ("memory-safe") {
@@ -146,7 +149,8 @@ library Attribution {
         return mergeByAccount(accounts, amounts);
     }
 
-    /// Amounts summed per account, zero amounts left out, ascending by account. Overwrites the amounts.
+    /// Amounts summed per account, zero amounts left out, ascending by account. Overwrites the
+    /// amounts.
     function mergeByAccount(address[] memory accounts, uint256[] memory amounts)
         internal
         pure
@@ -206,8 +210,9 @@ library Attribution {
         return threshold > max ? max : threshold;
     }
 
-    /// Ascending, by merging runs of doubling width: n log n steps whatever the input. In assembly, because
-    /// the largest receipt that is within the limits must be judged within one transaction's gas.
+    /// Ascending, by merging runs of doubling width: n log n steps whatever the input. In assembly,
+    /// because the largest receipt that is within the limits must be judged within one
+    /// transaction's gas.
     function sort(uint256[] memory keys) internal pure {
         assembly ("memory-safe") {
             let size := mul(mload(keys), 32)

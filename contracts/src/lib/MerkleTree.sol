@@ -7,8 +7,10 @@ import {SumProofStep} from "../interfaces/Types.sol";
 ///
 /// leaf = keccak(0x00 | data); node = keccak(0x01 | left | right); the last node of an odd level
 /// rises unchanged; root = keccak(0x02 | count | top).
-/// sum node = keccak(0x03 | left | leftSum | right | rightSum); sum root = keccak(0x04 | count | top | total).
-/// The prefixes keep a node from passing as a leaf, and the count keeps one place from passing as another.
+/// sum node = keccak(0x03 | left | leftSum | right | rightSum);
+/// sum root = keccak(0x04 | count | top | total).
+/// The prefixes keep a node from passing as a leaf, and the count keeps one place from passing as
+/// another.
 library MerkleTree {
     function leaf(bytes memory data) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(bytes1(0x00), data));
@@ -34,7 +36,8 @@ library MerkleTree {
         return keccak256(abi.encodePacked(bytes1(0x04), count, top, total));
     }
 
-    /// Whether `proof` leads from `leafHash` at `index` of `count` leaves to `root`; every step must be used.
+    /// Whether `proof` leads from `leafHash` at `index` of `count` leaves to `root`; every step must
+    /// be used.
     function verify(
         bytes32 root,
         bytes32 leafHash,
@@ -56,8 +59,8 @@ library MerkleTree {
         return used == proof.length && rootOf(count, hash) == root;
     }
 
-    /// The same for a sum-tree: the leaf is (leafHash, sum), the whole tree sums to `total`. False, not a
-    /// revert, when sums overflow.
+    /// The same for a sum-tree: the leaf is (leafHash, sum), the whole tree sums to `total`. False,
+    /// not a revert, when sums overflow.
     function verifySum(
         bytes32 root,
         bytes32 leafHash,
