@@ -56,6 +56,27 @@ Result<WatchReport> Watcher::check_pending(const std::string& wallet) {
         }
         return report;
     }
+    std::vector<market::Epoch> finalised;
+    for (std::uint64_t number = 1; number < pending.epoch; ++number) {
+        if (auto past = OL_TRY(settlement_.epoch(number)))
+            finalised.push_back(std::move(*past));
+    }
+    if (const auto replay = market::find_replay(epoch, finalised)) {
+        report.fault = fmt::format("receipt {} was settled before, in epoch {}", replay->index,
+                                   replay->other_epoch);
+        const auto& other =
+            replay->other_epoch == epoch.number ? epoch : finalised.at(replay->other_epoch - 1);
+        OL_TRY(challenge("challengeReplay",
+                         OL_TRY(market::challenge_replay_arguments(epoch, replay->index, other,
+                                                                   replay->other_index))));
+        return report;
+    }
+    if (const auto leaf = market::find_reward_order_fault(epoch)) {
+        report.fault = fmt::format("reward {} is out of order", *leaf);
+        OL_TRY(challenge("challengeRewardOrder",
+                         OL_TRY(market::challenge_reward_order_arguments(epoch, *leaf))));
+        return report;
+    }
     if (const auto account = market::find_reward_fault(epoch, previous)) {
         report.fault = "the reward of " + crypto::checksum_address(*account) +
                        " does not follow from the receipts";

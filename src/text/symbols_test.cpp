@@ -357,9 +357,12 @@ TEST(WordBreakRules, UnicodeConformanceFile) {
     std::size_t cases = 0;
     std::string_view rest = *file;
     while (!rest.empty()) {
-        const std::string_view line = rest.substr(0, rest.find('\n'));
+        std::string_view line = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-        if (line.empty() || line.front() == '#')
+        line = line.substr(0, line.find('#'));
+        while (!line.empty() && (line.back() == ' ' || line.back() == '\t'))
+            line.remove_suffix(1);
+        if (line.empty())
             continue;
         std::string text;
         std::vector<std::size_t> expected;
