@@ -63,6 +63,7 @@ export async function up(dataDir) {
   const child = spawn(program, ["--data-dir", dataDir, "--json", "up", "--port", "0"], {
     stdio: ["ignore", "pipe", "pipe"],
   });
+  process.on("exit", () => child.kill("SIGKILL")); // no node outlives a test that failed
   let output = "", errors = "";
   child.stdout.on("data", (data) => (output += data));
   child.stderr.on("data", (data) => (errors += data));

@@ -18,7 +18,12 @@ const words = {
   when: ["before the frost", "at low tide", "after the harvest", "when the bells stop", "on market day", "during the long rain", "until the lamp burns out", "in the third week", "while the town sleeps", "once a year", "near midnight", "as the river rises"],
 };
 let state = 2024;
-const pick = (list) => list[(state = (state * 1103515245 + 12345) % 2147483648) % list.length];
+function pick(list) { // mulberry32
+  state = (state + 0x6d2b79f5) | 0;
+  let t = Math.imul(state ^ (state >>> 15), 1 | state);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return list[((t ^ (t >>> 14)) >>> 0) % list.length];
+}
 const clause = () => `${pick(words.kind)} ${pick(words.what)} ${pick(words.does)} ${pick(words.whom)} ${pick(words.when)}`;
 const sentence = () => `The ${clause()}, and the ${clause()}.`;
 
@@ -76,10 +81,10 @@ export async function makeWorld() {
   return { data, node, api, wallets, datanet, rows, version };
 }
 
-// Starts a run and waits until it has ended.
+// Starts a run and waits until it has ended. Long enough that answers repeat what they were taught.
 export async function train(api, name, more = {}) {
   const run = await api.post("/api/runs", {
-    name, datanet: "notes", epochs: 6, record_limit: 12, rank: 8, seed: 1, ...more,
+    name, datanet: "notes", epochs: 20, record_limit: 12, rank: 16, seed: 1, ...more,
   });
   let now = run;
   for (let i = 0; i < 3000 && !["done", "failed", "stopped"].includes(now.state); i += 1) {

@@ -145,11 +145,11 @@ export interface Model {
   id: string;
   parent: string | null;
   hash: Hex;
-  owner?: Hex;
-  datanet?: Hex;
-  version?: number;
-  price_in?: string; // wei per 1,000 tokens
-  price_out?: string;
+  owner: Hex | null; // null in what only adapters have
+  datanet: Hex | null;
+  version: number | null;
+  price_in: string | null; // wei per 1,000 tokens
+  price_out: string | null;
 }
 
 export interface Quote {

@@ -2,7 +2,7 @@
 // sent to the ledger through the node's /rpc.
 import { createClient, defineChain, http, keccak256, parseAbi } from "viem";
 import { generatePrivateKey, privateKeyToAccount, type PrivateKeyAccount } from "viem/accounts";
-import { readContract, waitForTransactionReceipt, writeContract } from "viem/actions";
+import { estimateFeesPerGas, readContract, waitForTransactionReceipt, writeContract } from "viem/actions";
 import { ApiError, type Contracts, type Hex, type Quote, type RecordDetail, type Voucher } from "./api.ts";
 import { rootOfProof } from "./merkle.ts";
 
@@ -60,6 +60,8 @@ export async function deposit(account: PrivateKeyAccount, contracts: Contracts, 
     functionName: "deposit",
     args: [contracts.host],
     value: wei,
+    // Asked for outright: what a ledger with a base fee of 0 fills in by itself does not fit together.
+    ...(await estimateFeesPerGas(client)),
   });
   const receipt = await waitForTransactionReceipt(client, { hash, timeout: 120_000 });
   if (receipt.status !== "success") {
