@@ -15,12 +15,9 @@ namespace {
 void check(const ol::text::ReadResult& read) {
     for (const ol::text::Document& row : read.documents) {
         const auto normal = ol::text::normalize_text(row.text);
-        if (!normal || *normal != row.text || row.text.empty() || row.line == 0)
-            std::abort();
-        if (row.text.size() > ol::limits::record_bytes)
-            std::abort();
-        if (ol::text::tidy_title(row.title) != row.title)
-            std::abort();
+        if (!normal || *normal != row.text || row.text.empty() || row.line == 0) std::abort();
+        if (row.text.size() > ol::limits::record_bytes) std::abort();
+        if (ol::text::tidy_title(row.title) != row.title) std::abort();
     }
 }
 
@@ -40,7 +37,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(ol::text::read_markdown(bytes, "fuzz.md"));
     check(ol::text::read_jsonl(bytes, "fuzz.jsonl"));
     const auto unpacked = ol::text::gunzip({data, size}, 1 << 20);
-    if (unpacked && unpacked->size() > 1 << 20)
-        std::abort();
+    if (unpacked && unpacked->size() > 1 << 20) std::abort();
     return 0;
 }

@@ -14,14 +14,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const ol::text::ReadResult read = ol::text::read_html(bytes, "fuzz.html");
     for (const ol::text::Document& row : read.documents) {
         const auto normal = ol::text::normalize_text(row.text);
-        if (!normal || *normal != row.text || row.text.empty() || row.line == 0)
-            std::abort();
-        if (row.text.size() > ol::limits::record_bytes)
-            std::abort();
-        if (ol::text::tidy_title(row.title) != row.title)
-            std::abort();
+        if (!normal || *normal != row.text || row.text.empty() || row.line == 0) std::abort();
+        if (row.text.size() > ol::limits::record_bytes) std::abort();
+        if (ol::text::tidy_title(row.title) != row.title) std::abort();
     }
-    if (read.issues.size() > ol::text::issues_max)
-        std::abort();
+    if (read.issues.size() > ol::text::issues_max) std::abort();
     return 0;
 }

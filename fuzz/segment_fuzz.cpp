@@ -16,8 +16,7 @@ using namespace ol;
 using namespace ol::attribution::suffix;
 
 void require(bool holds) {
-    if (!holds)
-        std::abort();
+    if (!holds) std::abort();
 }
 
 void query(const Segment& segment) {
@@ -25,8 +24,7 @@ void query(const Segment& segment) {
     for (std::uint32_t p = 0; p < segment.symbol_count(); ++p) {
         text.push_back(segment.word_at(p));
         require(segment.record_at(p) < segment.record_count());
-        if (!text::is_separator(text.back()))
-            answer.push_back(text.back());
+        if (!text::is_separator(text.back())) answer.push_back(text.back());
     }
     std::reverse(answer.begin(), answer.end());
     Cursor cursor(segment);
@@ -49,8 +47,7 @@ void query(const Segment& segment) {
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    if (size < 4)
-        return 0;
+    if (size < 4) return 0;
     Bytes file(data + 1, data + size);
     if (data[0] % 2 == 1) {
         const Counts counts{data[1] % 32U + data[2] % 8U + data[3] % 8U, data[2] % 8U,
@@ -68,7 +65,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const auto segment = Segment::parse(std::move(file), "fuzz");
     require(segment.has_value() || segment.error().code == ErrorCode::corrupted);
-    if (segment && segment->audit() && segment->symbol_count() <= 64)
-        query(*segment);
+    if (segment && segment->audit() && segment->symbol_count() <= 64) query(*segment);
     return 0;
 }

@@ -1,5 +1,5 @@
-// FakeServices: for the tests of the routes. It writes down how it was called, and answers with what
-// the test set.
+// FakeServices: for the tests of the routes. It writes down how it was called, and answers with
+// what the test set.
 #pragma once
 
 #include <atomic>
@@ -91,8 +91,9 @@ public:
         if (quote_error) return std::unexpected(*quote_error);
         return Json::object({{"price_wei", "123"}});
     }
-    Result<CompletionReply> complete(const CompletionCall& call,
-                                     const std::function<bool(std::string_view)>& on_text) override {
+    Result<CompletionReply>
+    complete(const CompletionCall& call,
+             const std::function<bool(std::string_view)>& on_text) override {
         completion = call;
         struct Ending {
             std::atomic<int>& count;
@@ -125,7 +126,9 @@ public:
         return receipt_of("verify_receipt", hash);
     }
     Result<Json> epochs() override { return note("epochs"); }
-    Result<Json> epoch(std::uint64_t number) override { return note(fmt::format("epoch {}", number)); }
+    Result<Json> epoch(std::uint64_t number) override {
+        return note(fmt::format("epoch {}", number));
+    }
     Result<Json> settle() override { return note("settle"); }
     Result<Json> finalise() override { return note("finalise"); }
     Result<Json> claim(const Address& account) override { return note_account("claim", account); }

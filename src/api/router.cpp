@@ -128,20 +128,30 @@ net::Response json_response(const Json& body, int status) {
 
 int status_of(ErrorCode code) {
     switch (code) {
-    case ErrorCode::invalid_argument: return 400;
-    case ErrorCode::payment: return 402;
-    case ErrorCode::permission_denied: return 403;
-    case ErrorCode::not_found: return 404;
+    case ErrorCode::invalid_argument:
+        return 400;
+    case ErrorCode::payment:
+        return 402;
+    case ErrorCode::permission_denied:
+        return 403;
+    case ErrorCode::not_found:
+        return 404;
     case ErrorCode::conflict:
-    case ErrorCode::already_exists: return 409;
-    case ErrorCode::too_large: return 413;
-    case ErrorCode::unverified: return 422;
-    case ErrorCode::unsupported: return 501;
-    case ErrorCode::unavailable: return 503;
+    case ErrorCode::already_exists:
+        return 409;
+    case ErrorCode::too_large:
+        return 413;
+    case ErrorCode::unverified:
+        return 422;
+    case ErrorCode::unsupported:
+        return 501;
+    case ErrorCode::unavailable:
+        return 503;
     case ErrorCode::corrupted:
     case ErrorCode::io:
     case ErrorCode::cancelled:
-    case ErrorCode::internal: return 500;
+    case ErrorCode::internal:
+        return 500;
     }
     return 500;
 }

@@ -8,46 +8,32 @@ namespace {
 
 Json typed(std::string_view type, std::string_view description) {
     Json out = Json::object({{"type", type}});
-    if (!description.empty())
-        out.set("description", description);
+    if (!description.empty()) out.set("description", description);
     return out;
 }
 
 std::string_view kind_of(const Json& value) {
-    if (value.is_null())
-        return "null";
-    if (value.is_bool())
-        return "a boolean";
-    if (value.is_number())
-        return "a number";
-    if (value.is_string())
-        return "a string";
+    if (value.is_null()) return "null";
+    if (value.is_bool()) return "a boolean";
+    if (value.is_number()) return "a number";
+    if (value.is_string()) return "a string";
     return value.is_array() ? "an array" : "an object";
 }
 
 bool is_of(std::string_view type, const Json& value) {
-    if (type == "string")
-        return value.is_string();
-    if (type == "integer")
-        return value.is_number() && (value.as_int() || value.as_uint());
-    if (type == "number")
-        return value.is_number();
-    if (type == "boolean")
-        return value.is_bool();
-    if (type == "array")
-        return value.is_array();
+    if (type == "string") return value.is_string();
+    if (type == "integer") return value.is_number() && (value.as_int() || value.as_uint());
+    if (type == "number") return value.is_number();
+    if (type == "boolean") return value.is_bool();
+    if (type == "array") return value.is_array();
     return value.is_object();
 }
 
 std::string_view with_article(std::string_view type) {
-    if (type == "string")
-        return "a string";
-    if (type == "integer")
-        return "an integer";
-    if (type == "number")
-        return "a number";
-    if (type == "boolean")
-        return "a boolean";
+    if (type == "string") return "a string";
+    if (type == "integer") return "an integer";
+    if (type == "number") return "a number";
+    if (type == "boolean") return "a boolean";
     return type == "array" ? "an array" : "an object";
 }
 
@@ -213,18 +199,10 @@ Json make_components() {
 
 } // namespace
 
-Json text(std::string_view description) {
-    return typed("string", description);
-}
-Json integer(std::string_view description) {
-    return typed("integer", description);
-}
-Json number(std::string_view description) {
-    return typed("number", description);
-}
-Json boolean(std::string_view description) {
-    return typed("boolean", description);
-}
+Json text(std::string_view description) { return typed("string", description); }
+Json integer(std::string_view description) { return typed("integer", description); }
+Json number(std::string_view description) { return typed("number", description); }
+Json boolean(std::string_view description) { return typed("boolean", description); }
 
 Json hash(std::string_view description) {
     return text(description).set("pattern", "^0x[0-9a-fA-F]{64}$");
@@ -232,9 +210,7 @@ Json hash(std::string_view description) {
 Json address(std::string_view description) {
     return text(description).set("pattern", "^0x[0-9a-fA-F]{40}$");
 }
-Json wei(std::string_view description) {
-    return text(description).set("pattern", "^[0-9]+$");
-}
+Json wei(std::string_view description) { return text(description).set("pattern", "^[0-9]+$"); }
 
 Json array(Json items, std::string_view description) {
     return typed("array", description).set("items", std::move(items));
@@ -242,8 +218,7 @@ Json array(Json items, std::string_view description) {
 
 Json any(std::string_view description) {
     Json out = Json::object();
-    if (!description.empty())
-        out.set("description", description);
+    if (!description.empty()) out.set("description", description);
     return out;
 }
 
@@ -254,14 +229,12 @@ Json one_of(std::initializer_list<Json> schemas, std::string_view description) {
 
 Json values(std::initializer_list<std::string_view> allowed) {
     Json list = Json::array();
-    for (const auto each : allowed)
-        list.push(each);
+    for (const auto each : allowed) list.push(each);
     return text().set("enum", std::move(list));
 }
 
 Json or_null(Json schema) {
-    if (!schema.contains("type"))
-        return one_of({std::move(schema), typed("null", "")});
+    if (!schema.contains("type")) return one_of({std::move(schema), typed("null", "")});
     Json type = schema["type"];
     return schema.set("type", Json::array({std::move(type), "null"}));
 }
@@ -282,8 +255,7 @@ Json object(std::initializer_list<Json::Member> members, std::string_view descri
         properties.set(name, schema);
     }
     out.set("properties", std::move(properties));
-    if (!required.items().empty())
-        out.set("required", std::move(required));
+    if (!required.items().empty()) out.set("required", std::move(required));
     return out;
 }
 
@@ -310,15 +282,13 @@ Status check(const Json& schema, const Json& value, std::string_view place) {
         std::string why;
         for (const auto& choice : choices) {
             const auto fits = check(choice, value, place);
-            if (fits)
-                return {};
+            if (fits) return {};
             why += (why.empty() ? "" : ", or ") + fits.error().context;
         }
         return fail(ErrorCode::invalid_argument, "{}", why);
     }
     const auto type = schema["type"].as_string().value_or("");
-    if (type.empty())
-        return {};
+    if (type.empty()) return {};
     if (!is_of(type, value)) {
         return fail(ErrorCode::invalid_argument, "{} must be {}, not {}", place, with_article(type),
                     kind_of(value));
@@ -339,8 +309,7 @@ Status check(const Json& schema, const Json& value, std::string_view place) {
         // An optional member may be null, as some clients send what they leave unset.
         if (value[name].is_null()) {
             const auto& required = schema["required"].items();
-            if (std::ranges::find(required, Json(name)) == required.end())
-                continue;
+            if (std::ranges::find(required, Json(name)) == required.end()) continue;
         }
         OL_TRY(check(member, value[name], fmt::format("{}.{}", place, name)));
     }

@@ -69,8 +69,9 @@ public:
     virtual Result<Json> runs() = 0;
     virtual Result<Json> create_run(const Json& request) = 0; // starts it in the background
     virtual Result<Json> run(const std::string& id) = 0;
-    // {"events":[{"offset":7,"kind":"step","data":{...}}],"state":"running"}: events from from_offset
-    // on, ascending, not necessarily all. After done, failed or stopped the run adds none.
+    // {"events":[{"offset":7,"kind":"step","data":{...}}],"state":"running"}: events from
+    // from_offset on, ascending, not necessarily all. After done, failed or stopped the run adds
+    // none.
     virtual Result<Json> run_events(const std::string& id, std::uint64_t from_offset) = 0;
     // action: "pause", "resume" or "stop".
     virtual Result<Json> control_run(const std::string& id, const std::string& action) = 0;
@@ -99,8 +100,8 @@ public:
     virtual Result<Json> finalise() = 0;
     virtual Result<Json> claim(const Address& account) = 0;
     virtual Result<Json> account(const Address& account) = 0; // balance, earned, claimed, records
-    virtual Result<Json> contracts() = 0;                     // addresses, chain id, EIP-712 domains
-    virtual Result<Json> fund(const Address& account) = 0;    // development chain only
+    virtual Result<Json> contracts() = 0;                  // addresses, chain id, EIP-712 domains
+    virtual Result<Json> fund(const Address& account) = 0; // development chain only
     // Body of a JSON-RPC request, passed to the ledger as it is.
     virtual Result<std::string> rpc(const std::string& body) = 0;
 };

@@ -86,11 +86,9 @@ TEST(ThreadPool, EveryIndexOnce) {
         for (int round = 0; round < 200; ++round) {
             std::vector<std::atomic<int>> seen(997);
             pool.parallel_for(seen.size(), 3, [&](std::size_t begin, std::size_t end) {
-                for (auto i = begin; i < end; ++i)
-                    ++seen[i];
+                for (auto i = begin; i < end; ++i) ++seen[i];
             });
-            for (auto& count : seen)
-                ASSERT_EQ(count.load(), 1);
+            for (auto& count : seen) ASSERT_EQ(count.load(), 1);
         }
     }
 }

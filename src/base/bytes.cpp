@@ -5,12 +5,9 @@ namespace ol {
 namespace {
 
 int digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
     return -1;
 }
 
@@ -32,13 +29,10 @@ std::string to_hex(ByteView bytes) {
     return out;
 }
 
-std::string to_hex0x(ByteView bytes) {
-    return "0x" + to_hex(bytes);
-}
+std::string to_hex0x(ByteView bytes) { return "0x" + to_hex(bytes); }
 
 Result<Bytes> from_hex(std::string_view hex) {
-    if (hex.starts_with("0x") || hex.starts_with("0X"))
-        hex.remove_prefix(2);
+    if (hex.starts_with("0x") || hex.starts_with("0X")) hex.remove_prefix(2);
     if (hex.size() % 2 != 0) {
         return fail(ErrorCode::invalid_argument, "hex string has an odd number of digits ({})",
                     hex.size());
@@ -55,11 +49,7 @@ Result<Bytes> from_hex(std::string_view hex) {
     return out;
 }
 
-Result<Hash32> hash32_from_hex(std::string_view hex) {
-    return fixed_from_hex<32>(hex);
-}
-Result<Address> address_from_hex(std::string_view hex) {
-    return fixed_from_hex<20>(hex);
-}
+Result<Hash32> hash32_from_hex(std::string_view hex) { return fixed_from_hex<32>(hex); }
+Result<Address> address_from_hex(std::string_view hex) { return fixed_from_hex<20>(hex); }
 
 } // namespace ol

@@ -23,9 +23,7 @@ inline ByteView as_bytes(std::string_view text) {
 inline std::string_view as_text(ByteView bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-inline void append(Bytes& to, ByteView bytes) {
-    to.insert(to.end(), bytes.begin(), bytes.end());
-}
+inline void append(Bytes& to, ByteView bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
 
 // N bytes by value, ordered as bytes (which for big-endian numbers is the numeric order).
 template <std::size_t N>
@@ -43,8 +41,7 @@ struct FixedBytes {
     ByteView view() const { return {data.data(), N}; }
     bool is_zero() const {
         for (auto byte : data) {
-            if (byte != 0)
-                return false;
+            if (byte != 0) return false;
         }
         return true;
     }
@@ -83,23 +80,19 @@ Result<Hash32> hash32_from_hex(std::string_view hex);
 Result<Address> address_from_hex(std::string_view hex);
 
 inline void put_be32(std::uint8_t* out, std::uint32_t value) {
-    for (int i = 0; i < 4; ++i)
-        out[i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
+    for (int i = 0; i < 4; ++i) out[i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
 }
 inline void put_be64(std::uint8_t* out, std::uint64_t value) {
-    for (int i = 0; i < 8; ++i)
-        out[i] = static_cast<std::uint8_t>(value >> (56 - 8 * i));
+    for (int i = 0; i < 8; ++i) out[i] = static_cast<std::uint8_t>(value >> (56 - 8 * i));
 }
 inline std::uint32_t get_be32(const std::uint8_t* in) {
     std::uint32_t value = 0;
-    for (int i = 0; i < 4; ++i)
-        value = value << 8 | in[i];
+    for (int i = 0; i < 4; ++i) value = value << 8 | in[i];
     return value;
 }
 inline std::uint64_t get_be64(const std::uint8_t* in) {
     std::uint64_t value = 0;
-    for (int i = 0; i < 8; ++i)
-        value = value << 8 | in[i];
+    for (int i = 0; i < 8; ++i) value = value << 8 | in[i];
     return value;
 }
 

@@ -43,8 +43,7 @@ public:
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
     ~Descriptor() {
-        if (fd_ >= 0)
-            ::close(fd_);
+        if (fd_ >= 0) ::close(fd_);
     }
     int get() const { return fd_; }
     int release() { return std::exchange(fd_, -1); }
@@ -56,11 +55,9 @@ private:
 template <class Buffer>
 Result<Buffer> read_whole(const Path& path, std::uint64_t limit_bytes) {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (file.get() < 0)
-        return system_failure("open", path);
+    if (file.get() < 0) return system_failure("open", path);
     struct stat info{};
-    if (::fstat(file.get(), &info) != 0)
-        return system_failure("stat", path);
+    if (::fstat(file.get(), &info) != 0) return system_failure("stat", path);
     if (S_ISDIR(info.st_mode)) {
         return fail(ErrorCode::invalid_argument, "{} is a folder, not a file", path.string());
     }
@@ -68,15 +65,11 @@ Result<Buffer> read_whole(const Path& path, std::uint64_t limit_bytes) {
     std::size_t used = 0;
     out.resize(std::min<std::uint64_t>(static_cast<std::uint64_t>(info.st_size), limit_bytes) + 1);
     for (;;) {
-        if (used == out.size())
-            out.resize(out.size() * 2);
+        if (used == out.size()) out.resize(out.size() * 2);
         const ssize_t got = ::read(file.get(), out.data() + used, out.size() - used);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return system_failure("read", path);
-        if (got == 0)
-            break;
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return system_failure("read", path);
+        if (got == 0) break;
         used += static_cast<std::size_t>(got);
         if (used > limit_bytes) {
             return fail(ErrorCode::too_large, "{} is larger than the limit of {} bytes",
@@ -89,19 +82,16 @@ Result<Buffer> read_whole(const Path& path, std::uint64_t limit_bytes) {
 
 Status write_atomic(const Path& path, ByteView bytes, mode_t mode) {
     static std::atomic<unsigned> counter{0};
-    if (path.has_parent_path())
-        OL_TRY(make_directories(path.parent_path()));
+    if (path.has_parent_path()) OL_TRY(make_directories(path.parent_path()));
     Path temporary = path;
     temporary += fmt::format(".tmp-{}-{}", ::getpid(), counter.fetch_add(1));
     {
         Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-        if (file.get() < 0)
-            return system_failure("create", temporary);
+        if (file.get() < 0) return system_failure("create", temporary);
         std::size_t written = 0;
         while (written < bytes.size()) {
             const ssize_t put = ::write(file.get(), bytes.data() + written, bytes.size() - written);
-            if (put < 0 && errno == EINTR)
-                continue;
+            if (put < 0 && errno == EINTR) continue;
             if (put < 0) {
                 auto failure = system_failure("write", temporary);
                 ::unlink(temporary.c_str());
@@ -122,8 +112,7 @@ Status write_atomic(const Path& path, ByteView bytes, mode_t mode) {
     }
     const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
     const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory.get() >= 0)
-        ::fsync(directory.get());
+    if (directory.get() >= 0) ::fsync(directory.get());
     return {};
 }
 
@@ -183,8 +172,7 @@ Result<std::vector<Path>> list_files(const Path& root) {
     }
     while (it != end) {
         std::error_code ignored;
-        if (it->is_regular_file(ignored))
-            out.push_back(it->path());
+        if (it->is_regular_file(ignored)) out.push_back(it->path());
         const Path place = it->path();
         it.increment(error);
         if (error) {
@@ -198,21 +186,17 @@ Result<std::vector<Path>> list_files(const Path& root) {
 
 Result<MappedFile> MappedFile::open(const Path& path) {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (file.get() < 0)
-        return system_failure("open", path);
+    if (file.get() < 0) return system_failure("open", path);
     struct stat info{};
-    if (::fstat(file.get(), &info) != 0)
-        return system_failure("stat", path);
+    if (::fstat(file.get(), &info) != 0) return system_failure("stat", path);
     if (!S_ISREG(info.st_mode)) {
         return fail(ErrorCode::invalid_argument, "{} is not a file", path.string());
     }
     MappedFile out;
-    if (info.st_size == 0)
-        return out;
+    if (info.st_size == 0) return out;
     out.size_ = static_cast<std::size_t>(info.st_size);
     void* data = ::mmap(nullptr, out.size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
-    if (data == MAP_FAILED)
-        return system_failure("map", path);
+    if (data == MAP_FAILED) return system_failure("map", path);
     out.data_ = static_cast<const std::uint8_t*>(data);
     return out;
 }
@@ -228,8 +212,7 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 MappedFile::~MappedFile() {
-    if (data_ != nullptr)
-        ::munmap(const_cast<std::uint8_t*>(data_), size_);
+    if (data_ != nullptr) ::munmap(const_cast<std::uint8_t*>(data_), size_);
 }
 
 } // namespace ol

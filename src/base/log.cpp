@@ -28,12 +28,8 @@ const char* name(Level level) {
 }
 } // namespace
 
-void set_level(Level level) {
-    g_level = level;
-}
-bool enabled(Level level) {
-    return level >= g_level.load(std::memory_order_relaxed);
-}
+void set_level(Level level) { g_level = level; }
+bool enabled(Level level) { return level >= g_level.load(std::memory_order_relaxed); }
 
 void write(Level level, std::string_view area, std::string_view message) {
     const std::time_t now = std::time(nullptr);

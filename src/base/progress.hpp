@@ -13,8 +13,6 @@ namespace ol {
 using ProgressSink =
     std::function<bool(std::string_view what, std::uint64_t done, std::uint64_t total)>;
 
-inline bool no_progress(std::string_view, std::uint64_t, std::uint64_t) {
-    return true;
-}
+inline bool no_progress(std::string_view, std::uint64_t, std::uint64_t) { return true; }
 
 } // namespace ol

@@ -40,8 +40,6 @@ Error Error::within(std::string_view place) const {
     return Error{code, fmt::format("{}: {}", place, context)};
 }
 
-std::string Error::to_string() const {
-    return fmt::format("{}: {}", ol::to_string(code), context);
-}
+std::string Error::to_string() const { return fmt::format("{}: {}", ol::to_string(code), context); }
 
 } // namespace ol

@@ -28,8 +28,7 @@ struct ThreadPool::Shared {
     void work() {
         for (;;) {
             const std::size_t begin = next.fetch_add(chunk, std::memory_order_relaxed);
-            if (begin >= count)
-                return;
+            if (begin >= count) return;
             (*body)(begin, std::min(begin + chunk, count));
         }
     }
@@ -40,8 +39,7 @@ struct ThreadPool::Shared {
             // A short spin keeps the latency of back-to-back loops low; then sleep, so that idle
             // workers cost nothing on a busy machine.
             for (int spin = 0; spin < 2000; ++spin) {
-                if (generation.load(std::memory_order_acquire) != seen)
-                    break;
+                if (generation.load(std::memory_order_acquire) != seen) break;
 #if defined(__x86_64__)
                 __builtin_ia32_pause();
 #endif
@@ -49,11 +47,9 @@ struct ThreadPool::Shared {
             {
                 std::unique_lock lock(mutex);
                 wake.wait(lock, [&] { return stop || generation.load() != seen; });
-                if (stop)
-                    return;
+                if (stop) return;
                 seen = generation.load();
-                if (body == nullptr)
-                    continue; // woke after the loop had ended
+                if (body == nullptr) continue; // woke after the loop had ended
                 ++active;
             }
             work();
@@ -68,8 +64,7 @@ struct ThreadPool::Shared {
 
 ThreadPool::ThreadPool(unsigned threads)
     : shared_(std::make_unique<Shared>()) {
-    if (threads == 0)
-        threads = std::max(1U, std::thread::hardware_concurrency());
+    if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
     for (unsigned i = 1; i < threads; ++i) {
         shared_->workers.emplace_back([shared = shared_.get()] { shared->run_worker(); });
     }
@@ -82,18 +77,14 @@ ThreadPool::~ThreadPool() {
         shared_->generation.fetch_add(1);
     }
     shared_->wake.notify_all();
-    for (auto& worker : shared_->workers)
-        worker.join();
+    for (auto& worker : shared_->workers) worker.join();
 }
 
-unsigned ThreadPool::threads() const {
-    return static_cast<unsigned>(shared_->workers.size()) + 1;
-}
+unsigned ThreadPool::threads() const { return static_cast<unsigned>(shared_->workers.size()) + 1; }
 
 void ThreadPool::parallel_for(std::size_t count, std::size_t grain,
                               const std::function<void(std::size_t, std::size_t)>& body) {
-    if (count == 0)
-        return;
+    if (count == 0) return;
     grain = std::max<std::size_t>(grain, 1);
     if (shared_->workers.empty() || count <= grain) {
         body(0, count);

@@ -55,14 +55,12 @@ U256 U256::from_be(ByteView bytes) {
     std::array<std::uint8_t, 32> padded{};
     std::copy(bytes.begin(), bytes.end(), padded.end() - static_cast<std::ptrdiff_t>(bytes.size()));
     U256 out;
-    for (int i = 0; i < 4; ++i)
-        out.limb[3 - i] = get_be64(padded.data() + 8 * i);
+    for (int i = 0; i < 4; ++i) out.limb[3 - i] = get_be64(padded.data() + 8 * i);
     return out;
 }
 
 Result<U256> U256::from_decimal(std::string_view text) {
-    if (text.empty())
-        return fail(ErrorCode::invalid_argument, "empty number");
+    if (text.empty()) return fail(ErrorCode::invalid_argument, "empty number");
     U256 out;
     for (const char c : text) {
         if (c < '0' || c > '9') {
@@ -75,13 +73,10 @@ Result<U256> U256::from_decimal(std::string_view text) {
 }
 
 Result<U256> U256::parse(std::string_view text) {
-    if (!text.starts_with("0x") && !text.starts_with("0X"))
-        return from_decimal(text);
+    if (!text.starts_with("0x") && !text.starts_with("0X")) return from_decimal(text);
     std::string digits(text.substr(2));
-    if (digits.empty())
-        return fail(ErrorCode::invalid_argument, "empty number '{}'", text);
-    if (digits.size() % 2 != 0)
-        digits.insert(digits.begin(), '0');
+    if (digits.empty()) return fail(ErrorCode::invalid_argument, "empty number '{}'", text);
+    if (digits.size() % 2 != 0) digits.insert(digits.begin(), '0');
     const auto bytes = OL_TRY(from_hex(digits));
     if (bytes.size() > 32) {
         return fail(ErrorCode::invalid_argument, "'{}' is longer than 32 bytes", text);
@@ -91,14 +86,12 @@ Result<U256> U256::parse(std::string_view text) {
 
 Hash32 U256::to_be() const {
     Hash32 out;
-    for (int i = 0; i < 4; ++i)
-        put_be64(out.data.data() + 8 * i, limb[3 - i]);
+    for (int i = 0; i < 4; ++i) put_be64(out.data.data() + 8 * i, limb[3 - i]);
     return out;
 }
 
 std::string U256::to_decimal() const {
-    if (is_zero())
-        return "0";
+    if (is_zero()) return "0";
     std::string out;
     U256 rest = *this;
     while (!rest.is_zero()) {
@@ -123,16 +116,14 @@ std::string U256::to_quantity() const {
 
 int U256::bit_length() const {
     for (int i = 3; i >= 0; --i) {
-        if (limb[i] != 0)
-            return 64 * i + 64 - std::countl_zero(limb[i]);
+        if (limb[i] != 0) return 64 * i + 64 - std::countl_zero(limb[i]);
     }
     return 0;
 }
 
 std::strong_ordering U256::operator<=>(const U256& other) const {
     for (int i = 3; i >= 0; --i) {
-        if (limb[i] != other.limb[i])
-            return limb[i] <=> other.limb[i];
+        if (limb[i] != other.limb[i]) return limb[i] <=> other.limb[i];
     }
     return std::strong_ordering::equal;
 }
@@ -181,36 +172,30 @@ U256 operator%(const U256& a, const U256& b) {
 
 U256 operator<<(const U256& a, unsigned bits) {
     U256 out;
-    if (bits >= 256)
-        return out;
+    if (bits >= 256) return out;
     const unsigned words = bits / 64, shift = bits % 64;
     for (unsigned i = 3; i + 1 > words; --i) {
         out.limb[i] = a.limb[i - words] << shift;
-        if (shift != 0 && i > words)
-            out.limb[i] |= a.limb[i - words - 1] >> (64 - shift);
-        if (i == 0)
-            break;
+        if (shift != 0 && i > words) out.limb[i] |= a.limb[i - words - 1] >> (64 - shift);
+        if (i == 0) break;
     }
     return out;
 }
 
 U256 operator>>(const U256& a, unsigned bits) {
     U256 out;
-    if (bits >= 256)
-        return out;
+    if (bits >= 256) return out;
     const unsigned words = bits / 64, shift = bits % 64;
     for (unsigned i = 0; i + words < 4; ++i) {
         out.limb[i] = a.limb[i + words] >> shift;
-        if (shift != 0 && i + words + 1 < 4)
-            out.limb[i] |= a.limb[i + words + 1] << (64 - shift);
+        if (shift != 0 && i + words + 1 < 4) out.limb[i] |= a.limb[i + words + 1] << (64 - shift);
     }
     return out;
 }
 
 Result<U256> checked_add(const U256& a, const U256& b) {
     U256 out;
-    if (add_carry(a, b, out))
-        return fail(ErrorCode::too_large, "sum passes 2^256");
+    if (add_carry(a, b, out)) return fail(ErrorCode::too_large, "sum passes 2^256");
     return out;
 }
 
@@ -223,8 +208,7 @@ Result<U256> checked_sub(const U256& a, const U256& b) {
 
 Result<U256> checked_mul(const U256& a, const U256& b) {
     const U256 out = a * b;
-    if (!a.is_zero() && out / a != b)
-        return fail(ErrorCode::too_large, "product passes 2^256");
+    if (!a.is_zero() && out / a != b) return fail(ErrorCode::too_large, "product passes 2^256");
     return out;
 }
 
@@ -244,8 +228,7 @@ Result<U256> parse_open(std::string_view text) {
 
 std::string format_open(const U256& wei) {
     std::string digits = wei.to_decimal();
-    if (digits.size() < 19)
-        digits.insert(0, 19 - digits.size(), '0');
+    if (digits.size() < 19) digits.insert(0, 19 - digits.size(), '0');
     std::string decimals = digits.substr(digits.size() - 18);
     digits.resize(digits.size() - 18);
     decimals.erase(decimals.find_last_not_of('0') + 1);

@@ -44,12 +44,8 @@ U256 operator/(const U256& a, const U256& b); // x / 0 is a programmer's error
 U256 operator%(const U256& a, const U256& b);
 U256 operator<<(const U256& a, unsigned bits);
 U256 operator>>(const U256& a, unsigned bits);
-inline U256& operator+=(U256& a, const U256& b) {
-    return a = a + b;
-}
-inline U256& operator-=(U256& a, const U256& b) {
-    return a = a - b;
-}
+inline U256& operator+=(U256& a, const U256& b) { return a = a + b; }
+inline U256& operator-=(U256& a, const U256& b) { return a = a - b; }
 
 // too_large on overflow, conflict on a negative difference: what money uses.
 Result<U256> checked_add(const U256& a, const U256& b);

@@ -13,16 +13,24 @@ using List = AbiValue::List;
 
 std::string type_name(const AbiType& type) {
     switch (type.kind) {
-    case Kind::uint: return fmt::format("uint{}", type.bits);
-    case Kind::integer: return fmt::format("int{}", type.bits);
-    case Kind::address: return "address";
-    case Kind::boolean: return "bool";
-    case Kind::fixed_bytes: return fmt::format("bytes{}", type.bits);
-    case Kind::bytes: return "bytes";
-    case Kind::string: return "string";
+    case Kind::uint:
+        return fmt::format("uint{}", type.bits);
+    case Kind::integer:
+        return fmt::format("int{}", type.bits);
+    case Kind::address:
+        return "address";
+    case Kind::boolean:
+        return "bool";
+    case Kind::fixed_bytes:
+        return fmt::format("bytes{}", type.bits);
+    case Kind::bytes:
+        return "bytes";
+    case Kind::string:
+        return "string";
     case Kind::array:
         return type.length < 0 ? "a dynamic array" : fmt::format("an array of {}", type.length);
-    case Kind::tuple: return fmt::format("a tuple of {}", type.components.size());
+    case Kind::tuple:
+        return fmt::format("a tuple of {}", type.components.size());
     }
     return "?";
 }
@@ -36,8 +44,10 @@ bool word_fits(const AbiType& type, const U256& word) {
         const U256 upper = word >> (type.bits - 1);
         return upper.is_zero() || upper == (U256() - U256(1)) >> (type.bits - 1);
     }
-    case Kind::fixed_bytes: return type.bits == 32 || (word << (8 * type.bits)).is_zero();
-    default: return word.bit_length() <= static_cast<int>(type.bits);
+    case Kind::fixed_bytes:
+        return type.bits == 32 || (word << (8 * type.bits)).is_zero();
+    default:
+        return word.bit_length() <= static_cast<int>(type.bits);
     }
 }
 
@@ -52,7 +62,9 @@ void put_word(std::uint8_t* out, const U256& word) {
 class Elements {
 public:
     Elements(const AbiType& type, std::size_t count)
-        : type_(type), count_(count), is_tuple_(type.kind == Kind::tuple) {}
+        : type_(type)
+        , count_(count)
+        , is_tuple_(type.kind == Kind::tuple) {}
     std::size_t count() const { return count_; }
     const AbiType& operator[](std::size_t i) const { return type_.components[is_tuple_ ? i : 0]; }
     std::size_t head_bytes() const {
@@ -158,7 +170,8 @@ private:
 
 class Decoder {
 public:
-    explicit Decoder(ByteView bytes) : bytes_(bytes) {}
+    explicit Decoder(ByteView bytes)
+        : bytes_(bytes) {}
 
     // Reads the sequence that starts at `base`; `end` becomes the first byte after its last tail.
     Result<List> read_sequence(const Elements& types, std::size_t base, std::size_t& end) {

@@ -22,24 +22,33 @@ struct AbiValue {
     std::variant<U256, Bytes, List> value; // bytesN is a left-aligned word
 
     AbiValue() = default;
-    AbiValue(const U256& number) : value(number) {}
+    AbiValue(const U256& number)
+        : value(number) {}
     // Negative numbers extend their sign over the word, as the ABI's intN does.
     template <std::integral T>
-    AbiValue(T number) : value(U256(static_cast<std::uint64_t>(number))) {
+    AbiValue(T number)
+        : value(U256(static_cast<std::uint64_t>(number))) {
         if constexpr (std::is_signed_v<T>) {
             auto& limb = std::get_if<U256>(&value)->limb;
             if (number < 0) limb[1] = limb[2] = limb[3] = ~std::uint64_t{0};
         }
     }
-    AbiValue(const Hash32& word) : value(U256::from_be(word.view())) {}
-    AbiValue(const Address& address) : value(U256::from_be(address.view())) {}
-    AbiValue(Bytes bytes) : value(std::move(bytes)) {}
-    AbiValue(std::string_view text) : value(Bytes(text.begin(), text.end())) {}
-    AbiValue(const std::string& text) : AbiValue(std::string_view(text)) {}
-    AbiValue(const char* text) : AbiValue(std::string_view(text)) {}
+    AbiValue(const Hash32& word)
+        : value(U256::from_be(word.view())) {}
+    AbiValue(const Address& address)
+        : value(U256::from_be(address.view())) {}
+    AbiValue(Bytes bytes)
+        : value(std::move(bytes)) {}
+    AbiValue(std::string_view text)
+        : value(Bytes(text.begin(), text.end())) {}
+    AbiValue(const std::string& text)
+        : AbiValue(std::string_view(text)) {}
+    AbiValue(const char* text)
+        : AbiValue(std::string_view(text)) {}
     // A list that is the only element of another is written AbiValue(List{...}): in List{List{...}}
     // compilers disagree on whether the inner one is copied or wrapped.
-    AbiValue(List list) : value(std::move(list)) {}
+    AbiValue(List list)
+        : value(std::move(list)) {}
     // bytesN: at most 32 bytes, at the left of the word.
     static AbiValue fixed(ByteView bytes);
 

@@ -36,20 +36,19 @@ void expect_call(std::string_view signature, const List& values, const std::stri
 // The examples of Solidity's "Contract ABI Specification".
 TEST(Abi, published_examples) {
     expect_call("baz(uint32,bool)", {69, true}, "cdcd77c0" + word("45") + word("1"));
-    expect_call("bar(bytes3[2])",
-                {AbiValue(List{AbiValue::fixed(as_bytes("abc")),
-                               AbiValue::fixed(as_bytes("def"))})},
-                "fce353f6" + left("abc") + left("def"));
+    expect_call(
+        "bar(bytes3[2])",
+        {AbiValue(List{AbiValue::fixed(as_bytes("abc")), AbiValue::fixed(as_bytes("def"))})},
+        "fce353f6" + left("abc") + left("def"));
     expect_call("sam(bytes,bool,uint256[])", {"dave", true, List{1, 2, 3}},
                 "a5643bf2" + word("60") + word("1") + word("a0") + word("4") + left("dave") +
                     word("3") + word("1") + word("2") + word("3"));
-    expect_call("f(uint256,uint32[],bytes10,bytes)",
-                {0x123, List{0x456, 0x789}, AbiValue::fixed(as_bytes("1234567890")),
-                 "Hello, world!"},
-                "8be65246" + word("123") + word("80") + left("1234567890") + word("e0") +
-                    word("2") + word("456") + word("789") + word("d") + left("Hello, world!"));
-    expect_call("g(uint256[][],string[])",
-                {List{List{1, 2}, List{3}}, List{"one", "two", "three"}},
+    expect_call(
+        "f(uint256,uint32[],bytes10,bytes)",
+        {0x123, List{0x456, 0x789}, AbiValue::fixed(as_bytes("1234567890")), "Hello, world!"},
+        "8be65246" + word("123") + word("80") + left("1234567890") + word("e0") + word("2") +
+            word("456") + word("789") + word("d") + left("Hello, world!"));
+    expect_call("g(uint256[][],string[])", {List{List{1, 2}, List{3}}, List{"one", "two", "three"}},
                 "2289b18c" + word("40") + word("140") + word("2") + word("40") + word("a0") +
                     word("2") + word("1") + word("2") + word("1") + word("3") + word("3") +
                     word("60") + word("a0") + word("e0") + word("3") + left("one") + word("3") +
@@ -70,18 +69,48 @@ TEST(Abi, selectors_and_topics) {
 }
 
 TEST(Abi, types_are_spelled_canonically) {
-    for (const char* good : {"uint8", "uint256", "int128", "bytes1", "bytes32", "bytes", "string",
-                             "bool", "address", "uint256[]", "uint256[2][3][]", "(address)",
-                             "(address,(bool,string)[4])[]", "()"}) {
+    for (const char* good :
+         {"uint8", "uint256", "int128", "bytes1", "bytes32", "bytes", "string", "bool", "address",
+          "uint256[]", "uint256[2][3][]", "(address)", "(address,(bool,string)[4])[]", "()"}) {
         EXPECT_TRUE(AbiType::parse(good).has_value()) << good;
     }
-    for (const char* bad :
-         {"", "uint", "int", "uint0", "uint7", "uint264", "uint08", "uint2560", "bytes0", "bytes33",
-          "bytes01", "byte", "Address", "address ", " address", "uint256[0]", "uint256[-1]",
-          "uint256[", "uint256]", "uint256[]x", "uint256[1", "(", ")", "(,)", "(uint256,)",
-          "(uint256", "uint256)", "(())", "()[]", "(uint256,())", "fixed128x18", "function",
-          "uint256[99999999999999999999]", "uint256[4294967296]", "uint8[65536][65536][65536]",
-          "uint256,uint256", "(uint256)(uint256)"}) {
+    for (const char* bad : {"",
+                            "uint",
+                            "int",
+                            "uint0",
+                            "uint7",
+                            "uint264",
+                            "uint08",
+                            "uint2560",
+                            "bytes0",
+                            "bytes33",
+                            "bytes01",
+                            "byte",
+                            "Address",
+                            "address ",
+                            " address",
+                            "uint256[0]",
+                            "uint256[-1]",
+                            "uint256[",
+                            "uint256]",
+                            "uint256[]x",
+                            "uint256[1",
+                            "(",
+                            ")",
+                            "(,)",
+                            "(uint256,)",
+                            "(uint256",
+                            "uint256)",
+                            "(())",
+                            "()[]",
+                            "(uint256,())",
+                            "fixed128x18",
+                            "function",
+                            "uint256[99999999999999999999]",
+                            "uint256[4294967296]",
+                            "uint8[65536][65536][65536]",
+                            "uint256,uint256",
+                            "(uint256)(uint256)"}) {
         const auto type = AbiType::parse(bad);
         ASSERT_FALSE(type.has_value()) << bad;
         EXPECT_EQ(type.error().code, ErrorCode::invalid_argument);
@@ -159,10 +188,10 @@ TEST(Abi, hostile_bytes_are_refused) {
     expect_refused("(string)", word("20"));
     expect_refused("(string)", word("20") + ones);
     expect_refused("(string)", word("20") + word("21") + left("x"));
-    expect_refused("(string)", word("20") + word("1") + left("xy"));   // dirty padding
-    expect_refused("(string)", word("20") + word("1") + "78");         // no padding
-    expect_refused("(string)", word("0") + word("0"));                 // points at itself
-    expect_refused("(string)", word("40") + word("0") + word("0"));    // a gap
+    expect_refused("(string)", word("20") + word("1") + left("xy")); // dirty padding
+    expect_refused("(string)", word("20") + word("1") + "78");       // no padding
+    expect_refused("(string)", word("0") + word("0"));               // points at itself
+    expect_refused("(string)", word("40") + word("0") + word("0"));  // a gap
     expect_refused("(uint256[])", word("20") + ones);
     expect_refused("(uint256[])", word("20") + "8" + std::string(63, '0'));
     expect_refused("(uint256[])", word("20") + word("2") + word("1"));
@@ -182,7 +211,8 @@ AbiValue random_value(Prng& prng, const AbiType& type) {
         return out;
     };
     switch (type.kind) {
-    case Kind::fixed_bytes: return AbiValue(random_word() << (256 - 8 * type.bits));
+    case Kind::fixed_bytes:
+        return AbiValue(random_word() << (256 - 8 * type.bits));
     case Kind::integer: {
         const U256 magnitude = random_word() >> (257 - type.bits);
         return AbiValue(prng.below(2) == 0 ? magnitude : U256() - magnitude);
@@ -208,7 +238,8 @@ AbiValue random_value(Prng& prng, const AbiType& type) {
         }
         return AbiValue(std::move(out));
     }
-    default: return AbiValue(random_word() >> (256 - type.bits));
+    default:
+        return AbiValue(random_word() >> (256 - type.bits));
     }
 }
 
@@ -217,8 +248,7 @@ TEST(Abi, random_values_round_trip_and_damage_is_seen) {
     for (const char* spelling :
          {"(uint256,int8,int256,address,bool,bytes5,bytes32)", "(string,bytes,string)",
           "(uint16[3][],uint16[][3])", "((address,uint32[])[],bytes32)",
-          "((bool,(string,int24)[2])[],(bytes4,uint8),string[2][])",
-          "(bytes[][],((string)))"}) {
+          "((bool,(string,int24)[2])[],(bytes4,uint8),string[2][])", "(bytes[][],((string)))"}) {
         const AbiType type = AbiType::parse(spelling).value();
         for (int i = 0; i < 300; ++i) {
             const AbiValue value = random_value(prng, type);

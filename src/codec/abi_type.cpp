@@ -12,7 +12,8 @@ constexpr std::uint64_t max_head_bytes = 1ULL << 32;
 
 class TypeParser {
 public:
-    explicit TypeParser(std::string_view spelling) : spelling_(spelling) {}
+    explicit TypeParser(std::string_view spelling)
+        : spelling_(spelling) {}
 
     Result<AbiType> parse() {
         if (spelling_ == "()") {
@@ -153,14 +154,17 @@ Result<AbiType> AbiType::parse(std::string_view spelling) { return TypeParser(sp
 bool AbiType::is_dynamic() const {
     switch (kind) {
     case Kind::bytes:
-    case Kind::string: return true;
-    case Kind::array: return length < 0 || components[0].is_dynamic();
+    case Kind::string:
+        return true;
+    case Kind::array:
+        return length < 0 || components[0].is_dynamic();
     case Kind::tuple:
         for (const auto& component : components) {
             if (component.is_dynamic()) return true;
         }
         return false;
-    default: return false;
+    default:
+        return false;
     }
 }
 

@@ -8,16 +8,11 @@ constexpr std::string_view alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 int value_of(char c) {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+')
-        return 62;
-    if (c == '/')
-        return 63;
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    if (c == '+') return 62;
+    if (c == '/') return 63;
     return -1;
 }
 
@@ -28,10 +23,8 @@ std::string base64_encode(ByteView bytes) {
     out.reserve((bytes.size() + 2) / 3 * 4);
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
         std::uint32_t group = static_cast<std::uint32_t>(bytes[i]) << 16;
-        if (i + 1 < bytes.size())
-            group |= static_cast<std::uint32_t>(bytes[i + 1]) << 8;
-        if (i + 2 < bytes.size())
-            group |= bytes[i + 2];
+        if (i + 1 < bytes.size()) group |= static_cast<std::uint32_t>(bytes[i + 1]) << 8;
+        if (i + 2 < bytes.size()) group |= bytes[i + 2];
         out += alphabet[group >> 18];
         out += alphabet[group >> 12 & 63];
         out += i + 1 < bytes.size() ? alphabet[group >> 6 & 63] : '=';
@@ -50,8 +43,7 @@ Result<Bytes> base64_decode(std::string_view text) {
     for (std::size_t i = 0; i < text.size(); i += 4) {
         const bool last = i + 4 == text.size();
         int padding = 0;
-        if (last && text[i + 3] == '=')
-            padding = text[i + 2] == '=' ? 2 : 1;
+        if (last && text[i + 3] == '=') padding = text[i + 2] == '=' ? 2 : 1;
         std::uint32_t group = 0;
         for (int j = 0; j < 4; ++j) {
             const int value =
@@ -68,10 +60,8 @@ Result<Bytes> base64_decode(std::string_view text) {
                         "base64 ends with bits that stand for nothing");
         }
         out.push_back(static_cast<std::uint8_t>(group >> 16));
-        if (padding < 2)
-            out.push_back(static_cast<std::uint8_t>(group >> 8));
-        if (padding < 1)
-            out.push_back(static_cast<std::uint8_t>(group));
+        if (padding < 2) out.push_back(static_cast<std::uint8_t>(group >> 8));
+        if (padding < 1) out.push_back(static_cast<std::uint8_t>(group));
     }
     return out;
 }

@@ -26,8 +26,7 @@ TEST(Base64, RoundTripsAndRefusals) {
     Prng prng(3);
     for (int length = 0; length < 200; ++length) {
         Bytes bytes(static_cast<std::size_t>(length));
-        for (auto& byte : bytes)
-            byte = static_cast<std::uint8_t>(prng.next());
+        for (auto& byte : bytes) byte = static_cast<std::uint8_t>(prng.next());
         EXPECT_EQ(base64_decode(base64_encode(bytes)).value(), bytes);
     }
     for (const char* bad : {"Z", "Zg=", "Zh==", "Zm9=", "Zm\n=", "=m9v", "Z===", "Zg==Zg=="}) {

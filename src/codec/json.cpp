@@ -218,13 +218,27 @@ void print_string(std::string& out, std::string_view text) {
             continue;
         }
         switch (c) {
-        case '"': out += "\\\""; break;
-        case '\\': out += "\\\\"; break;
-        case '\b': out += "\\b"; break;
-        case '\f': out += "\\f"; break;
-        case '\n': out += "\\n"; break;
-        case '\r': out += "\\r"; break;
-        case '\t': out += "\\t"; break;
+        case '"':
+            out += "\\\"";
+            break;
+        case '\\':
+            out += "\\\\";
+            break;
+        case '\b':
+            out += "\\b";
+            break;
+        case '\f':
+            out += "\\f";
+            break;
+        case '\n':
+            out += "\\n";
+            break;
+        case '\r':
+            out += "\\r";
+            break;
+        case '\t':
+            out += "\\t";
+            break;
         default:
             if (c < 0x20) {
                 fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
@@ -263,7 +277,8 @@ constexpr double two_64 = 0x1.0p64;
 
 class JsonPrinter {
 public:
-    explicit JsonPrinter(int indent) : indent_(indent) {}
+    explicit JsonPrinter(int indent)
+        : indent_(indent) {}
 
     void print(const Json& value) {
         std::visit([&](const auto& held) { print_held(held); }, value.value_);

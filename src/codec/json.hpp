@@ -30,10 +30,12 @@ public:
     Json(std::nullptr_t) {}
     // A bool only: a pointer would otherwise turn into true without a word.
     template <std::same_as<bool> T>
-    Json(T value) : value_(value) {}
+    Json(T value)
+        : value_(value) {}
     template <class T>
         requires(std::is_integral_v<T> && !std::is_same_v<T, bool> && std::is_signed_v<T>)
-    Json(T value) : value_(static_cast<std::int64_t>(value)) {}
+    Json(T value)
+        : value_(static_cast<std::int64_t>(value)) {}
     template <class T>
         requires(std::is_integral_v<T> && !std::is_same_v<T, bool> && std::is_unsigned_v<T>)
     Json(T value) {
@@ -44,14 +46,22 @@ public:
             value_ = static_cast<std::uint64_t>(value);
         }
     }
-    Json(double value) : value_(value) {}
-    Json(const char* text) : value_(std::string(text)) {}
-    Json(std::string_view text) : value_(std::string(text)) {}
-    Json(std::string text) : value_(std::move(text)) {}
-    Json(Array array) : value_(std::move(array)) {}
-    Json(const Hash32& value) : value_(to_hex0x(value.view())) {}
-    Json(const Address& value) : value_(to_hex0x(value.view())) {}
-    Json(const U256& wei) : value_(wei.to_decimal()) {} // a decimal string
+    Json(double value)
+        : value_(value) {}
+    Json(const char* text)
+        : value_(std::string(text)) {}
+    Json(std::string_view text)
+        : value_(std::string(text)) {}
+    Json(std::string text)
+        : value_(std::move(text)) {}
+    Json(Array array)
+        : value_(std::move(array)) {}
+    Json(const Hash32& value)
+        : value_(to_hex0x(value.view())) {}
+    Json(const Address& value)
+        : value_(to_hex0x(value.view())) {}
+    Json(const U256& wei)
+        : value_(wei.to_decimal()) {} // a decimal string
 
     static Json array(Array items = {}) { return Json(std::move(items)); }
     static Json object(std::initializer_list<Member> members = {});
@@ -78,7 +88,7 @@ public:
 
     // Typed reads; invalid_argument that says what was found instead.
     Result<bool> as_bool() const;
-    Result<std::int64_t> as_int() const;   // integers, or doubles with an integral value
+    Result<std::int64_t> as_int() const; // integers, or doubles with an integral value
     Result<std::uint64_t> as_uint() const;
     Result<double> as_double() const;
     Result<std::string> as_string() const;

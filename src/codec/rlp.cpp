@@ -58,7 +58,8 @@ void encode_into(Bytes& out, const Rlp& item, const std::size_t*& payload) {
 
 class Decoder {
 public:
-    explicit Decoder(ByteView bytes) : bytes_(bytes) {}
+    explicit Decoder(ByteView bytes)
+        : bytes_(bytes) {}
 
     Result<Rlp> read_all() {
         Rlp out = OL_TRY(read_item(bytes_.size(), 0));

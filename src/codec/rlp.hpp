@@ -15,11 +15,16 @@ struct Rlp {
     std::variant<Bytes, List> value;
 
     Rlp() = default;
-    Rlp(Bytes bytes) : value(std::move(bytes)) {}
-    Rlp(ByteView bytes) : value(Bytes(bytes.begin(), bytes.end())) {}
-    Rlp(const Address& address) : Rlp(address.view()) {}
-    Rlp(const Hash32& hash) : Rlp(hash.view()) {}
-    Rlp(List list) : value(std::move(list)) {}
+    Rlp(Bytes bytes)
+        : value(std::move(bytes)) {}
+    Rlp(ByteView bytes)
+        : value(Bytes(bytes.begin(), bytes.end())) {}
+    Rlp(const Address& address)
+        : Rlp(address.view()) {}
+    Rlp(const Hash32& hash)
+        : Rlp(hash.view()) {}
+    Rlp(List list)
+        : value(std::move(list)) {}
     static Rlp number(const U256& number); // no leading zeros; zero is the empty string
 
     bool operator==(const Rlp& other) const;

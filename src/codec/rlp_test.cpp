@@ -60,15 +60,38 @@ TEST(Rlp, lengths_around_the_long_form) {
 }
 
 TEST(Rlp, non_canonical_and_broken_encodings_are_refused) {
-    for (const char* bytes :
-         {"", "8100", "817f",                        // a byte that needs no prefix
-          "b800", "b83700", "b90038", "f800", "f837", // lengths in the wrong form
-          "b8", "b9", "b900", "f8", "f90001",        // cut within the length
-          "81", "83646f", "c1", "c88363617483646f",  // cut within the payload
-          "8080", "c000", "0000", "83646f6700",      // left over
-          "c281ff00", "c183", "c483646f67ff",        // an item that passes the end of its list
-          "bfffffffffffffffff", "ffffffffffffffffff", "bf8000000000000000",
-          "bbffffffff", "fbffffffff", "c1b8", "c2b838", "b838"}) {
+    for (const char* bytes : {"",
+                              "8100",
+                              "817f", // a byte that needs no prefix
+                              "b800",
+                              "b83700",
+                              "b90038",
+                              "f800",
+                              "f837", // lengths in the wrong form
+                              "b8",
+                              "b9",
+                              "b900",
+                              "f8",
+                              "f90001", // cut within the length
+                              "81",
+                              "83646f",
+                              "c1",
+                              "c88363617483646f", // cut within the payload
+                              "8080",
+                              "c000",
+                              "0000",
+                              "83646f6700", // left over
+                              "c281ff00",
+                              "c183",
+                              "c483646f67ff", // an item that passes the end of its list
+                              "bfffffffffffffffff",
+                              "ffffffffffffffffff",
+                              "bf8000000000000000",
+                              "bbffffffff",
+                              "fbffffffff",
+                              "c1b8",
+                              "c2b838",
+                              "b838"}) {
         expect_refused(bytes);
     }
 }

@@ -39,8 +39,8 @@ Result<DerivedKey> derive(const KeystoreCipher& cipher, std::string_view passwor
         return fail(ErrorCode::too_large, "keystore: a salt of {} bytes", cipher.salt.size());
     }
     DerivedKey out;
-    OL_TRY_IN(scrypt(password, cipher.salt,
-                     {cipher.scrypt_n, cipher.scrypt_r, cipher.scrypt_p}, out.bytes),
+    OL_TRY_IN(scrypt(password, cipher.salt, {cipher.scrypt_n, cipher.scrypt_r, cipher.scrypt_p},
+                     out.bytes),
               "keystore");
     return out;
 }

@@ -59,9 +59,9 @@ void collect_siblings(const std::vector<std::vector<Node>>& levels, std::uint64_
 SumLeaf sum_node(const SumLeaf& left, const SumLeaf& right) {
     auto sum = checked_add(left.sum, right.sum);
     OL_CHECK(sum.has_value()); // the caller's sums are parts of one total that fits
-    return {hash_words<4>(tag_sum_node,
-                          {left.hash, left.sum.to_be(), right.hash, right.sum.to_be()}),
-            *sum};
+    return {
+        hash_words<4>(tag_sum_node, {left.hash, left.sum.to_be(), right.hash, right.sum.to_be()}),
+        *sum};
 }
 
 Hash32 sum_root_of(std::uint64_t count, const Hash32& top, const U256& total) {
@@ -200,8 +200,8 @@ Result<std::vector<SumProofStep>> SumTree::prove(std::uint64_t index) const {
     return proof;
 }
 
-Status sum_verify(const Hash32& root, const SumLeaf& leaf, std::uint64_t index,
-                  std::uint64_t count, const std::vector<SumProofStep>& proof, const U256& total) {
+Status sum_verify(const Hash32& root, const SumLeaf& leaf, std::uint64_t index, std::uint64_t count,
+                  const std::vector<SumProofStep>& proof, const U256& total) {
     if (index >= count) {
         return fail(ErrorCode::unverified, "sum proof: index {} of {} leaves", index, count);
     }

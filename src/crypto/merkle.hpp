@@ -77,7 +77,7 @@ private:
 };
 
 // unverified when the proof does not lead from leaf to root and total, or a sum passes 2^256.
-Status sum_verify(const Hash32& root, const SumLeaf& leaf, std::uint64_t index,
-                  std::uint64_t count, const std::vector<SumProofStep>& proof, const U256& total);
+Status sum_verify(const Hash32& root, const SumLeaf& leaf, std::uint64_t index, std::uint64_t count,
+                  const std::vector<SumProofStep>& proof, const U256& total);
 
 } // namespace ol::crypto

@@ -35,8 +35,8 @@ Hash32 naive_top(const std::vector<Hash32>& leaves, std::size_t begin, std::size
     if (end - begin == 1) return leaves[begin];
     std::size_t left = 1;
     while (left * 2 < end - begin) left *= 2;
-    return concat_hash(1, {naive_top(leaves, begin, begin + left),
-                           naive_top(leaves, begin + left, end)});
+    return concat_hash(
+        1, {naive_top(leaves, begin, begin + left), naive_top(leaves, begin + left, end)});
 }
 
 Hash32 naive_root(const std::vector<Hash32>& leaves) {
@@ -170,8 +170,7 @@ TEST(SumTree, every_index_of_every_count_proves_and_tampered_proofs_fail) {
         const SumTree tree(leaves);
         const SumLeaf top = leaves.empty() ? SumLeaf{} : naive_sum_top(leaves, 0, count);
         ASSERT_EQ(tree.total(), top.sum);
-        ASSERT_EQ(tree.root(),
-                  concat_hash(4, {U256(count).to_be(), top.hash, top.sum.to_be()}));
+        ASSERT_EQ(tree.root(), concat_hash(4, {U256(count).to_be(), top.hash, top.sum.to_be()}));
         EXPECT_EQ(tree.prove(count).error().code, ErrorCode::not_found);
         for (std::uint64_t index = 0; index < count; ++index) {
             const auto proof = tree.prove(index).value();
@@ -224,8 +223,7 @@ TEST(SumTree, wrapping_sums_are_refused) {
     const U256 most = U256() - U256(1);
     const SumLeaf left{merkle_leaf(as_bytes("a")), most};
     const SumLeaf right{merkle_leaf(as_bytes("b")), U256(2)};
-    const Hash32 top =
-        concat_hash(3, {left.hash, left.sum.to_be(), right.hash, right.sum.to_be()});
+    const Hash32 top = concat_hash(3, {left.hash, left.sum.to_be(), right.hash, right.sum.to_be()});
     const Hash32 root = concat_hash(4, {U256(2).to_be(), top, U256(1).to_be()});
     const Status status = sum_verify(root, left, 0, 2, {{right.hash, right.sum}}, U256(1));
     ASSERT_FALSE(status.has_value());

@@ -53,9 +53,9 @@ TEST(Secp256k1, eip155_signature) {
 
 // The vector that Bitcoin libraries share for RFC 6979 over secp256k1: key 1, "Satoshi Nakamoto".
 TEST(Secp256k1, rfc6979_nonce) {
-    const Signature made =
-        PrivateKey::from_bytes(U256(1).to_be().view()).value().sign(
-            sha256(as_bytes("Satoshi Nakamoto")));
+    const Signature made = PrivateKey::from_bytes(U256(1).to_be().view())
+                               .value()
+                               .sign(sha256(as_bytes("Satoshi Nakamoto")));
     EXPECT_EQ(to_hex(made.r.view()),
               "934b1ea10a4b3c1757e2b0c017d0b6143ce3c9a7e6a4a49860d7a6ab210ee3d8");
     EXPECT_EQ(to_hex(made.s.view()),
@@ -127,15 +127,14 @@ TEST(Secp256k1, keys_outside_the_group_are_refused) {
 
 // The test cases of EIP-55.
 TEST(Secp256k1, eip55_addresses) {
-    for (const char* text :
-         {"0x52908400098527886E0F7030069857D2E4169EE7",
-          "0x8617E340B3D01FA5F11F306F4090FD50E238070D",
-          "0xde709f2102306220921060314715629080e2fb77",
-          "0x27b1fdb04752bbc536007a920d24acb045561c26",
-          "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
-          "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
-          "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB",
-          "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"}) {
+    for (const char* text : {"0x52908400098527886E0F7030069857D2E4169EE7",
+                             "0x8617E340B3D01FA5F11F306F4090FD50E238070D",
+                             "0xde709f2102306220921060314715629080e2fb77",
+                             "0x27b1fdb04752bbc536007a920d24acb045561c26",
+                             "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+                             "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+                             "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB",
+                             "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"}) {
         EXPECT_EQ(checksum_address(address_from_hex(text).value()), text);
     }
 }

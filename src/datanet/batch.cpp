@@ -82,8 +82,7 @@ Result<Record> parse_record(std::string_view line, const Batch& batch) {
 // Every failure of a published file is corruption to its reader; the place goes in front.
 template <class T>
 Result<T> corrupted_at(std::uint64_t line, Result<T> result) {
-    if (result)
-        return result;
+    if (result) return result;
     Error error = result.error().within(fmt::format("line {}", line));
     error.code = ErrorCode::corrupted;
     return std::unexpected(std::move(error));
@@ -93,8 +92,7 @@ Result<T> corrupted_at(std::uint64_t line, Result<T> result) {
 std::string difference(std::string_view line, const std::string& derived) {
     const Result<Json> given = Json::parse(line);
     const Result<Json> wanted = Json::parse(derived);
-    if (!given || !wanted)
-        return "not a JSON object";
+    if (!given || !wanted) return "not a JSON object";
     for (const auto& [name, value] : wanted->members()) {
         if ((*given)[name] != value) {
             return fmt::format("member '{}' is not what the record's text derives to", name);
@@ -121,9 +119,7 @@ std::vector<Hash32> Batch::leaf_hashes() const {
     return leaves;
 }
 
-Hash32 Batch::root() const {
-    return crypto::MerkleTree(leaf_hashes()).root();
-}
+Hash32 Batch::root() const { return crypto::MerkleTree(leaf_hashes()).root(); }
 
 std::string Batch::to_jsonl() const {
     const std::vector<Hash32> leaves = leaf_hashes();

@@ -20,9 +20,7 @@ std::string RuleSet::canonical() const {
         .dump();
 }
 
-Hash32 RuleSet::hash() const {
-    return crypto::keccak256(canonical());
-}
+Hash32 RuleSet::hash() const { return crypto::keccak256(canonical()); }
 
 std::string_view to_string(Rule rule) {
     switch (rule) {
@@ -60,14 +58,11 @@ void DuplicateIndex::add(const Record& record) {
     impl_->by_content.try_emplace(record.content_hash, index);
 }
 
-std::size_t DuplicateIndex::size() const {
-    return impl_->ids.size();
-}
+std::size_t DuplicateIndex::size() const { return impl_->ids.size(); }
 
 std::optional<Hash32> DuplicateIndex::find_exact(const Hash32& content_hash) const {
     const auto found = impl_->by_content.find(content_hash);
-    if (found == impl_->by_content.end())
-        return std::nullopt;
+    if (found == impl_->by_content.end()) return std::nullopt;
     return impl_->ids[found->second];
 }
 
@@ -75,8 +70,7 @@ std::optional<DuplicateIndex::Match> DuplicateIndex::find_near(const MinHash& si
                                                                unsigned min_equal) const {
     std::optional<Match> best;
     for (const auto& match : impl_->signatures.find(signature, min_equal)) {
-        if (!best || match.equal > best->equal)
-            best = Match{impl_->ids[match.index], match.equal};
+        if (!best || match.equal > best->equal) best = Match{impl_->ids[match.index], match.equal};
     }
     return best;
 }
@@ -118,10 +112,8 @@ bool wrong_length(const RuleSet& rules, const Record& record, Verdict& verdict) 
     if (record.word_count > rules.max_words) {
         return too("long", record.word_count, "words", rules.max_words);
     }
-    if (chars < rules.min_chars)
-        return too("short", chars, "characters", rules.min_chars);
-    if (bytes > limits::record_bytes)
-        return too("long", bytes, "bytes", limits::record_bytes);
+    if (chars < rules.min_chars) return too("short", chars, "characters", rules.min_chars);
+    if (bytes > limits::record_bytes) return too("long", bytes, "bytes", limits::record_bytes);
     return false;
 }
 
@@ -134,8 +126,7 @@ bool duplicate(const RuleSet& rules, const Record& record, const DuplicateIndex&
         return true;
     }
     const auto near = anchored.find_near(record.signature, rules.near_duplicate_min_equal);
-    if (!near)
-        return false;
+    if (!near) return false;
     refuse(verdict, Rule::near_duplicate,
            fmt::format("near-duplicate of record {} ({} of {} hashes equal, {} make a duplicate)",
                        to_hex0x(near->record.view()), near->equal, minhash_size,
@@ -160,13 +151,11 @@ Curated curate(const RuleSet& rules, const Hash32& datanet_id, const Address& co
 
     // Issues take their place among the rows of their file; both lists are in the order of files.
     std::unordered_map<std::string, std::vector<const text::ReadIssue*>> issues_of;
-    for (const text::ReadIssue& issue : issues)
-        issues_of[issue.file].push_back(&issue);
+    for (const text::ReadIssue& issue : issues) issues_of[issue.file].push_back(&issue);
     std::unordered_map<std::string, std::size_t> issues_taken;
     const auto take_issues = [&](const std::string& file, std::uint64_t before_line) {
         const auto found = issues_of.find(file);
-        if (found == issues_of.end())
-            return;
+        if (found == issues_of.end()) return;
         std::size_t& taken = issues_taken[file];
         while (taken < found->second.size() && found->second[taken]->line < before_line) {
             out.verdicts.push_back(verdict_of(*found->second[taken++]));
@@ -176,8 +165,7 @@ Curated curate(const RuleSet& rules, const Hash32& datanet_id, const Address& co
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const text::Document& row = rows[i];
         if (!issues_of.empty()) {
-            if (i > 0 && rows[i - 1].file != row.file)
-                take_issues(rows[i - 1].file, UINT64_MAX);
+            if (i > 0 && rows[i - 1].file != row.file) take_issues(rows[i - 1].file, UINT64_MAX);
             take_issues(row.file, row.line);
         }
         Verdict& verdict = out.verdicts.emplace_back();
@@ -210,10 +198,8 @@ Curated curate(const RuleSet& rules, const Hash32& datanet_id, const Address& co
         verdict.reason = "accepted";
         out.records.push_back(std::move(record));
     }
-    if (!rows.empty() && !issues_of.empty())
-        take_issues(rows.back().file, UINT64_MAX);
-    for (const text::ReadIssue& issue : issues)
-        take_issues(issue.file, UINT64_MAX);
+    if (!rows.empty() && !issues_of.empty()) take_issues(rows.back().file, UINT64_MAX);
+    for (const text::ReadIssue& issue : issues) take_issues(issue.file, UINT64_MAX);
     return out;
 }
 

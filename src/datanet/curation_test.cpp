@@ -24,15 +24,13 @@ std::string random_word(Prng& prng) {
 
 std::vector<std::string> random_words(Prng& prng, std::size_t count) {
     std::vector<std::string> words;
-    for (std::size_t i = 0; i < count; ++i)
-        words.push_back(random_word(prng));
+    for (std::size_t i = 0; i < count; ++i) words.push_back(random_word(prng));
     return words;
 }
 
 std::string join(const std::vector<std::string>& words) {
     std::string text;
-    for (const std::string& word : words)
-        text += (text.empty() ? "" : " ") + word;
+    for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
     return text;
 }
 
@@ -98,8 +96,7 @@ TEST(MinHashes, AgainstTheDefinition) {
                                       "one two three four five",
                                       "The SAME, the same; the same the SAME the same",
                                       "Ünïcode 日本語 and 1234 numbers"};
-    for (int i = 0; i < 50; ++i)
-        texts.push_back(join(random_words(prng, prng.below(200))));
+    for (int i = 0; i < 50; ++i) texts.push_back(join(random_words(prng, prng.below(200))));
     for (const std::string& text : texts) {
         const Shingles fast = shingle(text);
         const Shingles slow = naive_shingle(text);
@@ -120,8 +117,7 @@ TEST(MinHashes, AreWhatTheyAlwaysWere) {
     EXPECT_EQ(s.signature[0], 318888427806174519U);
     EXPECT_EQ(s.signature[111], 125957953441852429U);
     std::uint64_t sum = 0;
-    for (const std::uint64_t word : s.signature)
-        sum += word;
+    for (const std::uint64_t word : s.signature) sum += word;
     EXPECT_EQ(sum, 0x8baa4f856105f1e0U);
 }
 
@@ -179,8 +175,7 @@ TEST(SignatureIndex, AgainstAllPairs) {
     for (int i = 0; i < 1200; ++i) {
         MinHash signature;
         if (all.empty() || prng.below(3) == 0) {
-            for (auto& word : signature)
-                word = prng.next();
+            for (auto& word : signature) word = prng.next();
         } else {
             // A relative with up to 20 places changed: on both sides of every threshold.
             signature = all[prng.below(all.size())];
@@ -191,8 +186,7 @@ TEST(SignatureIndex, AgainstAllPairs) {
             std::vector<std::pair<std::uint32_t, unsigned>> expected;
             for (std::uint32_t j = 0; j < all.size(); ++j) {
                 const unsigned equal = equal_count(all[j], signature);
-                if (equal >= least)
-                    expected.emplace_back(j, equal);
+                if (equal >= least) expected.emplace_back(j, equal);
             }
             std::vector<std::pair<std::uint32_t, unsigned>> found;
             for (const auto& match : index.find(signature, least))
@@ -208,8 +202,7 @@ TEST(SignatureIndex, SharedBandsCostBoundedTime) {
     Prng prng(1);
     SignatureIndex index;
     MinHash signature;
-    for (auto& word : signature)
-        word = prng.next();
+    for (auto& word : signature) word = prng.next();
     for (int i = 0; i < 20'000; ++i) {
         signature[111] = prng.next(); // 13 bands stay shared by all
         index.add(signature);
@@ -311,8 +304,7 @@ TEST(Curate, IssuesTakeTheirPlace) {
     DuplicateIndex anchored;
     const Curated out = run(rows, anchored, issues);
     std::vector<std::string> order;
-    for (const Verdict& v : out.verdicts)
-        order.push_back(fmt::format("{}{}", v.file, v.line));
+    for (const Verdict& v : out.verdicts) order.push_back(fmt::format("{}{}", v.file, v.line));
     EXPECT_EQ(order, (std::vector<std::string>{"a1", "a5", "a9", "a20", "b1", "b2", "c1"}));
     EXPECT_EQ(out.verdicts[1].rule, Rule::invalid_utf8);
     EXPECT_EQ(out.verdicts[3].rule, Rule::unreadable);
@@ -330,8 +322,7 @@ TEST(Curate, DistinctRowsAreAcceptedInAnyOrderAlike) {
     const auto ids = [&] {
         DuplicateIndex anchored;
         std::vector<Hash32> out;
-        for (const Record& record : run(rows, anchored).records)
-            out.push_back(record.id);
+        for (const Record& record : run(rows, anchored).records) out.push_back(record.id);
         std::sort(out.begin(), out.end());
         return out;
     };

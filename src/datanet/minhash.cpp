@@ -105,8 +105,7 @@ TakeMinima choose_take_minima() {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
         return take_minima_avx512;
     }
-    if (__builtin_cpu_supports("avx2"))
-        return take_minima_avx2;
+    if (__builtin_cpu_supports("avx2")) return take_minima_avx2;
 #endif
     return take_minima_portable;
 }
@@ -122,8 +121,7 @@ Shingles shingle(std::string_view text) {
     out.hashes.resize(count);
     for (std::size_t at = 0; at < count; ++at) {
         std::uint64_t hash = 0;
-        for (std::size_t i = 0; i < width; ++i)
-            hash = mix(hash + words[at + i]);
+        for (std::size_t i = 0; i < width; ++i) hash = mix(hash + words[at + i]);
         out.hashes[at] = hash;
     }
     std::sort(out.hashes.begin(), out.hashes.end());
@@ -135,8 +133,7 @@ Shingles shingle(std::string_view text) {
 
 unsigned equal_count(const MinHash& a, const MinHash& b) {
     unsigned equal = 0;
-    for (std::size_t i = 0; i < minhash_size; ++i)
-        equal += a[i] == b[i] ? 1U : 0U;
+    for (std::size_t i = 0; i < minhash_size; ++i) equal += a[i] == b[i] ? 1U : 0U;
     return equal;
 }
 

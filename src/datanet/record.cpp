@@ -43,9 +43,7 @@ Bytes RecordLeaf::encode() const {
     return out;
 }
 
-Hash32 RecordLeaf::hash() const {
-    return crypto::merkle_leaf(encode());
-}
+Hash32 RecordLeaf::hash() const { return crypto::merkle_leaf(encode()); }
 
 Hash32 content_hash(std::string_view title, std::string_view text) {
     std::string content;
@@ -82,8 +80,7 @@ Hash32 shingle_root(const std::vector<std::uint64_t>& hashes) {
     std::array<std::uint8_t, 8 * shingles_per_leaf> data;
     for (std::size_t at = 0; at < hashes.size(); at += shingles_per_leaf) {
         const std::size_t count = std::min(shingles_per_leaf, hashes.size() - at);
-        for (std::size_t i = 0; i < count; ++i)
-            put_be64(data.data() + 8 * i, hashes[at + i]);
+        for (std::size_t i = 0; i < count; ++i) put_be64(data.data() + 8 * i, hashes[at + i]);
         leaves.push_back(crypto::merkle_leaf(ByteView(data).first(8 * count)));
     }
     return crypto::MerkleTree(std::move(leaves)).root();

@@ -13,9 +13,7 @@
 namespace ol::datanet {
 namespace {
 
-Hash32 hash_of(std::string_view text) {
-    return crypto::keccak256(text);
-}
+Hash32 hash_of(std::string_view text) { return crypto::keccak256(text); }
 
 Address address_of(std::uint8_t last) {
     Address out;
@@ -28,8 +26,7 @@ std::string body(std::uint64_t seed, std::size_t words = 40) {
     Prng prng(seed);
     std::string text;
     for (std::size_t i = 0; i < words; ++i) {
-        if (i > 0)
-            text += ' ';
+        if (i > 0) text += ' ';
         for (std::size_t n = 3 + prng.below(5); n > 0; --n)
             text += static_cast<char>('a' + prng.below(26));
     }
@@ -99,8 +96,7 @@ TEST(RecordLeaf, CommitmentsFollowTheirFormulas) {
 
 TEST(ShingleRoot, SixteenToALeaf) {
     std::vector<std::uint64_t> hashes;
-    for (std::uint64_t i = 0; i < 40; ++i)
-        hashes.push_back(i * 1000);
+    for (std::uint64_t i = 0; i < 40; ++i) hashes.push_back(i * 1000);
     std::vector<Hash32> leaves;
     for (std::size_t at = 0; at < 40; at += 16) {
         Bytes data;
@@ -240,8 +236,7 @@ TEST(Version, OrderClustersAndRevocation) {
         EXPECT_EQ(version.entries[alone].cluster, alone);
 
     std::vector<Hash32> leaves;
-    for (const VersionEntry& entry : version.entries)
-        leaves.push_back(entry.leaf_hash);
+    for (const VersionEntry& entry : version.entries) leaves.push_back(entry.leaf_hash);
     EXPECT_EQ(version.root(), crypto::MerkleTree(leaves).root());
     const std::string text = version.to_jsonl();
     const auto back = VersionManifest::from_jsonl(text);
@@ -299,19 +294,16 @@ TEST(Evidence, OpenedRecordIsWhatTheContractChecks) {
         EXPECT_EQ(fields[0].u64(), 42U);
         // DatanetRegistry._open: leaf in the tree at its sequence, then the three commitments.
         Bytes leaf_bytes;
-        for (const auto& word : fields[1].list())
-            append(leaf_bytes, word.word().view());
+        for (const auto& word : fields[1].list()) append(leaf_bytes, word.word().view());
         std::vector<Hash32> proof;
-        for (const auto& step : fields[2].list())
-            proof.push_back(step.word());
+        for (const auto& step : fields[2].list()) proof.push_back(step.word());
         const Hash32 leaf = crypto::merkle_leaf(leaf_bytes);
         EXPECT_TRUE(crypto::merkle_verify(batch.root(), leaf, sequence, 5, proof).has_value());
         const auto& words = fields[1].list();
         EXPECT_EQ(words[0].word(),
                   record_id(batch.datanet_id, words[1].address(), fields[4].word()));
         MinHash signature;
-        for (std::size_t i = 0; i < minhash_size; ++i)
-            signature[i] = fields[5].list()[i].u64();
+        for (std::size_t i = 0; i < minhash_size; ++i) signature[i] = fields[5].list()[i].u64();
         EXPECT_EQ(words[3].word(), signature_commitment(fields[3].word(), signature));
         EXPECT_EQ(words[10].u64(), sequence);
     }

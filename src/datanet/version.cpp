@@ -90,15 +90,13 @@ Status check_entry(const std::vector<VersionEntry>& before, const VersionEntry& 
 Result<VersionEntry> checked_entry(std::string_view line, const std::vector<VersionEntry>& before) {
     VersionEntry entry = OL_TRY(parse_entry(line));
     OL_TRY(check_entry(before, entry));
-    if (entry_line(entry) != line)
-        return fail(ErrorCode::corrupted, "not in canonical form");
+    if (entry_line(entry) != line) return fail(ErrorCode::corrupted, "not in canonical form");
     return entry;
 }
 
 template <class T>
 Result<T> corrupted_at(std::uint64_t line, Result<T> result) {
-    if (result)
-        return result;
+    if (result) return result;
     Error error = result.error().within(fmt::format("line {}", line));
     error.code = ErrorCode::corrupted;
     return std::unexpected(std::move(error));
@@ -109,8 +107,7 @@ class Clusters {
 public:
     void add() { parent_.push_back(static_cast<std::uint32_t>(parent_.size())); }
     std::uint32_t find(std::uint32_t x) {
-        while (parent_[x] != x)
-            x = parent_[x] = parent_[parent_[x]];
+        while (parent_[x] != x) x = parent_[x] = parent_[parent_[x]];
         return x;
     }
     void join(std::uint32_t a, std::uint32_t b) {
@@ -127,16 +124,14 @@ private:
 
 Hash32 VersionManifest::root() const {
     crypto::MerkleAccumulator tree;
-    for (const VersionEntry& entry : entries)
-        tree.push(entry.leaf_hash);
+    for (const VersionEntry& entry : entries) tree.push(entry.leaf_hash);
     return tree.root();
 }
 
 std::string VersionManifest::to_jsonl() const {
     std::string out = header_line(*this);
     out.push_back('\n');
-    for (const VersionEntry& entry : entries)
-        out.append(entry_line(entry)).push_back('\n');
+    for (const VersionEntry& entry : entries) out.append(entry_line(entry)).push_back('\n');
     return out;
 }
 
@@ -190,8 +185,7 @@ VersionManifest make_version(const Hash32& datanet_id, std::uint64_t version,
         const Batch& batch = *anchored.batch;
         const std::vector<Hash32> leaves = batch.leaf_hashes();
         for (std::size_t i = 0; i < batch.records.size(); ++i) {
-            if (struck.contains(leaves[i]))
-                continue;
+            if (struck.contains(leaves[i])) continue;
             const Record& record = batch.records[i];
             clusters.add();
             const auto own = static_cast<std::uint32_t>(manifest.entries.size());

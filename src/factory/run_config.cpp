@@ -20,9 +20,7 @@ constexpr std::uint32_t max_batch = 4096;
 constexpr std::size_t max_name = 200;
 
 // A float as its shortest decimal, which reads back as the same float.
-Json number(float value) {
-    return Json(std::strtod(fmt::format("{}", value).c_str(), nullptr));
-}
+Json number(float value) { return Json(std::strtod(fmt::format("{}", value).c_str(), nullptr)); }
 
 // Reads members of one object; the first error stays.
 class Reader {
@@ -87,13 +85,20 @@ Status in_range(std::string_view name, double value, double low, double high) {
 
 std::string_view to_string(RunState state) {
     switch (state) {
-    case RunState::queued: return "queued";
-    case RunState::preparing: return "preparing";
-    case RunState::running: return "running";
-    case RunState::paused: return "paused";
-    case RunState::stopped: return "stopped";
-    case RunState::failed: return "failed";
-    case RunState::done: return "done";
+    case RunState::queued:
+        return "queued";
+    case RunState::preparing:
+        return "preparing";
+    case RunState::running:
+        return "running";
+    case RunState::paused:
+        return "paused";
+    case RunState::stopped:
+        return "stopped";
+    case RunState::failed:
+        return "failed";
+    case RunState::done:
+        return "done";
     }
     return "?";
 }

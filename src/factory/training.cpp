@@ -52,9 +52,7 @@ Order::Order(std::size_t example_count, const RunConfig& config)
     , epochs_(config.epochs)
     , seed_(config.seed) {}
 
-std::uint64_t Order::steps() const {
-    return (count_ + batch_ - 1) / batch_ * epochs_;
-}
+std::uint64_t Order::steps() const { return (count_ + batch_ - 1) / batch_ * epochs_; }
 
 std::vector<model::Example> Order::batch(std::uint64_t step,
                                          const std::vector<model::Example>& from) {

@@ -244,9 +244,7 @@ private:
 
 namespace {
 
-Path previous_of(const Path& state_file) {
-    return Path(state_file.string() + ".previous");
-}
+Path previous_of(const Path& state_file) { return Path(state_file.string() + ".previous"); }
 
 // A loaded state is kept beside the file until the next start: a machine that loses power while the
 // chain writes its file loses no more than that session.
@@ -288,16 +286,30 @@ std::vector<std::string> arguments_of(const Path& executable, const AnvilOptions
     // Isthmus is Prague on L2. Gas is free, so that balances show money alone; nobody has any money
     // before the node gives it (no prefunded accounts whose keys everybody knows). A whole epoch is
     // checked in one call: requests and blocks are larger than anvil's defaults.
-    std::vector<std::string> out{
-        executable.string(), "--host", "127.0.0.1", "--port", std::to_string(port),
-        "--silent", "--chain-id", std::to_string(options.chain_id), "--order", "fifo",
-        "--accounts", "0", "--hardfork", "prague", "--gas-limit", "120000000",
-        "--block-base-fee-per-gas", "0", "--disable-min-priority-fee", "--no-cors",
-        "--no-request-size-limit"};
+    std::vector<std::string> out{executable.string(),
+                                 "--host",
+                                 "127.0.0.1",
+                                 "--port",
+                                 std::to_string(port),
+                                 "--silent",
+                                 "--chain-id",
+                                 std::to_string(options.chain_id),
+                                 "--order",
+                                 "fifo",
+                                 "--accounts",
+                                 "0",
+                                 "--hardfork",
+                                 "prague",
+                                 "--gas-limit",
+                                 "120000000",
+                                 "--block-base-fee-per-gas",
+                                 "0",
+                                 "--disable-min-priority-fee",
+                                 "--no-cors",
+                                 "--no-request-size-limit"};
     if (!options.state_file.empty()) {
-        for (const auto& argument :
-             {std::string("--state"), options.state_file.string(), std::string("--state-interval"),
-              std::string("5")}) {
+        for (const auto& argument : {std::string("--state"), options.state_file.string(),
+                                     std::string("--state-interval"), std::string("5")}) {
             out.push_back(argument);
         }
     }
@@ -317,8 +329,7 @@ Status restore_time(Chain& chain) {
 } // namespace
 
 Result<std::unique_ptr<Anvil>> Anvil::start(const AnvilOptions& options) {
-    const Path executable =
-        options.executable.empty() ? OL_TRY(find_anvil()) : options.executable;
+    const Path executable = options.executable.empty() ? OL_TRY(find_anvil()) : options.executable;
     if (!is_executable(executable)) {
         return fail(ErrorCode::not_found, "{} is no executable file: give the place of anvil",
                     executable.string());
@@ -376,8 +387,6 @@ Result<std::unique_ptr<Anvil>> Anvil::start(const AnvilOptions& options) {
 
 Anvil::~Anvil() = default;
 
-std::string Anvil::url() const {
-    return impl_->url;
-}
+std::string Anvil::url() const { return impl_->url; }
 
 } // namespace ol::ledger

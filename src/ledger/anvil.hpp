@@ -12,9 +12,9 @@
 namespace ol::ledger {
 
 struct AnvilOptions {
-    Path executable = {};       // found by find_anvil() when empty
-    Path state_file = {};       // empty: nothing is kept
-    std::uint16_t port = 0;     // 0: any free port
+    Path executable = {};   // found by find_anvil() when empty
+    Path state_file = {};   // empty: nothing is kept
+    std::uint16_t port = 0; // 0: any free port
     std::uint64_t chain_id = 7777;
 };
 

@@ -26,13 +26,9 @@ Result<Hash32> name_word(std::string_view name) {
     return out;
 }
 
-AbiValue number(std::uint64_t value) {
-    return AbiValue(value);
-}
+AbiValue number(std::uint64_t value) { return AbiValue(value); }
 
-AbiValue text(std::string_view value) {
-    return AbiValue(value);
-}
+AbiValue text(std::string_view value) { return AbiValue(value); }
 
 constexpr std::string_view unknown_prefix =
     "reverted: Unknown"; // UnknownBatch, UnknownAdapter, ...
@@ -102,12 +98,8 @@ IndexRoots index_from(const AbiValue& value) {
 }
 
 List index_value(const IndexRoots& index) {
-    return {index.text_root,
-            index.suffix_array_root,
-            index.inverse_root,
-            index.table_root,
-            number(index.symbol_count),
-            number(index.record_count)};
+    return {index.text_root,  index.suffix_array_root,    index.inverse_root,
+            index.table_root, number(index.symbol_count), number(index.record_count)};
 }
 
 constexpr std::uint64_t artifact_bytes = 16ULL << 20;
@@ -205,7 +197,9 @@ Result<Deployment> deploy_contracts(Chain& chain, const crypto::PrivateKey& depl
     return out;
 }
 
-Contracts::Contracts(Chain& chain, Deployment deployment) : chain_(chain), at_(deployment) {
+Contracts::Contracts(Chain& chain, Deployment deployment)
+    : chain_(chain)
+    , at_(deployment) {
     const auto registered = chain_.register_errors(sig::errors());
     OL_CHECK(registered.has_value()); // the list is ours
 }
@@ -215,13 +209,15 @@ Contracts::Contracts(Chain& chain, Deployment deployment) : chain_(chain), at_(d
 Result<U256> Contracts::parameter(std::string_view key) {
     const Hash32 word = OL_TRY(name_word(key));
     return OL_TRY_IN(read(chain_, at_.parameters, sig::parameter_get, {word}), "parameter {}",
-                     key)[0].number();
+                     key)[0]
+        .number();
 }
 
 Result<U256> Contracts::parameter_at(std::string_view key, std::uint64_t version) {
     const Hash32 word = OL_TRY(name_word(key));
     return OL_TRY_IN(read(chain_, at_.parameters, sig::parameter_get_at, {word, number(version)}),
-                     "parameter {} of version {}", key, version)[0].number();
+                     "parameter {} of version {}", key, version)[0]
+        .number();
 }
 
 Result<std::uint64_t> Contracts::parameters_version() {
@@ -240,9 +236,8 @@ Status Contracts::set_parameter(const crypto::PrivateKey& owner, std::string_vie
 Result<Hash32> Contracts::create_datanet(const crypto::PrivateKey& owner, const std::string& name,
                                          const std::string& licence, const Hash32& rule_set_hash,
                                          const Hash32& metadata_hash) {
-    const auto receipt =
-        OL_TRY(write(chain_, owner, at_.datanets, sig::datanet_create,
-                     {text(name), text(licence), rule_set_hash, metadata_hash}));
+    const auto receipt = OL_TRY(write(chain_, owner, at_.datanets, sig::datanet_create,
+                                      {text(name), text(licence), rule_set_hash, metadata_hash}));
     const LogEntry log = OL_TRY(find_event(receipt, at_.datanets, sig::datanet_created));
     return OL_TRY(topic_number(log, 1)).to_be();
 }
@@ -330,11 +325,11 @@ Status Contracts::register_base(const crypto::PrivateKey& owner, const Hash32& b
 
 Result<Hash32> Contracts::register_adapter(const crypto::PrivateKey& owner,
                                            const AdapterOnLedger& adapter) {
-    const auto receipt = OL_TRY(
-        write(chain_, owner, at_.models, sig::model_register_adapter,
-              {text(adapter.name), adapter.adapter_hash, adapter.base_hash, adapter.datanet_id,
-               number(adapter.version), adapter.training_record_hash, adapter.price_in,
-               adapter.price_out}));
+    const auto receipt =
+        OL_TRY(write(chain_, owner, at_.models, sig::model_register_adapter,
+                     {text(adapter.name), adapter.adapter_hash, adapter.base_hash,
+                      adapter.datanet_id, number(adapter.version), adapter.training_record_hash,
+                      adapter.price_in, adapter.price_out}));
     const LogEntry log = OL_TRY(find_event(receipt, at_.models, sig::adapter_registered));
     return OL_TRY(topic_number(log, 1)).to_be();
 }
@@ -414,8 +409,8 @@ Result<U256> Contracts::claim_stake_reward(const crypto::PrivateKey& account) {
 
 Result<std::uint64_t> Contracts::propose_epoch(const crypto::PrivateKey& settler,
                                                const AbiValue& proposal, const U256& bond) {
-    const auto receipt = OL_TRY(
-        write(chain_, settler, at_.settlement, sig::settlement_propose, {proposal}, bond));
+    const auto receipt =
+        OL_TRY(write(chain_, settler, at_.settlement, sig::settlement_propose, {proposal}, bond));
     const LogEntry log = OL_TRY(find_event(receipt, at_.settlement, sig::epoch_proposed));
     return OL_TRY(topic_number(log, 1)).low_u64();
 }

@@ -19,7 +19,8 @@ struct Deployment {
     static Result<Deployment> from_json(const codec::Json& json);
 };
 
-// Deploys and wires all contracts. artifacts: contracts/out (not_found with the remedy when absent).
+// Deploys and wires all contracts. artifacts: contracts/out (not_found with the remedy when
+// absent).
 Result<Deployment> deploy_contracts(Chain& chain, const crypto::PrivateKey& deployer,
                                     const Address& treasury, const Path& artifacts);
 
@@ -70,9 +71,8 @@ public:
                                   const std::string& licence, const Hash32& rule_set_hash,
                                   const Hash32& metadata_hash);
     Result<std::uint64_t> anchor_batch(const crypto::PrivateKey& contributor, const Hash32& datanet,
-                                       const Hash32& root, std::uint64_t count,
-                                       std::uint64_t bytes, const Hash32& data_commitment,
-                                       const U256& bond);
+                                       const Hash32& root, std::uint64_t count, std::uint64_t bytes,
+                                       const Hash32& data_commitment, const U256& bond);
     Result<BatchOnLedger> batch(std::uint64_t id);
     Result<std::uint64_t> batch_count();
     Result<std::uint64_t> publish_version(const crypto::PrivateKey& owner, const Hash32& datanet,
@@ -82,22 +82,24 @@ public:
     Result<std::uint64_t> version_count(const Hash32& datanet);
     Result<bool> revoked(const Hash32& leaf_hash);
     Status release_bond(const crypto::PrivateKey& anyone, std::uint64_t batch_id);
-    // opened: the ABI values of two OpenedRecord tuples (docs/formats/record.md). Returns wei slashed.
+    // opened: the ABI values of two OpenedRecord tuples (docs/formats/record.md). Returns wei
+    // slashed.
     Result<U256> challenge_duplicate(const crypto::PrivateKey& challenger,
-                                     const codec::AbiValue& original,
-                                     const codec::AbiValue& copy);
+                                     const codec::AbiValue& original, const codec::AbiValue& copy);
 
     // ModelRegistry
     Status register_base(const crypto::PrivateKey& owner, const Hash32& base_hash,
                          const std::string& name); // fine when this owner registered it already
-    Result<Hash32> register_adapter(const crypto::PrivateKey& owner, const AdapterOnLedger& adapter);
+    Result<Hash32> register_adapter(const crypto::PrivateKey& owner,
+                                    const AdapterOnLedger& adapter);
     Result<AdapterOnLedger> adapter(const Hash32& adapter_id);
     Result<Address> base_owner(const Hash32& base_hash);
 
     // InferenceEscrow
     Status deposit(const crypto::PrivateKey& payer, const Address& host, const U256& amount);
-    Result<U256> redeem(const crypto::PrivateKey& host, const Address& payer, const U256& cumulative,
-                        const U256& up_to, const crypto::Signature& voucher);
+    Result<U256> redeem(const crypto::PrivateKey& host, const Address& payer,
+                        const U256& cumulative, const U256& up_to,
+                        const crypto::Signature& voucher);
     struct Channel {
         U256 deposited, redeemed, refunding;
         std::uint64_t refund_ready_at = 0;
@@ -120,14 +122,13 @@ public:
     // Returns wei slashed; conflict with NoFault() when the contract finds nothing wrong.
     Result<U256> challenge(const crypto::PrivateKey& challenger, std::string_view method,
                            const codec::AbiValue::List& arguments);
-    // One step of a reward's challenge in pieces, for an epoch that does not fit one transaction: all
-    // receipts in order (receipt, index, proof), then "challengeTalliedReward".
+    // One step of a reward's challenge in pieces, for an epoch that does not fit one transaction:
+    // all receipts in order (receipt, index, proof), then "challengeTalliedReward".
     Status tally_receipt(const crypto::PrivateKey& challenger, const Address& account,
                          const codec::AbiValue::List& opened_receipt);
     Status finalise_epoch(const crypto::PrivateKey& anyone);
     Result<U256> claim(const crypto::PrivateKey& anyone, const Address& account,
-                       const U256& cumulative, std::uint64_t index,
-                       const codec::AbiValue& proof);
+                       const U256& cumulative, std::uint64_t index, const codec::AbiValue& proof);
     struct PendingEpoch {
         bool exists = false;
         std::uint64_t epoch = 0, challenge_ends_at = 0;

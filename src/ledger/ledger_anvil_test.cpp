@@ -20,13 +20,9 @@ namespace {
 
 using codec::Json;
 
-Path artifacts() {
-    return Path(OL_SOURCE_DIR) / "contracts" / "out";
-}
+Path artifacts() { return Path(OL_SOURCE_DIR) / "contracts" / "out"; }
 
-bool compiled() {
-    return std::filesystem::exists(artifacts() / "AttributionSettlement.sol");
-}
+bool compiled() { return std::filesystem::exists(artifacts() / "AttributionSettlement.sol"); }
 
 void give(Chain& chain, const Address& account, std::string_view open) {
     const auto done = chain.raw(
@@ -37,8 +33,8 @@ void give(Chain& chain, const Address& account, std::string_view open) {
 // init code that stores `runtime` as the contract.
 Bytes creation_of(std::string_view runtime_hex) {
     const Bytes runtime = *from_hex(runtime_hex);
-    Bytes code = *from_hex(fmt::format("60{:02x}600c60003960{:02x}6000f3", runtime.size(),
-                                       runtime.size()));
+    Bytes code =
+        *from_hex(fmt::format("60{:02x}600c60003960{:02x}6000f3", runtime.size(), runtime.size()));
     append(code, runtime);
     return code;
 }

@@ -89,9 +89,9 @@ TEST(Revert, NamesWhatIsKnown) {
               "too late");
     EXPECT_EQ(reasons.describe(encoded("Panic(uint256)", {codec::AbiValue(std::uint64_t{0x11})})),
               "arithmetic overflow or underflow (panic 0x11)");
-    EXPECT_EQ(reasons.describe(encoded("BondTooSmall(uint256,uint256)",
-                                       {codec::AbiValue(std::uint64_t{3}),
-                                        codec::AbiValue(std::uint64_t{10})})),
+    EXPECT_EQ(reasons.describe(
+                  encoded("BondTooSmall(uint256,uint256)",
+                          {codec::AbiValue(std::uint64_t{3}), codec::AbiValue(std::uint64_t{10})})),
               "BondTooSmall(3, 10)");
     Address who;
     who[19] = 0xab;
@@ -160,7 +160,7 @@ TEST(Wallet, CreatesListsAndOpens) {
     EXPECT_EQ(entries[0].address, known_key().address());
     EXPECT_EQ(entries[1].address, bob->address());
 
-    struct stat status {};
+    struct stat status{};
     ASSERT_EQ(::stat(entries[0].file.c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0600U);
 
@@ -168,8 +168,8 @@ TEST(Wallet, CreatesListsAndOpens) {
     EXPECT_EQ(wallet.open("alice", "wrong").error().code, ErrorCode::permission_denied);
     EXPECT_EQ(wallet.open("carol", "other").error().code, ErrorCode::not_found);
     EXPECT_EQ(wallet.create("alice", "x", 1024).error().code, ErrorCode::already_exists);
-    for (const std::string bad : {"", "../x", "A", "a b", "a.json",
-                                  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
+    for (const std::string bad :
+         {"", "../x", "A", "a b", "a.json", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
         EXPECT_EQ(wallet.create(bad, "x", 1024).error().code, ErrorCode::invalid_argument) << bad;
         EXPECT_EQ(wallet.open(bad, "x").error().code, ErrorCode::invalid_argument) << bad;
     }
@@ -182,7 +182,15 @@ TEST(Wallet, OpensAFileOfEthers) {
     const Path folder = fresh_folder("ethers");
     ASSERT_TRUE(write_secret_file(
         folder / "ethers.json",
-        R"({"address":"2c7536e3605d9c16a7a3d7b1898e529396a65c23","id":"0a5eb662-e0a5-4a0b-9bb4-4d5b472281d3","version":3,"Crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"360aa56106189798ab4b6212d3d91f40"},"ciphertext":"b58cdb45ce05e6c4ec375534fa3f3a6c27b110a87ed60e9b7825bc5d48ffed19","kdf":"scrypt","kdfparams":{"salt":"2ad6edea1c3323201594543b57d8fdcc3be2f37fabdf702c3709f02606025826","n":1024,"dklen":32,"p":1,"r":8},"mac":"262a4e455d77d81aeba7f47163f2c4da274b307ec7815406280e92d4068ef91b"}})"));
+        R"({"address":"2c7536e3605d9c16a7a3d7b1898e529396a65c23",)"
+        R"("id":"0a5eb662-e0a5-4a0b-9bb4-4d5b472281d3","version":3,)"
+        R"("Crypto":{"cipher":"aes-128-ctr",)"
+        R"("cipherparams":{"iv":"360aa56106189798ab4b6212d3d91f40"},)"
+        R"("ciphertext":"b58cdb45ce05e6c4ec375534fa3f3a6c27b110a87ed60e9b7825bc5d48ffed19",)"
+        R"("kdf":"scrypt","kdfparams":{)"
+        R"("salt":"2ad6edea1c3323201594543b57d8fdcc3be2f37fabdf702c3709f02606025826",)"
+        R"("n":1024,"dklen":32,"p":1,"r":8},)"
+        R"("mac":"262a4e455d77d81aeba7f47163f2c4da274b307ec7815406280e92d4068ef91b"}})"));
     const auto key = Wallet(folder).open("ethers", "correct horse");
     ASSERT_TRUE(key) << key.error().to_string();
     EXPECT_EQ(key->secret(), known_key().secret());
@@ -230,9 +238,9 @@ TEST(Deployment, RoundTripsAsJson) {
     deployment.chain_id = 7777;
     deployment.block_number = 3;
     std::uint8_t tag = 1;
-    for (Address* address : {&deployment.parameters, &deployment.vault, &deployment.datanets,
-                             &deployment.models, &deployment.escrow, &deployment.settlement,
-                             &deployment.treasury}) {
+    for (Address* address :
+         {&deployment.parameters, &deployment.vault, &deployment.datanets, &deployment.models,
+          &deployment.escrow, &deployment.settlement, &deployment.treasury}) {
         (*address)[0] = tag++;
     }
     const Json json = deployment.to_json();
@@ -258,9 +266,16 @@ TEST(Chain, SaysHowToGetOneWhenNothingAnswers) {
 
 // A node that answers with whatever it likes never crashes its client.
 TEST(Chain, RefusesNonsense) {
-    std::vector<std::string> results{"null", "5", "\"zz\"", "\"0x\"", "[]", "{}", "true",
+    std::vector<std::string> results{"null",
+                                     "5",
+                                     "\"zz\"",
+                                     "\"0x\"",
+                                     "[]",
+                                     "{}",
+                                     "true",
                                      "\"0x1ffffffffffffffffffffffff\"",
-                                     R"({"timestamp":"yesterday"})", R"([{"address":5}])"};
+                                     R"({"timestamp":"yesterday"})",
+                                     R"([{"address":5}])"};
     std::atomic<std::size_t> at = 0;
     auto server = net::Server::start({}, [&](const net::Request& request) {
         const auto asked = Json::parse(request.body);

@@ -15,16 +15,26 @@ constexpr std::size_t shown_bytes = 68; // of data that has no name
 // Solidity documentation, "Panic via assert and Error via require".
 std::string panic_text(std::uint64_t code) {
     switch (code) {
-    case 0x01: return "assertion failed";
-    case 0x11: return "arithmetic overflow or underflow";
-    case 0x12: return "division by zero";
-    case 0x21: return "value outside of its enumeration";
-    case 0x22: return "malformed storage byte array";
-    case 0x31: return "pop of an empty array";
-    case 0x32: return "index outside of its array";
-    case 0x41: return "too much memory asked for";
-    case 0x51: return "call of an empty function";
-    default: return "unknown panic";
+    case 0x01:
+        return "assertion failed";
+    case 0x11:
+        return "arithmetic overflow or underflow";
+    case 0x12:
+        return "division by zero";
+    case 0x21:
+        return "value outside of its enumeration";
+    case 0x22:
+        return "malformed storage byte array";
+    case 0x31:
+        return "pop of an empty array";
+    case 0x32:
+        return "index outside of its array";
+    case 0x41:
+        return "too much memory asked for";
+    case 0x51:
+        return "call of an empty function";
+    default:
+        return "unknown panic";
     }
 }
 
@@ -35,17 +45,23 @@ std::string_view parameters_of(std::string_view signature) {
 std::string print(const codec::AbiType& type, const codec::AbiValue& value) {
     using Kind = codec::AbiType::Kind;
     switch (type.kind) {
-    case Kind::uint: return value.number().to_decimal();
+    case Kind::uint:
+        return value.number().to_decimal();
     case Kind::integer: {
         const U256 number = value.number();
         if (number.limb[3] >> 63 == 0) return number.to_decimal();
         return "-" + (U256() - number).to_decimal();
     }
-    case Kind::address: return to_hex0x(value.address().view());
-    case Kind::boolean: return value.boolean() ? "true" : "false";
-    case Kind::fixed_bytes: return to_hex0x(ByteView(value.word().view()).first(type.bits));
-    case Kind::bytes: return to_hex0x(value.bytes());
-    case Kind::string: return fmt::format("\"{}\"", value.text());
+    case Kind::address:
+        return to_hex0x(value.address().view());
+    case Kind::boolean:
+        return value.boolean() ? "true" : "false";
+    case Kind::fixed_bytes:
+        return to_hex0x(ByteView(value.word().view()).first(type.bits));
+    case Kind::bytes:
+        return to_hex0x(value.bytes());
+    case Kind::string:
+        return fmt::format("\"{}\"", value.text());
     case Kind::array:
     case Kind::tuple: {
         std::string out = type.kind == Kind::array ? "[" : "(";

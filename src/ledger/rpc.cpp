@@ -31,9 +31,7 @@ Result<std::uint64_t> to_u64(const Json& quantity) {
     return value.low_u64();
 }
 
-Json block_tag(std::uint64_t number) {
-    return Json(U256(number).to_quantity());
-}
+Json block_tag(std::uint64_t number) { return Json(U256(number).to_quantity()); }
 
 // The bytes that a node attaches to an error, as JsonRpcClient writes them: "... data 0x...".
 std::optional<Bytes> error_data(std::string_view context) {
@@ -229,14 +227,11 @@ struct Chain::Impl {
         Sender& account = sender(key.address());
         const std::lock_guard lock(account.mutex);
         for (int attempt = 1;; ++attempt) {
-            const std::uint64_t counted =
-                OL_TRY(ask_u64("eth_getTransactionCount",
-                               Json::array({Json(key.address()), Json("pending")})));
-            transaction.nonce =
-                account.in_flight == 0 ? counted : std::max(counted, account.next);
+            const std::uint64_t counted = OL_TRY(ask_u64(
+                "eth_getTransactionCount", Json::array({Json(key.address()), Json("pending")})));
+            transaction.nonce = account.in_flight == 0 ? counted : std::max(counted, account.next);
             const Bytes raw = sign_transaction(transaction, key);
-            const auto hash =
-                ask("eth_sendRawTransaction", Json::array({Json(to_hex0x(raw))}));
+            const auto hash = ask("eth_sendRawTransaction", Json::array({Json(to_hex0x(raw))}));
             // "already known": the node has these very bytes, so it has the transaction.
             if (hash || says(hash.error(), "already known") ||
                 says(hash.error(), "already imported")) {
@@ -310,19 +305,16 @@ struct Chain::Impl {
     }
 };
 
-Chain::Chain(std::string url) : impl_(std::make_unique<Impl>()) {
+Chain::Chain(std::string url)
+    : impl_(std::make_unique<Impl>()) {
     impl_->url = std::move(url);
 }
 
 Chain::~Chain() = default;
 
-const std::string& Chain::url() const {
-    return impl_->url;
-}
+const std::string& Chain::url() const { return impl_->url; }
 
-Result<std::uint64_t> Chain::chain_id() {
-    return impl_->id();
-}
+Result<std::uint64_t> Chain::chain_id() { return impl_->id(); }
 
 Result<std::uint64_t> Chain::block_number() {
     return impl_->ask_u64("eth_blockNumber", Json::array());
@@ -347,9 +339,9 @@ Result<Bytes> Chain::code(const Address& account) {
 }
 
 Result<Bytes> Chain::call(const Call& call, std::optional<Address> from) {
-    const auto result =
-        impl_->ask("eth_call", Json::array({call_object(from, call.to, call.data, call.value),
-                                            Json("latest")}));
+    const auto result = impl_->ask(
+        "eth_call",
+        Json::array({call_object(from, call.to, call.data, call.value), Json("latest")}));
     if (!result) return std::unexpected(impl_->refusal(result.error()));
     return result->as_hex_bytes();
 }

@@ -40,8 +40,9 @@ struct Call {
     U256 value;
 };
 
-// Thread-safe. unavailable (with the URL and how to start a chain) when it does not answer; a revert is
-// conflict with the contract's reason (Error(string), custom error names when known, or the selector).
+// Thread-safe. unavailable (with the URL and how to start a chain) when it does not answer; a
+// revert is conflict with the contract's reason (Error(string), custom error names when known, or
+// the selector).
 class Chain {
 public:
     explicit Chain(std::string url);
@@ -60,8 +61,8 @@ public:
     // Any other method (development chains: evm_increaseTime, anvil_setBalance).
     Result<codec::Json> raw(std::string_view method, codec::Json params);
 
-    // Signs an EIP-1559 transaction, sends it, waits for its receipt; estimates gas first, so that a
-    // revert is reported with its reason before anything is sent. Nonces are kept per key.
+    // Signs an EIP-1559 transaction, sends it, waits for its receipt; estimates gas first, so that
+    // a revert is reported with its reason before anything is sent. Nonces are kept per key.
     Result<TransactionReceipt> send(const crypto::PrivateKey& key, const Call& call);
     // The same for a contract's creation.
     Result<TransactionReceipt> deploy(const crypto::PrivateKey& key, ByteView bytecode);

@@ -20,7 +20,7 @@ struct Method {
 #define OL_INDEX "(bytes32,bytes32,bytes32,bytes32,uint64,uint64)"
 #define OL_SUM_PROOF "(bytes32,uint256)[]"
 #define OL_RECEIPT                                                                                 \
-    "(bytes32,uint64,bytes32,address,address,uint64,uint32,uint32,uint256,uint256,bytes32,"       \
+    "(bytes32,uint64,bytes32,address,address,uint64,uint32,uint32,uint256,uint256,bytes32,"        \
     "bytes32,bytes32,uint32,uint32,uint64,(uint32,uint32,uint32,uint32)[],"                        \
     "(uint32,uint32,uint32,address,uint32)[],(uint32,address,uint64)[],(address,uint256)[])"
 #define OL_PROPOSAL "(bytes32,uint64,uint256,bytes32,uint64,uint256,uint64,bytes32)"
@@ -28,7 +28,7 @@ struct Method {
     "(address,uint256,bool,uint64," OL_SUM_PROOF ",address,uint256," OL_SUM_PROOF                  \
     ",address,uint256," OL_SUM_PROOF ")"
 #define OL_OPENED                                                                                  \
-    "(uint256,(bytes32,address,bytes32,bytes32,bytes32,bytes32,uint32,uint32,uint32,bytes32,"     \
+    "(uint256,(bytes32,address,bytes32,bytes32,bytes32,bytes32,uint32,uint32,uint32,bytes32,"      \
     "uint64),bytes32[],bytes32,bytes32,uint64[112])"
 
 // Contract names.
@@ -83,33 +83,33 @@ inline constexpr Method escrow_digest{escrow, "voucherDigest(address,address,uin
 
 inline constexpr Method settlement_set_escrow{settlement, "setEscrow(address)"};
 inline constexpr Method settlement_propose{settlement, "propose(" OL_PROPOSAL ")", "(uint64)"};
-inline constexpr Method settlement_challenge_receipt{
-    settlement, "challengeReceipt(" OL_RECEIPT ",uint64," OL_SUM_PROOF ")"};
+inline constexpr Method settlement_challenge_receipt{settlement, "challengeReceipt(" OL_RECEIPT
+                                                                 ",uint64," OL_SUM_PROOF ")"};
 inline constexpr Method settlement_challenge_span{
     settlement, "challengeSpan(" OL_RECEIPT ",uint64," OL_SUM_PROOF
                 ",uint256,uint256,bytes32,bytes32[],bytes32,bytes32[])"};
 inline constexpr Method settlement_challenge_match{
     settlement, "challengeMatch(" OL_RECEIPT ",uint64," OL_SUM_PROOF ",uint256," OL_TABLE_ENTRY
                 ",uint256,bytes32[]," OL_TABLE_ENTRY ",bytes32[]," OL_TABLE_ENTRY ",bytes32[])"};
-inline constexpr Method settlement_challenge_reward{
-    settlement, "challengeReward(" OL_RECEIPT "[]," OL_CLAIM "," OL_CLAIM ")"};
+inline constexpr Method settlement_challenge_reward{settlement, "challengeReward(" OL_RECEIPT
+                                                                "[]," OL_CLAIM "," OL_CLAIM ")"};
 inline constexpr Method settlement_challenge_order{
-    settlement, "challengeRewardOrder(uint64,address,uint256," OL_SUM_PROOF ",address,uint256,"
-                OL_SUM_PROOF ")"};
+    settlement, "challengeRewardOrder(uint64,address,uint256," OL_SUM_PROOF
+                ",address,uint256," OL_SUM_PROOF ")"};
 inline constexpr Method settlement_challenge_leaf_sum{
     settlement, "challengeLeafSum(" OL_RECEIPT ",uint256,uint64," OL_SUM_PROOF ")"};
 inline constexpr Method settlement_challenge_replay{
     settlement, "challengeReplay(" OL_RECEIPT ",uint64," OL_SUM_PROOF ",uint64," OL_RECEIPT
                 ",uint64," OL_SUM_PROOF ")"};
-inline constexpr Method settlement_tally{
-    settlement, "tallyReceipt(address," OL_RECEIPT ",uint64," OL_SUM_PROOF ")"};
-inline constexpr Method settlement_challenge_tallied{
-    settlement, "challengeTalliedReward(" OL_CLAIM "," OL_CLAIM ")"};
+inline constexpr Method settlement_tally{settlement, "tallyReceipt(address," OL_RECEIPT
+                                                     ",uint64," OL_SUM_PROOF ")"};
+inline constexpr Method settlement_challenge_tallied{settlement, "challengeTalliedReward(" OL_CLAIM
+                                                                 "," OL_CLAIM ")"};
 inline constexpr Method settlement_finalise{settlement, "finalise()"};
 inline constexpr Method settlement_claim{
     settlement, "claim(address,uint256,uint64," OL_SUM_PROOF ")", "(uint256)"};
-inline constexpr Method settlement_pending{
-    settlement, "pending()", "(bool,uint64,address,uint256,uint64," OL_PROPOSAL ")"};
+inline constexpr Method settlement_pending{settlement, "pending()",
+                                           "(bool,uint64,address,uint256,uint64," OL_PROPOSAL ")"};
 inline constexpr Method settlement_epoch_count{settlement, "epochCount()", "(uint64)"};
 inline constexpr Method settlement_unallocated{settlement, "unallocated()", "(uint256)"};
 inline constexpr Method settlement_claimed{settlement, "claimed(address)", "(uint256)"};
@@ -195,10 +195,9 @@ inline constexpr Event epoch_challenged{
     settlement, "EpochChallenged(uint64,address,string,uint256)", "(string,uint256)"};
 inline constexpr Event claimed{settlement, "Claimed(address,uint256,uint256)", "(uint256,uint256)"};
 
-inline constexpr std::array events{datanet_created,    batch_anchored, batch_slashed,
-                                   version_published,  adapter_registered, redeemed,
-                                   reward_claimed,     epoch_proposed, epoch_challenged,
-                                   claimed};
+inline constexpr std::array events{
+    datanet_created, batch_anchored, batch_slashed,  version_published, adapter_registered,
+    redeemed,        reward_claimed, epoch_proposed, epoch_challenged,  claimed};
 
 #undef OL_TABLE_ENTRY
 #undef OL_INDEX

@@ -17,11 +17,11 @@ constexpr std::size_t name_limit = 40;
 constexpr std::string_view extension = ".json";
 
 Status check_name(std::string_view name) {
-    const bool good = !name.empty() && name.size() <= name_limit &&
-                      std::all_of(name.begin(), name.end(), [](char c) {
-                          return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-                                 c == '_';
-                      });
+    const bool good =
+        !name.empty() && name.size() <= name_limit &&
+        std::all_of(name.begin(), name.end(), [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+        });
     if (good) return {};
     return fail(ErrorCode::invalid_argument,
                 "'{}' is not a wallet's name: use 1 to {} of a-z, 0-9, '-' and '_'", name,
@@ -43,17 +43,16 @@ Json keystore_json(const Address& address, const crypto::KeystoreCipher& cipher)
         {{"version", 3},
          {"id", random_uuid()},
          {"address", to_hex(address.view())},
-         {"crypto",
-          Json::object({{"cipher", "aes-128-ctr"},
-                        {"cipherparams", Json::object({{"iv", to_hex(cipher.iv)}})},
-                        {"ciphertext", to_hex(cipher.ciphertext)},
-                        {"kdf", "scrypt"},
-                        {"kdfparams", Json::object({{"dklen", 32},
-                                                    {"n", cipher.scrypt_n},
-                                                    {"r", cipher.scrypt_r},
-                                                    {"p", cipher.scrypt_p},
-                                                    {"salt", to_hex(cipher.salt)}})},
-                        {"mac", to_hex(cipher.mac.view())}})}});
+         {"crypto", Json::object({{"cipher", "aes-128-ctr"},
+                                  {"cipherparams", Json::object({{"iv", to_hex(cipher.iv)}})},
+                                  {"ciphertext", to_hex(cipher.ciphertext)},
+                                  {"kdf", "scrypt"},
+                                  {"kdfparams", Json::object({{"dklen", 32},
+                                                              {"n", cipher.scrypt_n},
+                                                              {"r", cipher.scrypt_r},
+                                                              {"p", cipher.scrypt_p},
+                                                              {"salt", to_hex(cipher.salt)}})},
+                                  {"mac", to_hex(cipher.mac.view())}})}});
 }
 
 Status expect_text(const Json& parent, std::string_view key, std::string_view expected) {
@@ -112,7 +111,8 @@ Result<T> inside(const Path& file, Result<T> result) {
 
 } // namespace
 
-Wallet::Wallet(Path folder) : folder_(std::move(folder)) {}
+Wallet::Wallet(Path folder)
+    : folder_(std::move(folder)) {}
 
 Result<crypto::PrivateKey> Wallet::create(const std::string& name, std::string_view password,
                                           std::uint64_t scrypt_n) {

@@ -85,8 +85,7 @@ Result<AbiValue::List> opened_receipt(const Epoch& epoch, std::size_t index) {
 }
 
 Result<const attribution::suffix::Match*> match_of(const Receipt& receipt, std::size_t match) {
-    if (match >= receipt.matches.size() ||
-        receipt.matches[match].span >= receipt.spans.size()) {
+    if (match >= receipt.matches.size() || receipt.matches[match].span >= receipt.spans.size()) {
         return fail(ErrorCode::not_found, "the receipt has no match {} of a span", match);
     }
     return &receipt.matches[match];
@@ -157,7 +156,8 @@ Result<RewardLeaf> reward_from(const Json& json) {
 
 class Lines {
 public:
-    explicit Lines(std::string_view text) : rest_(text) {}
+    explicit Lines(std::string_view text)
+        : rest_(text) {}
     std::size_t number() const { return number_; }
     bool at_end() const { return rest_.empty(); }
 
@@ -197,15 +197,13 @@ crypto::SumTree Epoch::receipts_tree() const {
     return crypto::SumTree(std::move(leaves));
 }
 
-crypto::SumTree Epoch::rewards_tree() const {
-    return tree_of(rewards);
-}
+crypto::SumTree Epoch::rewards_tree() const { return tree_of(rewards); }
 
 AbiValue Epoch::proposal() const {
-    return AbiValue(AbiValue::List{
-        receipts_tree().root(), AbiValue(std::uint64_t{receipts.size()}), receipts_total,
-        rewards_tree().root(), AbiValue(std::uint64_t{rewards.size()}), rewards_total,
-        AbiValue(credited_records), crypto::keccak256(to_jsonl())});
+    return AbiValue(AbiValue::List{receipts_tree().root(), AbiValue(std::uint64_t{receipts.size()}),
+                                   receipts_total, rewards_tree().root(),
+                                   AbiValue(std::uint64_t{rewards.size()}), rewards_total,
+                                   AbiValue(credited_records), crypto::keccak256(to_jsonl())});
 }
 
 std::string Epoch::to_jsonl() const {
@@ -334,9 +332,9 @@ Result<AbiValue::List> challenge_receipt_arguments(const Epoch& epoch, std::size
     return opened_receipt(epoch, index);
 }
 
-Result<AbiValue::List>
-challenge_span_arguments(const Epoch& epoch, std::size_t index, std::size_t match,
-                         std::size_t offset, const attribution::suffix::Segment& segment) {
+Result<AbiValue::List> challenge_span_arguments(const Epoch& epoch, std::size_t index,
+                                                std::size_t match, std::size_t offset,
+                                                const attribution::suffix::Segment& segment) {
     AbiValue::List out = OL_TRY(opened_receipt(epoch, index));
     const SignedReceipt& item = epoch.receipts[index];
     const auto* claimed = OL_TRY(match_of(item.receipt, match));
@@ -364,9 +362,9 @@ challenge_span_arguments(const Epoch& epoch, std::size_t index, std::size_t matc
     return out;
 }
 
-Result<AbiValue::List>
-challenge_match_arguments(const Epoch& epoch, std::size_t index, std::size_t match,
-                          const attribution::suffix::Segment& segment) {
+Result<AbiValue::List> challenge_match_arguments(const Epoch& epoch, std::size_t index,
+                                                 std::size_t match,
+                                                 const attribution::suffix::Segment& segment) {
     AbiValue::List out = OL_TRY(opened_receipt(epoch, index));
     const auto* claimed = OL_TRY(match_of(epoch.receipts[index].receipt, match));
     if (claimed->position >= segment.symbol_count() || claimed->record >= segment.record_count()) {
@@ -378,8 +376,8 @@ challenge_match_arguments(const Epoch& epoch, std::size_t index, std::size_t mat
     out.push_back(table_value(segment.table_entry(holder)));
     out.push_back(AbiValue(std::uint64_t{holder}));
     out.push_back(hash_list(OL_TRY(segment.prove_table(holder))));
-    out.push_back(table_value(last ? attribution::suffix::TableEntry{}
-                                   : segment.table_entry(holder + 1)));
+    out.push_back(
+        table_value(last ? attribution::suffix::TableEntry{} : segment.table_entry(holder + 1)));
     out.push_back(last ? AbiValue(AbiValue::List{})
                        : hash_list(OL_TRY(segment.prove_table(holder + 1))));
     out.push_back(table_value(segment.table_entry(claimed->record)));
@@ -446,11 +444,10 @@ std::optional<Address> find_reward_fault(const Epoch& epoch,
         if (!stated.contains(account) && !cumulative.is_zero()) fault(account);
     }
     if (first || epoch.receipts.empty()) return first;
-    const bool ascending =
-        std::adjacent_find(epoch.receipts.begin(), epoch.receipts.end(),
-                           [](const SignedReceipt& a, const SignedReceipt& b) {
-                               return order_key(a) >= order_key(b);
-                           }) == epoch.receipts.end();
+    const bool ascending = std::adjacent_find(epoch.receipts.begin(), epoch.receipts.end(),
+                                              [](const SignedReceipt& a, const SignedReceipt& b) {
+                                                  return order_key(a) >= order_key(b);
+                                              }) == epoch.receipts.end();
     if (!ascending || epoch.credited_records != credited_of(epoch.receipts)) {
         return epoch.receipts.front().receipt.host;
     }

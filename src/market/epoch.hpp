@@ -18,7 +18,7 @@ struct RewardLeaf {
 };
 
 struct Epoch {
-    std::uint64_t number = 0; // 1, 2, ...
+    std::uint64_t number = 0;            // 1, 2, ...
     std::vector<SignedReceipt> receipts; // by host, nonce
     std::vector<RewardLeaf> rewards;     // cumulative, by account
     U256 receipts_total, rewards_total;
@@ -43,9 +43,9 @@ Result<codec::AbiValue::List> challenge_receipt_arguments(const Epoch& epoch, st
 Result<codec::AbiValue::List> challenge_span_arguments(const Epoch& epoch, std::size_t index,
                                                        std::size_t match, std::size_t offset,
                                                        const attribution::suffix::Segment& segment);
-Result<codec::AbiValue::List> challenge_match_arguments(const Epoch& epoch, std::size_t index,
-                                                        std::size_t match,
-                                                        const attribution::suffix::Segment& segment);
+Result<codec::AbiValue::List>
+challenge_match_arguments(const Epoch& epoch, std::size_t index, std::size_t match,
+                          const attribution::suffix::Segment& segment);
 // The last two are those of challengeTalliedReward.
 Result<codec::AbiValue::List> challenge_reward_arguments(const Epoch& epoch,
                                                          const std::vector<RewardLeaf>& previous,
@@ -58,8 +58,9 @@ Result<codec::AbiValue::List> challenge_replay_arguments(const Epoch& epoch, std
                                                          const Epoch& other,
                                                          std::size_t other_index);
 
-// The first account whose cumulative reward does not follow from the receipts; the host of a receipt
-// when the receipts' order or the count of credited records is wrong, which the same challenge shows.
+// The first account whose cumulative reward does not follow from the receipts; the host of a
+// receipt when the receipts' order or the count of credited records is wrong, which the same
+// challenge shows.
 std::optional<Address> find_reward_fault(const Epoch& epoch,
                                          const std::vector<RewardLeaf>& previous);
 // The first leaf of the rewards whose successor's account is not greater.

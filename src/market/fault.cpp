@@ -17,9 +17,7 @@ using attribution::suffix::Match;
 using attribution::suffix::Segment;
 using attribution::suffix::Span;
 
-Fault numbers(std::string reason) {
-    return {"challengeReceipt", std::move(reason)};
-}
+Fault numbers(std::string reason) { return {"challengeReceipt", std::move(reason)}; }
 
 // The credits of a span's matches follow from the span's credit and their number alone.
 std::optional<Fault> check_matches(const Receipt& receipt, const MoneyRules& rules) {
@@ -38,8 +36,8 @@ std::optional<Fault> check_matches(const Receipt& receipt, const MoneyRules& rul
             if (i > first && matches[i].record <= matches[i - 1].record) {
                 return numbers(fmt::format("the records of span {} do not increase", span));
             }
-            const auto expected = static_cast<std::uint32_t>(credit / count) +
-                                  (i - first < credit % count ? 1U : 0U);
+            const auto expected =
+                static_cast<std::uint32_t>(credit / count) + (i - first < credit % count ? 1U : 0U);
             if (matches[i].credit != expected) {
                 return numbers(fmt::format("match {} has credit {} instead of {}", i,
                                            matches[i].credit, expected));
@@ -58,8 +56,8 @@ std::optional<Fault> check_spans(const Receipt& receipt, const MoneyRules& rules
     for (std::size_t i = 0; i < receipt.spans.size(); ++i) {
         const Span& span = receipt.spans[i];
         if (span.length < rules.trace.span_min_symbols ||
-            std::uint64_t{span.start} + span.length > receipt.answer_symbols ||
-            span.owned == 0 || span.owned > span.length) {
+            std::uint64_t{span.start} + span.length > receipt.answer_symbols || span.owned == 0 ||
+            span.owned > span.length) {
             return numbers(fmt::format("span {} ({} symbols at {}, {} owned) is impossible in an "
                                        "answer of {} symbols",
                                        i, span.length, span.start, span.owned,
@@ -90,8 +88,8 @@ std::optional<Fault> check_numbers(const Receipt& receipt, const MoneyRules& rul
     const U256 fee =
         fee_of(receipt.tokens_in, receipt.tokens_out, price_in, price_out, rules.platform_fee);
     if (receipt.fee != fee) {
-        return numbers(fmt::format("fee {} instead of {}", receipt.fee.to_decimal(),
-                                   fee.to_decimal()));
+        return numbers(
+            fmt::format("fee {} instead of {}", receipt.fee.to_decimal(), fee.to_decimal()));
     }
     if (receipt.cumulative < receipt.fee) {
         return numbers(

@@ -29,9 +29,7 @@ T take(Result<T> result) {
     return std::move(*result);
 }
 
-void done(const Status& status) {
-    EXPECT_TRUE(status) << status.error().to_string();
-}
+void done(const Status& status) { EXPECT_TRUE(status) << status.error().to_string(); }
 
 class OnLedger : public testing::Test {
 protected:
@@ -61,16 +59,15 @@ protected:
     }
 
     void give(const Address& account, std::string_view open) {
-        take(chain->raw("anvil_setBalance", Json::array({Json(account),
-                                                         Json(parse_open(open)->to_quantity())})));
+        take(chain->raw("anvil_setBalance",
+                        Json::array({Json(account), Json(parse_open(open)->to_quantity())})));
     }
 
     // A datanet with the world's segment as version 1, a base and an adapter over it.
     void datanet() {
         Hash32 word;
         word.data.fill(0x42);
-        world.datanet_id =
-            take(contracts->create_datanet(owner, "words", "CC0-1.0", word, word));
+        world.datanet_id = take(contracts->create_datanet(owner, "words", "CC0-1.0", word, word));
         const auto batch = take(contracts->anchor_batch(owner, world.datanet_id, word, 14, 9000,
                                                         word, *parse_open("1")));
         EXPECT_EQ(batch, 1U);
@@ -133,9 +130,9 @@ protected:
         const auto before = take(contracts->channel(world.payer.address(), world.host.address()));
         done(check_voucher(contracts->escrow_domain(), voucher, before.redeemed, U256(1),
                            before.deposited));
-        const U256 moved = take(contracts->redeem(world.host, world.payer.address(),
-                                                  voucher.cumulative, world.cumulative,
-                                                  voucher.signature));
+        const U256 moved =
+            take(contracts->redeem(world.host, world.payer.address(), voucher.cumulative,
+                                   world.cumulative, voucher.signature));
         EXPECT_EQ(moved, world.cumulative - before.redeemed);
     }
 
@@ -233,11 +230,12 @@ TEST_F(OnLedger, DigestsAreTheContracts) {
                                           {address_of(1), address_of(2), U256(77)})),
                      {}});
     EXPECT_EQ(to_hex(take(answer)), to_hex(voucher_digest(contracts->escrow_domain(), address_of(1),
-                                                          address_of(2), U256(77)).view()));
+                                                          address_of(2), U256(77))
+                                               .view()));
     Hash32 hash;
     hash.data.fill(0x17);
-    const auto digest = chain->call({contracts->at().settlement,
-                                     take(codec::abi_call("receiptDigest(bytes32)", {hash})), {}});
+    const auto digest = chain->call(
+        {contracts->at().settlement, take(codec::abi_call("receiptDigest(bytes32)", {hash})), {}});
     EXPECT_EQ(to_hex(take(digest)), to_hex(receipt_digest(world.domain, hash).view()));
 }
 
@@ -306,10 +304,10 @@ TEST_F(OnLedger, BothTwinsJudgeTheSameReceipts) {
         if (fault->kind == "challengeSpan") {
             EXPECT_EQ(span(fault->match, fault->offset), "slashed") << fault->reason;
         } else {
-            EXPECT_EQ(outcome(sig::settlement_challenge_match,
-                              take(challenge_match_arguments(epoch, i, fault->match,
-                                                             *world.segment))),
-                      "slashed")
+            EXPECT_EQ(
+                outcome(sig::settlement_challenge_match,
+                        take(challenge_match_arguments(epoch, i, fault->match, *world.segment))),
+                "slashed")
                 << fault->reason;
         }
     }
@@ -357,9 +355,9 @@ TEST_F(OnLedger, OtherParametersOtherNumbersSameVerdict) {
     const Epoch epoch = take(make_epoch(1, items, {}));
     propose(epoch);
     for (std::size_t i = 0; i < items.size(); ++i) {
-        EXPECT_EQ(outcome(sig::settlement_challenge_receipt,
-                          take(challenge_receipt_arguments(epoch, i))),
-                  no_fault)
+        EXPECT_EQ(
+            outcome(sig::settlement_challenge_receipt, take(challenge_receipt_arguments(epoch, i))),
+            no_fault)
             << items[i].receipt.to_json().dump();
     }
 }
@@ -389,9 +387,9 @@ TEST_F(OnLedger, FalseOccurrencesAreSlashed) {
         ASSERT_EQ(fault->kind, kind) << fault->reason;
         const Epoch epoch = forged_epoch({item});
         propose(epoch);
-        EXPECT_EQ(outcome(sig::settlement_challenge_receipt,
-                          take(challenge_receipt_arguments(epoch, 0))),
-                  no_fault);
+        EXPECT_EQ(
+            outcome(sig::settlement_challenge_receipt, take(challenge_receipt_arguments(epoch, 0))),
+            no_fault);
         const auto arguments =
             kind == "challengeSpan"
                 ? challenge_span_arguments(epoch, 0, fault->match, fault->offset, *world.segment)
@@ -415,9 +413,9 @@ TEST_F(OnLedger, FalseOccurrencesAreSlashed) {
         EXPECT_EQ(outcome(sig::settlement_challenge_match,
                           take(challenge_match_arguments(epoch, 0, m, *world.segment))),
                   no_fault);
-        EXPECT_FALSE(contracts->challenge(
-            challenger, "challengeMatch",
-            take(challenge_match_arguments(epoch, 0, m, *world.segment))));
+        EXPECT_FALSE(
+            contracts->challenge(challenger, "challengeMatch",
+                                 take(challenge_match_arguments(epoch, 0, m, *world.segment))));
     }
     EXPECT_FALSE(contracts->challenge(challenger, "finalise", {}));
 }
@@ -501,9 +499,10 @@ TEST_F(OnLedger, EpochsPayEveryWei) {
         EXPECT_FALSE(contracts->finalise_epoch(challenger));
         const U256 tau = take(contracts->parameter("ATTRIBUTION_THRESHOLD"));
         pass_window();
-        EXPECT_NE(outcome(sig::settlement_challenge_receipt,
-                          take(challenge_receipt_arguments(epoch, 0))).find("WindowClosed("),
-                  std::string::npos);
+        EXPECT_NE(
+            outcome(sig::settlement_challenge_receipt, take(challenge_receipt_arguments(epoch, 0)))
+                .find("WindowClosed("),
+            std::string::npos);
         done(contracts->finalise_epoch(challenger));
         EXPECT_EQ(take(contracts->epoch_count()), round);
         EXPECT_EQ(take(contracts->finalised_rewards()).root, epoch.rewards_tree().root());

@@ -56,12 +56,10 @@ std::vector<U256> naive_split(const U256& total, const std::vector<std::uint64_t
 std::vector<Payout> naive_payouts(const U256& fee, std::uint32_t symbols, std::uint32_t covered,
                                   const std::vector<Share>& shares, const MoneyRules& rules,
                                   const Parties& parties) {
-    const auto split =
-        naive_split(fee, {rules.split_platform, rules.split_host, rules.split_model,
-                          rules.split_stakers, rules.split_contributors});
-    const U256 e = symbols == 0 || shares.empty()
-                       ? U256()
-                       : U256(covered) * (U256(1) << 32) / U256(symbols);
+    const auto split = naive_split(fee, {rules.split_platform, rules.split_host, rules.split_model,
+                                         rules.split_stakers, rules.split_contributors});
+    const U256 e =
+        symbols == 0 || shares.empty() ? U256() : U256(covered) * (U256(1) << 32) / U256(symbols);
     const U256 earned = split[4] * e / (U256(1) << 32);
     const U256 left = split[4] - earned;
     const U256 base = left * U256(rules.unexplained_base) / U256(10'000);
@@ -101,12 +99,9 @@ TEST(Payouts, AsComputedByHand) {
     const std::vector<Share> shares{{2, address_of(50), 3ULL << 30},
                                     {7, address_of(60), 1ULL << 30}};
     const auto payouts = payouts_of(U256(1003), 4, 1, shares, world.rules, world.parties);
-    const std::vector<Payout> expected{{address_of(1), U256(289)},
-                                       {address_of(3), U256(100)},
-                                       {address_of(4), U256(188)},
-                                       {address_of(5), U256(201)},
-                                       {address_of(50), U256(94)},
-                                       {address_of(60), U256(31)},
+    const std::vector<Payout> expected{{address_of(1), U256(289)},     {address_of(3), U256(100)},
+                                       {address_of(4), U256(188)},     {address_of(5), U256(201)},
+                                       {address_of(50), U256(94)},     {address_of(60), U256(31)},
                                        {world.parties.host, U256(100)}};
     EXPECT_EQ(payouts, expected);
 }
@@ -251,7 +246,9 @@ TEST(Receipt, DigestMatchesEthers) {
 
 class Forged : public testing::Test {
 protected:
-    Forged() : world(8), good(world.receipt(world.answer(), 0)) {
+    Forged()
+        : world(8)
+        , good(world.receipt(world.answer(), 0)) {
         while (good.receipt.matches.size() < 2 || good.receipt.shares.size() < 2) {
             good = world.receipt(world.answer(), 0);
         }
@@ -282,8 +279,10 @@ TEST_F(Forged, NumbersThatDoNotFollow) {
     EXPECT_EQ(kind([](Receipt& r) { r.matches[0].position = 0x7fffffff; }), "challengeReceipt");
     EXPECT_EQ(kind([](Receipt& r) { r.matches.pop_back(); }), "challengeReceipt");
     EXPECT_EQ(kind([](Receipt& r) { r.spans.clear(); }), "challengeReceipt");
-    EXPECT_EQ(kind([](Receipt& r) { std::swap(r.shares[0].share, r.shares[1].share),
-                                    r.shares[0].share += 1; }), "challengeReceipt");
+    EXPECT_EQ(kind([](Receipt& r) {
+                  std::swap(r.shares[0].share, r.shares[1].share), r.shares[0].share += 1;
+              }),
+              "challengeReceipt");
     EXPECT_EQ(kind([](Receipt& r) { r.payouts[0].account = address_of(99); }), "challengeReceipt");
     EXPECT_EQ(kind([](Receipt& r) { r.payouts.push_back({address_of(99), U256()}); }),
               "challengeReceipt");
@@ -292,8 +291,8 @@ TEST_F(Forged, NumbersThatDoNotFollow) {
 TEST_F(Forged, OccurrencesThatAreNot) {
     const Fault span = fault_after([&](Receipt& r) {
         const std::uint32_t end = world.segment->symbol_count() - r.spans[0].length;
-        r.matches[0].position = r.matches[0].position < end ? r.matches[0].position + 1
-                                                            : r.matches[0].position - 1;
+        r.matches[0].position =
+            r.matches[0].position < end ? r.matches[0].position + 1 : r.matches[0].position - 1;
     });
     EXPECT_EQ(span.kind, "challengeSpan");
     EXPECT_EQ(span.match, 0U);
@@ -428,7 +427,8 @@ TEST(Voucher, IsCheckedAgainstSignerPriceAndDeposit) {
 
 class Epochs : public testing::Test {
 protected:
-    Epochs() : world(9) {
+    Epochs()
+        : world(9) {
         std::vector<SignedReceipt> receipts;
         for (std::uint64_t i = 0; i < 12; ++i)
             receipts.push_back(world.receipt(world.answer(), 11 - i));
@@ -563,14 +563,12 @@ TEST_F(Epochs, ChallengesOpenWhatTheySay) {
             for (std::uint32_t offset = 0; offset < span.length; offset += 5) {
                 const auto a = *challenge_span_arguments(second, i, m, offset, *world.segment);
                 ASSERT_EQ(a.size(), 9U);
-                EXPECT_TRUE(crypto::merkle_verify(r.answer_root,
-                                                  crypto::merkle_leaf(a[5].word().view()),
-                                                  span.start + offset, r.answer_symbols,
-                                                  hashes_of(a[6])));
-                EXPECT_TRUE(crypto::merkle_verify(commitment.text_root,
-                                                  crypto::merkle_leaf(a[7].word().view()),
-                                                  match.position + offset, commitment.symbol_count,
-                                                  hashes_of(a[8])));
+                EXPECT_TRUE(
+                    crypto::merkle_verify(r.answer_root, crypto::merkle_leaf(a[5].word().view()),
+                                          span.start + offset, r.answer_symbols, hashes_of(a[6])));
+                EXPECT_TRUE(crypto::merkle_verify(
+                    commitment.text_root, crypto::merkle_leaf(a[7].word().view()),
+                    match.position + offset, commitment.symbol_count, hashes_of(a[8])));
                 EXPECT_EQ(a[5].word(), a[7].word());
                 ++spans;
             }

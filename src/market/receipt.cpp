@@ -40,13 +40,9 @@ Json array_of(const std::vector<T>& items, const F& convert) {
     return out;
 }
 
-AbiValue u(std::uint64_t number) {
-    return AbiValue(number);
-}
+AbiValue u(std::uint64_t number) { return AbiValue(number); }
 
-std::uint32_t u32(const AbiValue& value) {
-    return static_cast<std::uint32_t>(value.u64());
-}
+std::uint32_t u32(const AbiValue& value) { return static_cast<std::uint32_t>(value.u64()); }
 
 Result<std::uint64_t> read_u64(const Json& parent, std::string_view key) {
     const Json* value = OL_TRY(parent.require(key));
@@ -195,52 +191,49 @@ Bytes Receipt::encode() const {
     return std::move(*bytes);
 }
 
-Hash32 Receipt::hash() const {
-    return crypto::keccak256(encode());
-}
+Hash32 Receipt::hash() const { return crypto::keccak256(encode()); }
 
 Json Receipt::to_json() const {
-    return Json::object(
-        {{"datanetId", datanet_id},
-         {"version", version},
-         {"adapterId", adapter_id},
-         {"payer", payer},
-         {"host", host},
-         {"nonce", nonce},
-         {"tokensIn", tokens_in},
-         {"tokensOut", tokens_out},
-         {"fee", fee},
-         {"cumulative", cumulative},
-         {"promptHash", prompt_hash},
-         {"answerHash", answer_hash},
-         {"answerRoot", answer_root},
-         {"answerSymbols", answer_symbols},
-         {"covered", covered},
-         {"parametersVersion", parameters_version},
-         {"spans", array_of(spans,
-                            [](const Span& s) {
-                                return Json::object({{"start", s.start},
-                                                     {"length", s.length},
-                                                     {"owned", s.owned},
-                                                     {"credit", s.credit}});
-                            })},
-         {"matches", array_of(matches,
-                              [](const Match& m) {
-                                  return Json::object({{"span", m.span},
-                                                       {"position", m.position},
-                                                       {"record", m.record},
-                                                       {"owner", m.owner},
-                                                       {"credit", m.credit}});
-                              })},
-         {"shares", array_of(shares,
-                             [](const Share& s) {
-                                 return Json::object({{"record", s.record},
-                                                      {"owner", s.owner},
-                                                      {"share", s.share}});
-                             })},
-         {"payouts", array_of(payouts, [](const Payout& p) {
-              return Json::object({{"account", p.account}, {"amount", p.amount}});
-          })}});
+    return Json::object({{"datanetId", datanet_id},
+                         {"version", version},
+                         {"adapterId", adapter_id},
+                         {"payer", payer},
+                         {"host", host},
+                         {"nonce", nonce},
+                         {"tokensIn", tokens_in},
+                         {"tokensOut", tokens_out},
+                         {"fee", fee},
+                         {"cumulative", cumulative},
+                         {"promptHash", prompt_hash},
+                         {"answerHash", answer_hash},
+                         {"answerRoot", answer_root},
+                         {"answerSymbols", answer_symbols},
+                         {"covered", covered},
+                         {"parametersVersion", parameters_version},
+                         {"spans", array_of(spans,
+                                            [](const Span& s) {
+                                                return Json::object({{"start", s.start},
+                                                                     {"length", s.length},
+                                                                     {"owned", s.owned},
+                                                                     {"credit", s.credit}});
+                                            })},
+                         {"matches", array_of(matches,
+                                              [](const Match& m) {
+                                                  return Json::object({{"span", m.span},
+                                                                       {"position", m.position},
+                                                                       {"record", m.record},
+                                                                       {"owner", m.owner},
+                                                                       {"credit", m.credit}});
+                                              })},
+                         {"shares", array_of(shares,
+                                             [](const Share& s) {
+                                                 return Json::object({{"record", s.record},
+                                                                      {"owner", s.owner},
+                                                                      {"share", s.share}});
+                                             })},
+                         {"payouts", array_of(payouts, [](const Payout& p) {
+                              return Json::object({{"account", p.account}, {"amount", p.amount}});
+                          })}});
 }
 
 Result<Receipt> Receipt::from_json(const Json& json) {
@@ -320,9 +313,9 @@ U256 fee_of(std::uint32_t tokens_in, std::uint32_t tokens_out, const U256& price
 std::vector<Payout> payouts_of(const U256& fee, std::uint32_t answer_symbols, std::uint32_t covered,
                                const std::vector<Share>& shares, const MoneyRules& rules,
                                const Parties& parties) {
-    const std::vector<U256> split = largest_remainder(
-        fee, {rules.split_platform, rules.split_host, rules.split_model, rules.split_stakers,
-              rules.split_contributors});
+    const std::vector<U256> split =
+        largest_remainder(fee, {rules.split_platform, rules.split_host, rules.split_model,
+                                rules.split_stakers, rules.split_contributors});
     const U256& contributors = split[4];
 
     std::uint64_t explained = 0; // 2^-32
@@ -373,8 +366,8 @@ Result<Receipt> complete_receipt(Receipt draft, std::string_view prompt, std::st
     draft.shares = attribution::blend::shares_of(trace.matches, rules.threshold);
     draft.spans = std::move(trace.spans);
     draft.matches = std::move(trace.matches);
-    draft.payouts = payouts_of(draft.fee, draft.answer_symbols, draft.covered, draft.shares, rules,
-                               parties);
+    draft.payouts =
+        payouts_of(draft.fee, draft.answer_symbols, draft.covered, draft.shares, rules, parties);
     return draft;
 }
 

@@ -47,7 +47,8 @@ struct Receipt {
     bool operator==(const Receipt&) const = default;
 };
 
-// A receipt with its host's signature and the texts that it hashes: what the node keeps and publishes.
+// A receipt with its host's signature and the texts that it hashes: what the node keeps and
+// publishes.
 struct SignedReceipt {
     Receipt receipt;
     crypto::Signature signature; // of receipt_digest by receipt.host
@@ -81,7 +82,8 @@ std::vector<Payout> payouts_of(const U256& fee, std::uint32_t answer_symbols, st
                                const std::vector<attribution::blend::Share>& shares,
                                const MoneyRules& rules, const Parties& parties);
 
-// Fills trace, shares and payouts of a receipt whose other fields are set (tokens, nonce, ids, ...).
+// Fills trace, shares and payouts of a receipt whose other fields are set (tokens, nonce, ids,
+// ...).
 Result<Receipt> complete_receipt(Receipt draft, std::string_view prompt, std::string_view answer,
                                  const attribution::suffix::Segment& segment,
                                  const MoneyRules& rules, const Parties& parties);
@@ -91,12 +93,13 @@ Result<Receipt> complete_receipt(Receipt draft, std::string_view prompt, std::st
 Result<std::vector<text::SymbolWord>> answer_words(std::string_view answer);
 crypto::MerkleTree answer_tree(const std::vector<text::SymbolWord>& words);
 
-// The first thing in a signed receipt that does not hold, found by recomputing all of it from public
-// data: hashes, symbols, trace, shares, payouts, fee, signature. `kind` names the contract's challenge.
+// The first thing in a signed receipt that does not hold, found by recomputing all of it from
+// public data: hashes, symbols, trace, shares, payouts, fee, signature. `kind` names the contract's
+// challenge.
 struct Fault {
-    std::string kind;   // "challengeReceipt", "challengeSpan", "challengeMatch", or "unprovable"
-    std::string reason; // for people
-    std::size_t match = 0;  // of challengeSpan, challengeMatch
+    std::string kind;      // "challengeReceipt", "challengeSpan", "challengeMatch", or "unprovable"
+    std::string reason;    // for people
+    std::size_t match = 0; // of challengeSpan, challengeMatch
     std::size_t offset = 0; // of challengeSpan
 };
 std::optional<Fault> find_fault(const SignedReceipt& receipt,

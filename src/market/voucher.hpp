@@ -19,8 +19,8 @@ Hash32 voucher_digest(const ledger::TypedDomain& escrow_domain, const Address& p
                       const Address& host, const U256& cumulative);
 Voucher sign_voucher(const ledger::TypedDomain& escrow_domain, const crypto::PrivateKey& payer,
                      const Address& host, const U256& cumulative);
-// unverified when the signature is not the payer's; payment when cumulative < owed_before + price or
-// more than the deposit (the message says by how much).
+// unverified when the signature is not the payer's; payment when cumulative < owed_before + price
+// or more than the deposit (the message says by how much).
 Status check_voucher(const ledger::TypedDomain& escrow_domain, const Voucher& voucher,
                      const U256& owed_before, const U256& price, const U256& deposited);
 

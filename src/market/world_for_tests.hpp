@@ -36,7 +36,8 @@ class World {
 public:
     static constexpr std::uint32_t record_count = 14, copy = 9, original = 4;
 
-    explicit World(std::uint64_t seed) : prng(seed) {
+    explicit World(std::uint64_t seed)
+        : prng(seed) {
         folder_ = std::filesystem::temp_directory_path() /
                   fmt::format("ol-market-{}-{}", ::getpid(), seed);
         std::filesystem::create_directories(folder_);
@@ -165,27 +166,46 @@ inline bool mutate(Receipt& receipt, Prng& prng) {
     };
     const auto pick = [&](auto& list) { return &list[prng.below(list.size())]; };
     switch (prng.below(18)) {
-    case 0: receipt.fee += U256(1); return true;
-    case 1: return nudge(receipt.tokens_in);
-    case 2: return nudge(receipt.covered);
-    case 3: return nudge(receipt.answer_symbols);
-    case 4: receipt.cumulative = U256(prng.below(3)); return true;
-    case 5: return !receipt.spans.empty() && nudge(pick(receipt.spans)->start);
-    case 6: return !receipt.spans.empty() && nudge(pick(receipt.spans)->length);
-    case 7: return !receipt.spans.empty() && nudge(pick(receipt.spans)->owned);
-    case 8: return !receipt.spans.empty() && nudge(pick(receipt.spans)->credit);
-    case 9: return !receipt.matches.empty() && nudge(pick(receipt.matches)->span);
-    case 10: return !receipt.matches.empty() && nudge(pick(receipt.matches)->record);
-    case 11: return !receipt.matches.empty() && nudge(pick(receipt.matches)->credit);
-    case 12: return !receipt.matches.empty() && nudge(pick(receipt.matches)->position);
-    case 13: return !receipt.shares.empty() && nudge(pick(receipt.shares)->share);
-    case 14: return !receipt.shares.empty() && nudge(pick(receipt.shares)->record);
+    case 0:
+        receipt.fee += U256(1);
+        return true;
+    case 1:
+        return nudge(receipt.tokens_in);
+    case 2:
+        return nudge(receipt.covered);
+    case 3:
+        return nudge(receipt.answer_symbols);
+    case 4:
+        receipt.cumulative = U256(prng.below(3));
+        return true;
+    case 5:
+        return !receipt.spans.empty() && nudge(pick(receipt.spans)->start);
+    case 6:
+        return !receipt.spans.empty() && nudge(pick(receipt.spans)->length);
+    case 7:
+        return !receipt.spans.empty() && nudge(pick(receipt.spans)->owned);
+    case 8:
+        return !receipt.spans.empty() && nudge(pick(receipt.spans)->credit);
+    case 9:
+        return !receipt.matches.empty() && nudge(pick(receipt.matches)->span);
+    case 10:
+        return !receipt.matches.empty() && nudge(pick(receipt.matches)->record);
+    case 11:
+        return !receipt.matches.empty() && nudge(pick(receipt.matches)->credit);
+    case 12:
+        return !receipt.matches.empty() && nudge(pick(receipt.matches)->position);
+    case 13:
+        return !receipt.shares.empty() && nudge(pick(receipt.shares)->share);
+    case 14:
+        return !receipt.shares.empty() && nudge(pick(receipt.shares)->record);
     case 15:
         if (receipt.payouts.size() < 2) return false;
         receipt.payouts[0].amount += U256(1);
         receipt.payouts[1].amount -= U256(1);
         return true;
-    case 16: pick(receipt.payouts)->account[19] ^= 1; return true;
+    case 16:
+        pick(receipt.payouts)->account[19] ^= 1;
+        return true;
     default:
         if (receipt.matches.empty()) return false;
         pick(receipt.matches)->owner[19] ^= 1;

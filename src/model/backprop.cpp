@@ -6,45 +6,30 @@ namespace {
 
 constexpr std::size_t panel = kernels::panel;
 
-std::size_t padded(std::size_t n) {
-    return (n + panel - 1) / panel * panel;
-}
+std::size_t padded(std::size_t n) { return (n + panel - 1) / panel * panel; }
 
 } // namespace
 
 void Backprop::Impl::reserve(std::size_t count) {
-    for (auto* buffer : {&x, &h, &out})
-        grow(*buffer, count * hidden);
+    for (auto* buffer : {&x, &h, &out}) grow(*buffer, count * hidden);
     grow(act, count * inner);
     for (auto& t : tape) {
-        for (auto* buffer : {&t.x, &t.x_mid})
-            grow(*buffer, count * hidden);
-        for (auto* buffer : {&t.q, &t.mixed})
-            grow(*buffer, count * q_width);
-        for (auto* buffer : {&t.k, &t.v})
-            grow(*buffer, count * kv_width);
-        for (auto* buffer : {&t.norm1, &t.norm2})
-            grow(*buffer, count);
-        for (auto* buffer : {&t.top, &t.inverse})
-            grow(*buffer, count * config.head_count);
-        for (auto* buffer : {&t.gate, &t.up})
-            grow(*buffer, count * inner);
+        for (auto* buffer : {&t.x, &t.x_mid}) grow(*buffer, count * hidden);
+        for (auto* buffer : {&t.q, &t.mixed}) grow(*buffer, count * q_width);
+        for (auto* buffer : {&t.k, &t.v}) grow(*buffer, count * kv_width);
+        for (auto* buffer : {&t.norm1, &t.norm2}) grow(*buffer, count);
+        for (auto* buffer : {&t.top, &t.inverse}) grow(*buffer, count * config.head_count);
+        for (auto* buffer : {&t.gate, &t.up}) grow(*buffer, count * inner);
         if (adapter != nullptr) {
-            for (auto& buffer : t.low)
-                grow(buffer, count * adapter->config.rank);
+            for (auto& buffer : t.low) grow(buffer, count * adapter->config.rank);
         }
     }
-    if (!backward)
-        return;
-    for (auto* buffer : {&dx, &dh})
-        grow(*buffer, count * hidden);
-    for (auto* buffer : {&dq, &dmixed})
-        grow(*buffer, count * q_width);
-    for (auto* buffer : {&dk, &dv})
-        grow(*buffer, count * kv_width);
+    if (!backward) return;
+    for (auto* buffer : {&dx, &dh}) grow(*buffer, count * hidden);
+    for (auto* buffer : {&dq, &dmixed}) grow(*buffer, count * q_width);
+    for (auto* buffer : {&dk, &dv}) grow(*buffer, count * kv_width);
     grow(dact, count * inner);
-    if (adapter != nullptr)
-        grow(low, count * adapter->config.rank);
+    if (adapter != nullptr) grow(low, count * adapter->config.rank);
 }
 
 void Backprop::Impl::linear(std::size_t layer, Site site, const float* from, float* to) {
@@ -58,8 +43,7 @@ void Backprop::Impl::linear(std::size_t layer, Site site, const float* from, flo
                        .c_row = signed_(n)},
                       &pool, table);
     const LoraPair* lora = pair(layer, site);
-    if (lora == nullptr)
-        return;
+    if (lora == nullptr) return;
     const std::size_t rank = adapter->config.rank;
     float* t = tape[layer].low[static_cast<std::size_t>(site)].data();
     kernels::multiply({.m = rows,
@@ -110,8 +94,7 @@ void Backprop::Impl::linear_backward(std::size_t layer, Site site, const float* 
                           &pool, table);
     }
     const LoraPair* lora = pair(layer, site);
-    if (lora == nullptr)
-        return;
+    if (lora == nullptr) return;
     const std::size_t rank = adapter->config.rank;
     const float* t = tape[layer].low[static_cast<std::size_t>(site)].data();
     kernels::multiply({.m = rows,
@@ -192,8 +175,7 @@ void Backprop::Impl::attention_forward(std::size_t i) {
             for (std::size_t p = 0; p < piece.rows; ++p) {
                 const std::size_t at = (piece.first_row + p) * kv_width + g * size;
                 float* key = keys.data() + p / panel * panel * size + p % panel;
-                for (std::size_t d = 0; d < size; ++d)
-                    key[d * panel] = t.k[at + d];
+                for (std::size_t d = 0; d < size; ++d) key[d * panel] = t.k[at + d];
                 std::copy_n(t.v.data() + at, size, values.data() + p * value_row);
             }
             for (std::size_t head_index = g * group; head_index < (g + 1) * group; ++head_index) {

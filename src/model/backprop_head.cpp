@@ -32,17 +32,14 @@ double Backprop::Impl::head_block(std::size_t first, std::size_t count) {
             const float sum = table.exp_sum(row, 1.0F, top, vocabulary);
             row_loss[first + i] = kernels::exact_log(static_cast<double>(sum)) +
                                   static_cast<double>(top) - static_cast<double>(chosen);
-            if (!backward)
-                continue;
+            if (!backward) continue;
             table.scale(row, factor / sum, vocabulary);
             row[target] -= factor;
         }
     });
     double total = 0;
-    for (std::size_t i = 0; i < count; ++i)
-        total += row_loss[first + i];
-    if (!backward)
-        return total;
+    for (std::size_t i = 0; i < count; ++i) total += row_loss[first + i];
+    if (!backward) return total;
     const kernels::View d{logits.data(), signed_(vocabulary), 1};
     kernels::multiply({.m = count,
                        .n = hidden,
@@ -74,8 +71,7 @@ double Backprop::Impl::head() {
     loss_target.clear();
     for (const auto& piece : pieces) {
         for (std::size_t i = 0; i < piece.rows; ++i) {
-            if (piece.example->mask[i + 1] == 0)
-                continue;
+            if (piece.example->mask[i + 1] == 0) continue;
             loss_row.push_back(piece.first_row + i);
             loss_target.push_back(piece.example->tokens[i + 1]);
         }
@@ -101,8 +97,7 @@ double Backprop::Impl::head() {
     for (std::size_t first = 0; first < count; first += head_rows) {
         total += head_block(first, std::min(head_rows, count - first));
     }
-    if (!backward)
-        return total;
+    if (!backward) return total;
     norm_backward(model.weights.final_norm, head_dh.data(), head_x.data(), head_norm.data(),
                   head_dx.data(), count,
                   weight_gradients != nullptr ? &weight_gradients->final_norm : nullptr);
@@ -118,15 +113,13 @@ double Backprop::Impl::run_stack(std::span<const Example> examples) {
     rows = 0;
     std::size_t longest = 0;
     for (const auto& example : examples) {
-        if (example.tokens.size() < 2)
-            continue;
+        if (example.tokens.size() < 2) continue;
         // The last token is only predicted, never read.
         pieces.push_back({rows, example.tokens.size() - 1, &example});
         longest = std::max(longest, pieces.back().rows);
         rows += pieces.back().rows;
     }
-    if (rows == 0)
-        return 0;
+    if (rows == 0) return 0;
     reserve(rows);
     rope.reserve(longest);
     for (const auto& piece : pieces) {
@@ -135,13 +128,10 @@ double Backprop::Impl::run_stack(std::span<const Example> examples) {
             std::copy_n(from, hidden, x.data() + (piece.first_row + i) * hidden);
         }
     }
-    for (std::size_t i = 0; i < tape.size(); ++i)
-        forward_layer(i);
+    for (std::size_t i = 0; i < tape.size(); ++i) forward_layer(i);
     const double total = head();
-    if (!backward)
-        return total;
-    for (std::size_t i = tape.size(); i-- > 0;)
-        backward_layer(i);
+    if (!backward) return total;
+    for (std::size_t i = tape.size(); i-- > 0;) backward_layer(i);
     if (weight_gradients != nullptr) {
         for (const auto& piece : pieces) {
             for (std::size_t i = 0; i < piece.rows; ++i) {
@@ -179,8 +169,7 @@ Backprop::~Backprop() = default;
 std::uint64_t Backprop::loss_tokens(const std::vector<Example>& batch) {
     std::uint64_t count = 0;
     for (const auto& example : batch) {
-        for (std::size_t i = 1; i < example.mask.size(); ++i)
-            count += example.mask[i] != 0;
+        for (std::size_t i = 1; i < example.mask.size(); ++i) count += example.mask[i] != 0;
     }
     return count;
 }

@@ -12,13 +12,10 @@
 
 namespace ol::model {
 
-inline std::ptrdiff_t signed_(std::size_t n) {
-    return static_cast<std::ptrdiff_t>(n);
-}
+inline std::ptrdiff_t signed_(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
 
 inline void grow(std::vector<float>& buffer, std::size_t count) {
-    if (buffer.size() < count)
-        buffer.resize(count);
+    if (buffer.size() < count) buffer.resize(count);
 }
 
 // What backward needs of a layer's forward. Normed rows and SwiGLU's product are computed again.
@@ -59,8 +56,7 @@ struct Backprop::Impl {
         rows_do(rows, [&, added, kept, to, r](std::size_t begin, std::size_t end) {
             for (std::size_t i = begin; i < end; ++i) {
                 float* row = x.data() + i * hidden;
-                if (added != nullptr)
-                    table.add(row, added + i * hidden, hidden);
+                if (added != nullptr) table.add(row, added + i * hidden, hidden);
                 std::copy_n(row, hidden, kept + i * hidden);
                 r[i] = table.rms_norm(row, weight.data(), to + i * hidden, hidden,
                                       config.norm_epsilon);
@@ -84,8 +80,7 @@ struct Backprop::Impl {
                                    to + i * hidden, hidden);
             }
         });
-        if (dw == nullptr)
-            return;
+        if (dw == nullptr) return;
         pool.parallel_for((hidden + 31) / 32, 1, [&](std::size_t begin, std::size_t end) {
             const std::size_t first = begin * 32, last = std::min(hidden, end * 32);
             for (std::size_t i = 0; i < count; ++i) {
@@ -118,8 +113,7 @@ struct Backprop::Impl {
         return matrix_of(model.weights.layers[layer], site);
     }
     const LoraPair* pair(std::size_t layer, Site site) const {
-        if (adapter == nullptr)
-            return nullptr;
+        if (adapter == nullptr) return nullptr;
         const auto& found = adapter->layers[layer][static_cast<std::size_t>(site)];
         return found.a.empty() ? nullptr : &found;
     }

@@ -21,9 +21,7 @@ constexpr std::uint64_t max_head_size = 1024;
 constexpr std::uint64_t max_context = 1ULL << 20;
 
 // The double that prints as the float's shortest decimal: 1e-05, not 9.999999747378752e-06.
-double shortest(float value) {
-    return std::strtod(fmt::format("{}", value).c_str(), nullptr);
-}
+double shortest(float value) { return std::strtod(fmt::format("{}", value).c_str(), nullptr); }
 
 Result<std::uint32_t> shape_number(const Json& json, std::string_view key, std::uint64_t limit) {
     const Json* member = OL_TRY_IN(json.require(key), "config.json");

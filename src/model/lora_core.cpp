@@ -10,14 +10,11 @@ constexpr std::array<std::string_view, site_count> site_names = {
     "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
 }
 
-std::string_view to_string(Site site) {
-    return site_names[static_cast<std::size_t>(site)];
-}
+std::string_view to_string(Site site) { return site_names[static_cast<std::size_t>(site)]; }
 
 Result<Site> site_from(std::string_view name) {
     for (std::size_t i = 0; i < site_names.size(); ++i) {
-        if (site_names[i] == name)
-            return static_cast<Site>(i);
+        if (site_names[i] == name) return static_cast<Site>(i);
     }
     return fail(ErrorCode::unsupported,
                 "\"{}\" is not a projection that may carry an adapter; use q_proj, k_proj, v_proj, "
@@ -61,16 +58,13 @@ LoraAdapter LoraAdapter::init(const ModelConfig& model, const LoraConfig& config
         for (int i = 0; i < site_count; ++i) {
             const auto site = static_cast<Site>(i);
             bool wanted = false;
-            for (auto target : config.targets)
-                wanted = wanted || target == site;
-            if (!wanted)
-                continue;
+            for (auto target : config.targets) wanted = wanted || target == site;
+            if (!wanted) continue;
             const std::size_t in = site_in(model, site);
             auto& pair = layer[static_cast<std::size_t>(i)];
             const float bound = 1.0F / std::sqrt(static_cast<float>(in));
             pair.a.resize(config.rank * in);
-            for (auto& value : pair.a)
-                value = (2.0F * prng.uniform() - 1.0F) * bound;
+            for (auto& value : pair.a) value = (2.0F * prng.uniform() - 1.0F) * bound;
             pair.b.assign(static_cast<std::size_t>(site_out(model, site)) * config.rank, 0.0F);
         }
     }
@@ -80,8 +74,7 @@ LoraAdapter LoraAdapter::init(const ModelConfig& model, const LoraConfig& config
 std::uint64_t LoraAdapter::parameter_count() const {
     std::uint64_t count = 0;
     for (const auto& layer : layers) {
-        for (const auto& pair : layer)
-            count += pair.a.size() + pair.b.size();
+        for (const auto& pair : layer) count += pair.a.size() + pair.b.size();
     }
     return count;
 }
@@ -95,8 +88,7 @@ void LoraAdapter::pack() {
             std::vector<float> rows;
             for (int i = lora_groups[group][0]; i < lora_groups[group][1]; ++i) {
                 const auto& pair = layer[static_cast<std::size_t>(i)];
-                if (pair.a.empty())
-                    continue;
+                if (pair.a.empty()) continue;
                 rows.insert(rows.end(), pair.a.begin(), pair.a.end());
                 auto& b = to.b[static_cast<std::size_t>(i)];
                 b = kernels::PackedMatrix(pair.b.size() / rank, rank);
@@ -105,8 +97,7 @@ void LoraAdapter::pack() {
                 const std::size_t in = pair.a.size() / rank;
                 a = kernels::PackedMatrix(rows.size() / in, in);
             }
-            if (!rows.empty())
-                to.a[group].set_rows(0, rows.data(), to.a[group].out());
+            if (!rows.empty()) to.a[group].set_rows(0, rows.data(), to.a[group].out());
         }
     }
     packed = std::move(out);

@@ -22,14 +22,18 @@ Kind kind_of(utf8proc_int32_t c) {
     case UTF8PROC_CATEGORY_LL:
     case UTF8PROC_CATEGORY_LT:
     case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO: return Kind::letter;
+    case UTF8PROC_CATEGORY_LO:
+        return Kind::letter;
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO: return Kind::number;
+    case UTF8PROC_CATEGORY_NO:
+        return Kind::number;
     case UTF8PROC_CATEGORY_ZS:
     case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP: return Kind::space;
-    default: return Kind::other;
+    case UTF8PROC_CATEGORY_ZP:
+        return Kind::space;
+    default:
+        return Kind::other;
     }
 }
 

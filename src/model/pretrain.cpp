@@ -123,8 +123,7 @@ Status take_checkpoint(ByteView bytes, const Path& path, Run& run, Trainer& trai
         return fail(ErrorCode::corrupted, "{}: cut short; remove it to start again", path.string());
     }
     run.losses.resize(count);
-    if (count > 0)
-        std::memcpy(run.losses.data(), body.data() + at, count * sizeof(float));
+    if (count > 0) std::memcpy(run.losses.data(), body.data() + at, count * sizeof(float));
     return trainer.load_state(body.subspan(at + count * sizeof(float)));
 }
 
@@ -148,8 +147,7 @@ public:
         const std::uint64_t epoch = n / order_.size();
         if (epoch + 1 != shuffled_) {
             Prng prng(seed_ + 0x5851f42d4c957f2d * (epoch + 1));
-            for (std::size_t i = 0; i < order_.size(); ++i)
-                order_[i] = i;
+            for (std::size_t i = 0; i < order_.size(); ++i) order_[i] = i;
             for (std::size_t i = order_.size(); i > 1; --i) {
                 std::swap(order_[i - 1], order_[prng.below(i)]);
             }
@@ -211,13 +209,11 @@ Status measure_held_out(const PretrainConfig& config, const PretrainText& text, 
             batch.push_back(sequence_at(text.held_out, j, length));
         }
         std::uint64_t here = 0;
-        for (const auto& example : batch)
-            here += example.tokens.size() - 1;
+        for (const auto& example : batch) here += example.tokens.size() - 1;
         nats += OL_TRY(trainer.evaluate(batch)) * static_cast<double>(here);
         tokens += here;
     }
-    if (tokens == 0)
-        return {};
+    if (tokens == 0) return {};
     report.held_out_loss = nats / static_cast<double>(tokens);
     const double bytes_per_token =
         static_cast<double>(text.held_out_bytes) / static_cast<double>(text.held_out.size());
@@ -338,8 +334,7 @@ Result<PretrainReport> pretrain(const PretrainConfig& given, ThreadPool& pool,
         if (config.checkpoint_every > 0 && (step + 1) % config.checkpoint_every == 0)
             OL_TRY(save());
     }
-    if (trainer->step_count() > first_step)
-        OL_TRY(save());
+    if (trainer->step_count() > first_step) OL_TRY(save());
 
     PretrainReport out;
     out.steps = trainer->step_count();

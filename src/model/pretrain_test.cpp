@@ -166,8 +166,7 @@ TEST_F(Pretrain, TextIsSplitByHashAndHalfOfTheTitlesAreQuestions) {
     const auto file = bytes_of("out/tokens.bin");
     for (std::size_t damage : {std::size_t{0}, std::size_t{20}, file.size() / 2, file.size()}) {
         auto bytes = file;
-        if (damage < bytes.size())
-            bytes[damage] ^= 1;
+        if (damage < bytes.size()) bytes[damage] ^= 1;
         ASSERT_TRUE(write_file_atomic(root_ / "out/tokens.bin", ByteView(bytes)));
         const auto again = prepare_text(c, pool_, no_progress);
         ASSERT_TRUE(again);

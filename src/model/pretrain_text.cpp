@@ -49,8 +49,7 @@ Result<Hash32> hash_file(const Path& path) {
             auto beside = path;
             beside.replace_extension(extension);
             std::error_code ignored;
-            if (!std::filesystem::exists(beside, ignored))
-                continue;
+            if (!std::filesystem::exists(beside, ignored)) continue;
             auto dictionary = OL_TRY(MappedFile::open(beside));
             hasher.update(dictionary.bytes());
         }
@@ -67,8 +66,7 @@ Result<Sources> find_sources(const PretrainConfig& config, const ProgressSink& p
         summary.path = root.string();
         const auto files = OL_TRY(list_files(root));
         for (const auto& file : files) {
-            if (!text::can_read(file) || is_left_out(file, root))
-                continue;
+            if (!text::can_read(file) || is_left_out(file, root)) continue;
             out.files.emplace_back(out.summaries.size(), file);
             ++summary.files;
         }
@@ -80,8 +78,7 @@ Result<Sources> find_sources(const PretrainConfig& config, const ProgressSink& p
         }
         out.summaries.push_back(std::move(summary));
     }
-    if (out.files.empty())
-        return fail(ErrorCode::invalid_argument, "no sources were given");
+    if (out.files.empty()) return fail(ErrorCode::invalid_argument, "no sources were given");
 
     crypto::Keccak256 key;
     key.update(as_bytes(std::string_view("pretraining text 1")));
@@ -98,8 +95,7 @@ Result<Sources> find_sources(const PretrainConfig& config, const ProgressSink& p
         each[out.files[i].first].update(hash.view());
         key.update(hash.view());
     }
-    for (std::size_t i = 0; i < each.size(); ++i)
-        out.summaries[i].hash = each[i].finish();
+    for (std::size_t i = 0; i < each.size(); ++i) out.summaries[i].hash = each[i].finish();
     out.key = key.finish();
     return out;
 }
@@ -117,14 +113,11 @@ Result<std::vector<Row>> read_rows(const PretrainConfig& config, Sources& source
         }
         auto result = OL_TRY(text::read_documents(path));
         for (auto& document : result.documents) {
-            if (document.text.empty())
-                continue;
+            if (document.text.empty()) continue;
             const auto hash = crypto::keccak256(document.text);
-            if (!seen.insert(hash).second)
-                continue;
+            if (!seen.insert(hash).second) continue;
             bytes += document.text.size();
-            if (config.max_bytes > 0 && bytes > config.max_bytes)
-                return rows;
+            if (config.max_bytes > 0 && bytes > config.max_bytes) return rows;
             ++sources.summaries[source].documents;
             sources.summaries[source].bytes += document.text.size();
             rows.push_back({std::move(document.title), std::move(document.text), hash});
@@ -200,8 +193,7 @@ bool take_tokens_file(ByteView bytes, PretrainText& text) {
         return false;
     }
     ByteView body = bytes.subspan(header);
-    if (std::memcmp(body.data(), text.key.data.data(), 32) != 0)
-        return false;
+    if (std::memcmp(body.data(), text.key.data.data(), 32) != 0) return false;
     if (std::memcmp(crypto::sha256(body).data.data(), bytes.data() + sizeof tokens_magic, 32) !=
         0) {
         return false;
@@ -214,19 +206,16 @@ bool take_tokens_file(ByteView bytes, PretrainText& text) {
     };
     text.train_bytes = take();
     text.held_out_bytes = take();
-    if (take() != text.sources.size())
-        return false;
+    if (take() != text.sources.size()) return false;
     for (auto& source : text.sources) {
         source.documents = take();
         source.bytes = take();
     }
     for (auto* stream : {&text.train, &text.held_out}) {
         const std::uint64_t count = take();
-        if (at > body.size() || count > (body.size() - at) / sizeof(TokenId))
-            return false;
+        if (at > body.size() || count > (body.size() - at) / sizeof(TokenId)) return false;
         stream->resize(count);
-        if (count > 0)
-            std::memcpy(stream->data(), body.data() + at, count * sizeof(TokenId));
+        if (count > 0) std::memcpy(stream->data(), body.data() + at, count * sizeof(TokenId));
         at += count * sizeof(TokenId);
     }
     return at == body.size();
@@ -236,17 +225,14 @@ bool take_tokens_file(ByteView bytes, PretrainText& text) {
 
 bool is_left_out(const Path& file, const Path& root) {
     std::string name = file.filename().string();
-    for (auto& c : name)
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    for (auto& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
     for (const char* prefix : {"changelog", "copyright", "genindex", "py-modindex", "search",
                                "bookindex", "news.", "license", "licence"}) {
-        if (name.starts_with(prefix))
-            return true;
+        if (name.starts_with(prefix)) return true;
     }
     const auto inside = file.lexically_relative(root);
     for (const auto& part : inside.parent_path()) {
-        if (part == "_modules" || part == "_static" || part == "_sources")
-            return true;
+        if (part == "_modules" || part == "_static" || part == "_sources") return true;
     }
     return false;
 }
@@ -273,11 +259,9 @@ Result<PretrainText> prepare_text(const PretrainConfig& config, ThreadPool& pool
     out.sources = sources.summaries;
     std::vector<std::string_view> texts;
     for (const auto& row : rows) {
-        if (!held_out(row, config.held_out_fraction))
-            texts.push_back(row.text);
+        if (!held_out(row, config.held_out_fraction)) texts.push_back(row.text);
     }
-    if (texts.empty())
-        return fail(ErrorCode::invalid_argument, "the sources hold no text");
+    if (texts.empty()) return fail(ErrorCode::invalid_argument, "the sources hold no text");
     const auto tokenizer =
         OL_TRY(Tokenizer::train(texts, config.shape.vocab_size, special_tokens, progress));
     if (tokenizer.vocab_size() != config.shape.vocab_size) {
@@ -289,8 +273,7 @@ Result<PretrainText> prepare_text(const PretrainConfig& config, ThreadPool& pool
     OL_TRY(write_file_atomic(config.output / "tokenizer.json", tokenizer.to_json()));
 
     Prng prng(config.seed);
-    for (std::size_t i = rows.size(); i > 1; --i)
-        std::swap(rows[i - 1], rows[prng.below(i)]);
+    for (std::size_t i = rows.size(); i > 1; --i) std::swap(rows[i - 1], rows[prng.below(i)]);
     std::vector<std::vector<TokenId>> encoded(rows.size());
     constexpr std::size_t portion = 4096; // rows between two looks at the progress sink
     for (std::size_t first = 0; first < rows.size(); first += portion) {

@@ -17,15 +17,16 @@ using codec::Json;
 constexpr std::uint64_t max_header_bytes = 100'000'000; // as the reference implementation
 constexpr std::size_t max_dimensions = 8;
 
-std::uint64_t size_of(Dtype dtype) {
-    return dtype == Dtype::f32 ? 4 : 2;
-}
+std::uint64_t size_of(Dtype dtype) { return dtype == Dtype::f32 ? 4 : 2; }
 
 std::string_view name_of(Dtype dtype) {
     switch (dtype) {
-    case Dtype::f32: return "F32";
-    case Dtype::bf16: return "BF16";
-    case Dtype::f16: return "F16";
+    case Dtype::f32:
+        return "F32";
+    case Dtype::bf16:
+        return "BF16";
+    case Dtype::f16:
+        return "F16";
     }
     return "?";
 }
@@ -197,9 +198,7 @@ std::uint16_t f32_to_bf16(float value) {
     return static_cast<std::uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
 }
 
-std::uint64_t TensorInfo::element_count() const {
-    return data.size() / size_of(dtype);
-}
+std::uint64_t TensorInfo::element_count() const { return data.size() / size_of(dtype); }
 
 Result<Safetensors> Safetensors::open(const Path& path) {
     auto file = OL_TRY(MappedFile::open(path));

@@ -22,8 +22,7 @@ TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> 
         std::sort(seen.begin(), seen.end());
         seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
         for (auto token : seen) {
-            if (token >= score.size())
-                continue;
+            if (token >= score.size()) continue;
             auto& s = score[token];
             s = s > 0 ? s / config_.repetition_penalty : s * config_.repetition_penalty;
         }
@@ -34,8 +33,7 @@ TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> 
 
     // Candidates from the most likely down; equal scores in the order of their ids.
     std::vector<TokenId> order(score.size());
-    for (std::size_t i = 0; i < order.size(); ++i)
-        order[i] = static_cast<TokenId>(i);
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<TokenId>(i);
     const auto before = [&](TokenId a, TokenId b) {
         return score[a] != score[b] ? score[a] > score[b] : a < b;
     };
@@ -60,15 +58,13 @@ TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> 
         const double enough = std::max(0.0, static_cast<double>(config_.top_p)) * total;
         double sum = 0;
         std::size_t kept = 0;
-        while (kept < count && (kept == 0 || sum < enough))
-            sum += weight[kept++];
+        while (kept < count && (kept == 0 || sum < enough)) sum += weight[kept++];
         count = kept;
         total = sum;
     }
     double left = static_cast<double>(prng_.next() >> 11) * 0x1.0p-53 * total;
     for (std::size_t i = 0; i + 1 < count; ++i) {
-        if (left < weight[i])
-            return order[i];
+        if (left < weight[i]) return order[i];
         left -= weight[i];
     }
     return order[count - 1];

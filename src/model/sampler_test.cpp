@@ -12,8 +12,7 @@ std::map<TokenId, int> draw(const SamplingConfig& config, const std::vector<floa
                             int count) {
     Sampler sampler(config);
     std::map<TokenId, int> out;
-    for (int i = 0; i < count; ++i)
-        ++out[sampler.sample(logits, {})];
+    for (int i = 0; i < count; ++i) ++out[sampler.sample(logits, {})];
     return out;
 }
 

@@ -41,8 +41,7 @@ public:
 
     Result<StepReport> step(const std::vector<Example>& batch) override {
         OL_TRY(backprop_.check(batch));
-        for (auto& p : parameters_)
-            std::fill(p.gradient->begin(), p.gradient->end(), 0.0F);
+        for (auto& p : parameters_) std::fill(p.gradient->begin(), p.gradient->end(), 0.0F);
         StepReport report;
         report.tokens = Backprop::loss_tokens(batch);
         const float factor = 1.0F / static_cast<float>(report.tokens);
@@ -70,8 +69,7 @@ public:
         append(out, number);
         put_be64(number, first_.size());
         append(out, number);
-        for (const auto& p : parameters_)
-            append_floats(out, *p.value);
+        for (const auto& p : parameters_) append_floats(out, *p.value);
         append_floats(out, first_);
         append_floats(out, second_);
         return out;
@@ -99,8 +97,7 @@ public:
             std::memcpy(to.data(), at, to.size() * sizeof(float));
             at += to.size() * sizeof(float);
         };
-        for (auto& p : parameters_)
-            take(*p.value);
+        for (auto& p : parameters_) take(*p.value);
         take(first_);
         take(second_);
         step_ = get_be64(state.data() + 8);
@@ -111,8 +108,7 @@ protected:
     virtual double add_gradients(const std::vector<Example>& batch, float factor) = 0;
 
     void add_parameter(std::vector<float>& value, std::vector<float>& gradient, bool decay) {
-        if (value.empty())
-            return;
+        if (value.empty()) return;
         parameters_.push_back({&value, &gradient, decay, first_.size()});
         first_.resize(first_.size() + value.size());
         second_.resize(first_.size());
@@ -127,8 +123,7 @@ private:
             return static_cast<float>(peak * static_cast<double>(step) /
                                       static_cast<double>(config_.warmup_steps));
         }
-        if (config_.total_steps == 0)
-            return config_.learning_rate;
+        if (config_.total_steps == 0) return config_.learning_rate;
         const auto warm = static_cast<double>(config_.warmup_steps);
         const double span = std::max(1.0, static_cast<double>(config_.total_steps) - warm);
         const double done = std::min(1.0, (static_cast<double>(step) - warm) / span);
@@ -150,8 +145,7 @@ private:
                         table_.dot(at, at, std::min(norm_chunk, g.size() - i * norm_chunk));
                 }
             });
-            for (auto value : partial)
-                total += static_cast<double>(value);
+            for (auto value : partial) total += static_cast<double>(value);
         }
         return std::sqrt(total);
     }

@@ -31,8 +31,7 @@ Model tiny_model(bool tied = true) {
     Model model = Model::random(config, 7);
     kernels::Normal normal(8);
     const auto shake = [&](std::vector<float>& values) {
-        for (auto& value : values)
-            value += static_cast<float>(0.2 * normal.next());
+        for (auto& value : values) value += static_cast<float>(0.2 * normal.next());
     };
     shake(model.weights.embedding);
     shake(model.weights.head);
@@ -69,8 +68,7 @@ LoraAdapter some_adapter(const Model& model) {
     kernels::Normal normal(3);
     for (auto& layer : adapter.layers) {
         for (auto& pair : layer) {
-            for (auto& value : pair.b)
-                value = static_cast<float>(0.1 * normal.next());
+            for (auto& value : pair.b) value = static_cast<float>(0.1 * normal.next());
         }
     }
     return adapter;
@@ -82,8 +80,7 @@ void check_gradient(const char* name, std::vector<float>& values,
                     const std::vector<float>& gradient, const std::function<double()>& loss) {
     kernels::Normal normal(99);
     double length = 0;
-    for (auto g : gradient)
-        length += static_cast<double>(g) * static_cast<double>(g);
+    for (auto g : gradient) length += static_cast<double>(g) * static_cast<double>(g);
     length = std::sqrt(length);
     ASSERT_GT(length, 1e-3) << name;
     for (const bool random : {false, true}) {
@@ -131,8 +128,7 @@ TEST(Backprop, WeightGradientsMatchFiniteDifferences) {
         auto& w = model.weights;
         check("embedding", w.embedding, g.embedding);
         check("final_norm", w.final_norm, g.final_norm);
-        if (!tied)
-            check("head", w.head, g.head);
+        if (!tied) check("head", w.head, g.head);
         for (std::size_t i = 0; i < w.layers.size(); ++i) {
             check("input_norm", w.layers[i].input_norm, g.layers[i].input_norm);
             check("post_norm", w.layers[i].post_norm, g.layers[i].post_norm);
@@ -178,12 +174,10 @@ TEST(Backprop, LossIsThatOfTheEnginesLogits) {
         const StepInput input{example.tokens, &cache, &adapter, true};
         const auto logits = engine.forward({&input, 1}).value()[0];
         for (std::size_t i = 1; i < example.tokens.size(); ++i) {
-            if (example.mask[i] == 0)
-                continue;
+            if (example.mask[i] == 0) continue;
             const float* row = logits.data() + (i - 1) * 50;
             double sum = 0;
-            for (int j = 0; j < 50; ++j)
-                sum += std::exp(static_cast<double>(row[j]));
+            for (int j = 0; j < 50; ++j) sum += std::exp(static_cast<double>(row[j]));
             expected += std::log(sum) - static_cast<double>(row[example.tokens[i]]);
         }
     }
@@ -198,8 +192,7 @@ TEST(Backprop, StackingChangesNoBitOfAMatrixGradient) {
     const auto batch = some_batch(8, 60);
     auto together = zero_gradients(model), single = zero_gradients(model);
     backprop.gradients(batch, 0.01F, &together, nullptr);
-    for (const auto& example : batch)
-        backprop.gradients({example}, 0.01F, &single, nullptr);
+    for (const auto& example : batch) backprop.gradients({example}, 0.01F, &single, nullptr);
     EXPECT_EQ(together.layers[0].q, single.layers[0].q);
     EXPECT_EQ(together.layers[1].down, single.layers[1].down);
     EXPECT_EQ(together.layers[0].input_norm, single.layers[0].input_norm);
@@ -222,13 +215,11 @@ TEST(Trainer, ThreadCountsGiveTheSameBytes) {
         ThreadPool pool(threads);
         Model model = tiny_model();
         auto trainer = Trainer::for_model(model, some_optimizer(), pool);
-        for (std::uint64_t i = 0; i < 5; ++i)
-            ASSERT_TRUE(trainer->step(some_batch(i, 8)));
+        for (std::uint64_t i = 0; i < 5; ++i) ASSERT_TRUE(trainer->step(some_batch(i, 8)));
         models.push_back(trainer->save_state());
         auto adapter = some_adapter(model);
         auto lora = Trainer::for_adapter(model, adapter, some_optimizer(), pool);
-        for (std::uint64_t i = 0; i < 5; ++i)
-            ASSERT_TRUE(lora->step(some_batch(i, 8)));
+        for (std::uint64_t i = 0; i < 5; ++i) ASSERT_TRUE(lora->step(some_batch(i, 8)));
         adapters.push_back(lora->save_state());
     }
     EXPECT_EQ(models[0], models[1]);
@@ -243,16 +234,14 @@ TEST(Trainer, ResumedEqualsUninterruptedToTheBit) {
     auto straight = Trainer::for_model(whole, some_optimizer(), pool);
     Bytes half;
     for (std::uint64_t i = 0; i < 6; ++i) {
-        if (i == 3)
-            half = straight->save_state();
+        if (i == 3) half = straight->save_state();
         ASSERT_TRUE(straight->step(some_batch(i)));
     }
     Model again = Model::random(tiny_config(), 1);
     auto resumed = Trainer::for_model(again, some_optimizer(), pool);
     ASSERT_TRUE(resumed->load_state(half));
     EXPECT_EQ(resumed->step_count(), 3U);
-    for (std::uint64_t i = 3; i < 6; ++i)
-        ASSERT_TRUE(resumed->step(some_batch(i)));
+    for (std::uint64_t i = 3; i < 6; ++i) ASSERT_TRUE(resumed->step(some_batch(i)));
     EXPECT_EQ(resumed->save_state(), straight->save_state());
     EXPECT_EQ(again.weights.embedding, whole.weights.embedding);
 
@@ -298,8 +287,7 @@ TEST(Trainer, LearnsAndReportsWhatItDid) {
     auto lora = Trainer::for_adapter(model, adapter, config, pool);
     const auto other = some_batch(2, 2, 40);
     const double start = lora->evaluate(other).value();
-    for (int i = 0; i < 30; ++i)
-        ASSERT_TRUE(lora->step(other));
+    for (int i = 0; i < 30; ++i) ASSERT_TRUE(lora->step(other));
     EXPECT_LT(lora->evaluate(other).value(), 0.5 * start);
     EXPECT_EQ(model.weights.embedding, frozen.weights.embedding);
     EXPECT_EQ(model.weights.layers[0].q, frozen.weights.layers[0].q);

@@ -17,14 +17,11 @@ namespace {
 
 constexpr std::size_t panel = kernels::panel;
 
-std::size_t padded(std::size_t n) {
-    return (n + panel - 1) / panel * panel;
-}
+std::size_t padded(std::size_t n) { return (n + panel - 1) / panel * panel; }
 
 std::vector<float> normal_values(kernels::Normal& normal, std::size_t count, double deviation) {
     std::vector<float> out(count);
-    for (auto& value : out)
-        value = static_cast<float>(normal.next() * deviation);
+    for (auto& value : out) value = static_cast<float>(normal.next() * deviation);
     return out;
 }
 
@@ -56,8 +53,7 @@ Model Model::random(const ModelConfig& config, std::uint64_t seed) {
         out.weights.layers.push_back(std::move(layer));
     }
     out.weights.final_norm.assign(config.hidden_size, 1.0F);
-    if (!config.tied_embeddings)
-        out.weights.head = normal_values(normal, table, deviation);
+    if (!config.tied_embeddings) out.weights.head = normal_values(normal, table, deviation);
     return out;
 }
 
@@ -65,9 +61,7 @@ KvCache::KvCache(const ModelConfig& config)
     : keys_(config.layer_count)
     , values_(config.layer_count) {}
 
-void KvCache::truncate(std::uint32_t length) {
-    length_ = std::min(length_, length);
-}
+void KvCache::truncate(std::uint32_t length) { length_ = std::min(length_, length); }
 
 struct Engine::Impl {
     struct Layer {
@@ -139,16 +133,14 @@ Engine::Impl::Impl(const Model& m, ThreadPool& p)
 }
 
 bool Engine::Impl::fits(const LoraAdapter& adapter) const {
-    if (adapter.layers.size() != config.layer_count)
-        return false;
+    if (adapter.layers.size() != config.layer_count) return false;
     if (adapter.packed != nullptr && adapter.packed->layers.size() != config.layer_count)
         return false;
     const std::size_t rank = adapter.config.rank;
     for (const auto& layer : adapter.layers) {
         for (std::size_t i = 0; i < site_count; ++i) {
             const auto site = static_cast<Site>(i);
-            if (layer[i].a.empty() && layer[i].b.empty())
-                continue;
+            if (layer[i].a.empty() && layer[i].b.empty()) continue;
             if (rank == 0 || layer[i].a.size() != rank * site_in(config, site) ||
                 layer[i].b.size() != rank * site_out(config, site)) {
                 return false;
@@ -195,8 +187,7 @@ Status Engine::Impl::check(std::span<const StepInput> inputs) const {
 
 void Engine::Impl::reserve(std::size_t rows) {
     const auto grow = [&](std::vector<float>& buffer, std::size_t width) {
-        if (buffer.size() < rows * width)
-            buffer.resize(rows * width);
+        if (buffer.size() < rows * width) buffer.resize(rows * width);
     };
     grow(x, config.hidden_size);
     grow(h, config.hidden_size);
@@ -221,11 +212,9 @@ void Engine::Impl::adapt(const Slot& slot, std::size_t layer, std::size_t group,
     std::size_t width = 0; // of the low rows: the group's targets side by side
     for (int i = first; i < last; ++i)
         width += pairs[static_cast<std::size_t>(i)].a.empty() ? 0 : rank;
-    if (width == 0)
-        return;
+    if (width == 0) return;
     thread_local std::vector<float> low_rows;
-    if (low_rows.size() < slot.rows * width)
-        low_rows.resize(slot.rows * width);
+    if (low_rows.size() < slot.rows * width) low_rows.resize(slot.rows * width);
     float* low = low_rows.data();
     const float* x_rows = from + slot.first_row * x_row;
     if (packed != nullptr) {
@@ -236,8 +225,7 @@ void Engine::Impl::adapt(const Slot& slot, std::size_t layer, std::size_t group,
     std::size_t column = 0;
     for (int i = first; i < last; ++i) {
         const auto& pair = pairs[static_cast<std::size_t>(i)];
-        if (pair.a.empty())
-            continue;
+        if (pair.a.empty()) continue;
         float* y = to + slot.first_row * y_row + at[i - first];
         if (packed != nullptr) {
             packed->layers[layer].b[static_cast<std::size_t>(i)].apply(
@@ -272,14 +260,11 @@ void Engine::Impl::adapt_all(const std::vector<Slot>& slots, std::size_t layer, 
                              const float* from, std::size_t x_row, float* to, std::size_t y_row,
                              std::initializer_list<std::size_t> at) {
     std::size_t adapted_rows = 0;
-    for (const auto& slot : slots)
-        adapted_rows += slot.input->adapter != nullptr ? slot.rows : 0;
-    if (adapted_rows == 0)
-        return;
+    for (const auto& slot : slots) adapted_rows += slot.input->adapter != nullptr ? slot.rows : 0;
+    if (adapted_rows == 0) return;
     const auto body = [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
-            if (slots[i].input->adapter == nullptr)
-                continue;
+            if (slots[i].input->adapter == nullptr) continue;
             adapt(slots[i], layer, group, from, x_row, to, y_row, at.begin());
         }
     };
@@ -309,10 +294,8 @@ void Engine::Impl::store_keys(const Slot& slot, std::size_t layer) {
     auto& values = slot.input->cache->values_[layer];
     const std::size_t end = slot.first_position + slot.rows;
     const std::size_t key_panel = kv_heads * size * panel, value_row = kv_heads * value_head;
-    if (keys.size() < padded(end) / panel * key_panel)
-        keys.resize(padded(end) / panel * key_panel);
-    if (values.size() < end * value_row)
-        values.resize(padded(end) * value_row);
+    if (keys.size() < padded(end) / panel * key_panel) keys.resize(padded(end) / panel * key_panel);
+    if (values.size() < end * value_row) values.resize(padded(end) * value_row);
     for (std::size_t r = 0; r < slot.rows; ++r) {
         const std::size_t position = slot.first_position + r;
         float* row = qkv.data() + (slot.first_row + r) * qkv_width;
@@ -321,8 +304,7 @@ void Engine::Impl::store_keys(const Slot& slot, std::size_t layer) {
                        rope.half(), 1.0F);
         }
         float* key = keys.data() + position / panel * key_panel + position % panel;
-        for (std::size_t i = 0; i < kv_width; ++i)
-            key[i * panel] = row[q_width + i];
+        for (std::size_t i = 0; i < kv_width; ++i) key[i * panel] = row[q_width + i];
         float* value = values.data() + position * value_row;
         for (std::size_t g = 0; g < kv_heads; ++g) {
             const float* from = row + q_width + kv_width + g * size;
@@ -369,8 +351,7 @@ void Engine::Impl::attention(const std::vector<Slot>& slots, std::size_t layer) 
         }
     };
     std::size_t work = 0;
-    for (const auto& slot : slots)
-        work += slot.rows * (slot.first_position + slot.rows) * q_width;
+    for (const auto& slot : slots) work += slot.rows * (slot.first_position + slot.rows) * q_width;
     if (work < (1 << 16)) {
         body(0, slots.size() * kv_heads);
     } else {
@@ -388,8 +369,7 @@ void Engine::Impl::run_layer(const std::vector<Slot>& slots, std::size_t i, std:
     packed.qkv.apply(h.data(), width(hidden), rows, qkv.data(), width(qkv_width), &pool);
     adapt_all(slots, i, 0, h.data(), hidden, qkv.data(), qkv_width,
               {0, q_width, q_width + kv_width});
-    for (const auto& slot : slots)
-        store_keys(slot, i);
+    for (const auto& slot : slots) store_keys(slot, i);
     attention(slots, i);
     packed.o.apply(mixed.data(), width(q_width), rows, out.data(), width(hidden), &pool);
     adapt_all(slots, i, 1, mixed.data(), q_width, out.data(), hidden, {0});
@@ -430,8 +410,7 @@ Result<std::vector<std::vector<float>>> Engine::forward(std::span<const StepInpu
             std::copy(from, from + hidden, e.x.data() + (slot.first_row + r) * hidden);
         }
     }
-    for (std::size_t i = 0; i < e.layers.size(); ++i)
-        e.run_layer(slots, i, rows);
+    for (std::size_t i = 0; i < e.layers.size(); ++i) e.run_layer(slots, i, rows);
 
     // Only the rows whose logits are asked for meet the vocabulary, gathered into one product.
     std::size_t wanted = 0;

@@ -30,8 +30,7 @@ Model tiny_model(const ModelConfig& config = tiny_config()) {
     Model model = Model::random(config, 7);
     kernels::Normal normal(8);
     const auto shake = [&](std::vector<float>& values, double size) {
-        for (auto& value : values)
-            value += static_cast<float>(size * normal.next());
+        for (auto& value : values) value += static_cast<float>(size * normal.next());
     };
     shake(model.weights.embedding, 0.5);
     shake(model.weights.head, 0.5);
@@ -49,8 +48,7 @@ Model tiny_model(const ModelConfig& config = tiny_config()) {
 std::vector<TokenId> some_tokens(std::size_t count, std::uint64_t seed) {
     Prng prng(seed);
     std::vector<TokenId> out(count);
-    for (auto& token : out)
-        token = static_cast<TokenId>(prng.below(61));
+    for (auto& token : out) token = static_cast<TokenId>(prng.below(61));
     return out;
 }
 
@@ -62,8 +60,7 @@ LoraAdapter some_adapter(const ModelConfig& config, std::uint64_t seed, std::uin
     kernels::Normal normal(seed + 1);
     for (auto& layer : out.layers) {
         for (auto& pair : layer) {
-            for (auto& value : pair.b)
-                value = static_cast<float>(0.2 * normal.next());
+            for (auto& value : pair.b) value = static_cast<float>(0.2 * normal.next());
         }
     }
     return out;
@@ -97,8 +94,7 @@ Row times(const std::vector<float>& w, const Row& x) {
 }
 Row normed(const Row& x, const std::vector<float>& w, double epsilon) {
     double mean = 0;
-    for (auto value : x)
-        mean += value * value / static_cast<double>(x.size());
+    for (auto value : x) mean += value * value / static_cast<double>(x.size());
     Row out = x;
     for (std::size_t i = 0; i < x.size(); ++i) {
         out[i] *= static_cast<double>(w[i]) / std::sqrt(mean + epsilon);
@@ -153,8 +149,7 @@ std::vector<Row> reference(const Model& model, const std::vector<TokenId>& token
                 }
             }
             const Row o = times(w.o, mixed);
-            for (std::size_t i = 0; i < o.size(); ++i)
-                x[t][i] += o[i];
+            for (std::size_t i = 0; i < o.size(); ++i) x[t][i] += o[i];
             const Row h2 = normed(x[t], w.post_norm, static_cast<double>(c.norm_epsilon));
             Row gate = times(w.gate, h2);
             const Row up = times(w.up, h2);
@@ -162,8 +157,7 @@ std::vector<Row> reference(const Model& model, const std::vector<TokenId>& token
                 gate[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
             }
             const Row down = times(w.down, gate);
-            for (std::size_t i = 0; i < down.size(); ++i)
-                x[t][i] += down[i];
+            for (std::size_t i = 0; i < down.size(); ++i) x[t][i] += down[i];
         }
     }
     for (auto& row : x) {
@@ -314,8 +308,7 @@ TEST(Transformer, AnAdapterActsAsTheMergedWeights) {
     }
     Engine merged_engine(merged, pool);
     const auto expected = run(merged_engine, merged, tokens);
-    for (std::size_t i = 0; i < adapted.size(); ++i)
-        EXPECT_NEAR(adapted[i], expected[i], 2e-4);
+    for (std::size_t i = 0; i < adapted.size(); ++i) EXPECT_NEAR(adapted[i], expected[i], 2e-4);
     // Packed for serving: the same bits, alone and among others, for some targets only, too.
     auto packed = adapter;
     packed.pack();
@@ -327,8 +320,7 @@ TEST(Transformer, AnAdapterActsAsTheMergedWeights) {
     some.targets = {Site::k, Site::v, Site::up};
     auto partial = LoraAdapter::init(model.config, some, 4);
     for (auto& layer : partial.layers) {
-        for (auto& pair : layer)
-            std::fill(pair.b.begin(), pair.b.end(), 0.1F);
+        for (auto& pair : layer) std::fill(pair.b.begin(), pair.b.end(), 0.1F);
     }
     const auto expected_partial = run(engine, model, tokens, &partial);
     EXPECT_FALSE(same_bits(expected_partial, run(engine, model, tokens)));
@@ -399,12 +391,10 @@ TEST(Lora, InitIsKaimingUniformAndSitesHaveTheirShapes) {
     EXPECT_EQ(adapter.parameter_count(), 3U * 4 * ((36 + 60) + (50 + 36)));
     const auto& pair = adapter.layers[1][static_cast<std::size_t>(Site::down)];
     float largest = 0;
-    for (auto value : pair.a)
-        largest = std::max(largest, std::abs(value));
+    for (auto value : pair.a) largest = std::max(largest, std::abs(value));
     EXPECT_LE(largest, 1.0F / std::sqrt(50.0F));
     EXPECT_GT(largest, 0.9F / std::sqrt(50.0F));
-    for (auto value : pair.b)
-        EXPECT_EQ(value, 0.0F);
+    for (auto value : pair.b) EXPECT_EQ(value, 0.0F);
     EXPECT_TRUE(adapter.layers[1][static_cast<std::size_t>(Site::k)].a.empty());
     for (int i = 0; i < site_count; ++i) {
         EXPECT_EQ(site_from(to_string(static_cast<Site>(i))).value(), static_cast<Site>(i));

@@ -7,7 +7,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/log.hpp"
-#include "net/session.hpp"
+#include "net/session_internal.hpp"
 
 namespace ol::net {
 

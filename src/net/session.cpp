@@ -1,4 +1,4 @@
-#include "net/session.hpp"
+#include "net/session_internal.hpp"
 
 #include <ctime>
 #include <exception>
@@ -74,7 +74,9 @@ void Session::start() { read_message(); }
 void Session::stop() {
     switch (phase_) {
     case Phase::reading:
-    case Phase::lingering: close(); break;
+    case Phase::lingering:
+        close();
+        break;
     case Phase::streaming: {
         gone_ = true;
         ErrorType ignored;
@@ -83,7 +85,8 @@ void Session::stop() {
     }
     case Phase::handling:
     case Phase::writing:
-    case Phase::closed: break; // after_reply sees host_.stopping
+    case Phase::closed:
+        break; // after_reply sees host_.stopping
     }
 }
 

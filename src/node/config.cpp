@@ -18,8 +18,7 @@ std::string environment(const char* name) {
 }
 
 std::string without_line_end(std::string text) {
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
-        text.pop_back();
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
     return text;
 }
 
@@ -28,8 +27,7 @@ constexpr std::uint64_t password_limit_bytes = 4096;
 } // namespace
 
 Path default_data_dir() {
-    if (const auto path = environment("OPENLEDGER_DATA_DIR"); !path.empty())
-        return path;
+    if (const auto path = environment("OPENLEDGER_DATA_DIR"); !path.empty()) return path;
     if (const auto path = environment("XDG_DATA_HOME"); !path.empty()) {
         return Path(path) / "openledger";
     }
@@ -42,11 +40,9 @@ Result<Path> find_resource(const Path& relative) {
     Path place = std::filesystem::read_symlink("/proc/self/exe", error);
     for (Path folder = place.parent_path();; folder = folder.parent_path()) {
         for (const Path& candidate : {folder / relative, folder / "share/openledger" / relative}) {
-            if (std::filesystem::exists(candidate, error))
-                return candidate;
+            if (std::filesystem::exists(candidate, error)) return candidate;
         }
-        if (folder == folder.parent_path())
-            break;
+        if (folder == folder.parent_path()) break;
     }
     return fail(
         ErrorCode::not_found,
@@ -59,14 +55,11 @@ Result<std::string> wallet_password(const NodeConfig& config) {
     if (!config.password_file.empty()) {
         return without_line_end(OL_TRY(read_text_file(config.password_file, password_limit_bytes)));
     }
-    if (auto password = environment("OPENLEDGER_PASSWORD"); !password.empty())
-        return password;
+    if (auto password = environment("OPENLEDGER_PASSWORD"); !password.empty()) return password;
     const Path path = config.data_dir / "password";
     auto kept = read_text_file(path, password_limit_bytes);
-    if (kept)
-        return without_line_end(*kept);
-    if (kept.error().code != ErrorCode::not_found)
-        return std::unexpected(kept.error());
+    if (kept) return without_line_end(*kept);
+    if (kept.error().code != ErrorCode::not_found) return std::unexpected(kept.error());
     const auto made = to_hex(crypto::random_bytes(24));
     OL_TRY(write_secret_file(path, made + "\n"));
     return made;
@@ -94,8 +87,7 @@ DataDirLock::DataDirLock(DataDirLock&& other) noexcept
     , fd_(std::exchange(other.fd_, -1)) {}
 
 DataDirLock::~DataDirLock() {
-    if (fd_ < 0)
-        return;
+    if (fd_ < 0) return;
     std::error_code ignored;
     std::filesystem::remove(data_dir_ / "node.url", ignored);
     ::close(fd_);
@@ -108,12 +100,10 @@ Status DataDirLock::announce(const std::string& url) {
 Result<std::string> running_node(const Path& data_dir) {
     const Path path = data_dir / "lock";
     const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return fail(ErrorCode::not_found, "no node runs on {}", data_dir.string());
+    if (fd < 0) return fail(ErrorCode::not_found, "no node runs on {}", data_dir.string());
     const bool free = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
     ::close(fd);
-    if (free)
-        return fail(ErrorCode::not_found, "no node runs on {}", data_dir.string());
+    if (free) return fail(ErrorCode::not_found, "no node runs on {}", data_dir.string());
     auto url = read_text_file(data_dir / "node.url", password_limit_bytes);
     if (!url) {
         return fail(ErrorCode::conflict,

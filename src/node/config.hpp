@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/file.hpp"
 #include "base/result.hpp"
@@ -14,11 +15,12 @@ struct NodeConfig {
     std::string rpc_url; // empty: a development chain of its own
     std::string host = "127.0.0.1";
     std::uint16_t port = 8420;
-    Path base_model;      // Hugging Face folder; empty: the shipped one
-    Path artifacts;       // contracts/out; empty: the one beside the program
-    Path web_root;        // web/dist; empty: the one beside the program
-    Path password_file;   // empty: $OPENLEDGER_PASSWORD, else data_dir/password
-    unsigned threads = 0; // 0: all cores
+    std::vector<std::string> allowed_hosts; // names besides loopback under which it may be called
+    Path base_model;                        // Hugging Face folder; empty: the shipped one
+    Path artifacts;                         // contracts/out; empty: the one beside the program
+    Path web_root;                          // web/dist; empty: the one beside the program
+    Path password_file;                     // empty: $OPENLEDGER_PASSWORD, else data_dir/password
+    unsigned threads = 0;                   // 0: all cores
 };
 
 // $OPENLEDGER_DATA_DIR, else $XDG_DATA_HOME/openledger, else ~/.local/share/openledger.

@@ -14,8 +14,7 @@ KeyRing::KeyRing(Path folder, std::string password, std::uint64_t scrypt_n)
 
 Result<crypto::PrivateKey> KeyRing::key(const std::string& name) {
     const std::scoped_lock lock(mutex_);
-    if (const auto found = open_.find(name); found != open_.end())
-        return found->second;
+    if (const auto found = open_.find(name); found != open_.end()) return found->second;
     auto key = OL_TRY(wallet_.open(name, password_));
     open_.emplace(name, key);
     return key;
@@ -30,15 +29,13 @@ Result<crypto::PrivateKey> KeyRing::create(const std::string& name) {
 
 Result<crypto::PrivateKey> KeyRing::key_or_create(const std::string& name) {
     auto found = key(name);
-    if (found || found.error().code != ErrorCode::not_found)
-        return found;
+    if (found || found.error().code != ErrorCode::not_found) return found;
     return create(name);
 }
 
 Result<std::string> KeyRing::name_of(const Address& address) const {
     for (const auto& entry : OL_TRY(wallet_.list())) {
-        if (entry.address == address)
-            return entry.name;
+        if (entry.address == address) return entry.name;
     }
     return fail(ErrorCode::not_found, "no wallet here has the address {}",
                 crypto::checksum_address(address));
@@ -56,8 +53,7 @@ Result<ledger::Deployment> stored_deployment(store::Database& db) {
         text = row.text(0);
         return false;
     }));
-    if (text.empty())
-        return fail(ErrorCode::not_found, "no contracts are deployed yet");
+    if (text.empty()) return fail(ErrorCode::not_found, "no contracts are deployed yet");
     return ledger::Deployment::from_json(OL_TRY(Json::parse(text)));
 }
 
@@ -151,8 +147,7 @@ Status Context::advance_time(std::uint64_t seconds) {
 Result<market::MoneyRules> Context::money_rules(std::uint64_t version) {
     {
         const std::scoped_lock guard(rules_mutex_);
-        if (const auto found = rules_.find(version); found != rules_.end())
-            return found->second;
+        if (const auto found = rules_.find(version); found != rules_.end()) return found->second;
     }
     const auto number = [&](std::string_view key) -> Result<std::uint64_t> {
         return OL_TRY(contracts->parameter_at(key, version)).low_u64();

@@ -13,8 +13,7 @@ constexpr std::string_view anchored = "anchored";
 
 Bytes signature_bytes(const datanet::MinHash& signature) {
     Bytes out(signature.size() * 8);
-    for (std::size_t i = 0; i < signature.size(); ++i)
-        put_be64(out.data() + 8 * i, signature[i]);
+    for (std::size_t i = 0; i < signature.size(); ++i) put_be64(out.data() + 8 * i, signature[i]);
     return out;
 }
 
@@ -26,8 +25,7 @@ Result<std::uint64_t> DatanetService::anchor(const datanet::Batch& batch,
     const auto key = OL_TRY(context_.keys->key(wallet));
     const auto commitment = OL_TRY(context_.blobs->put(batch.to_jsonl()));
     std::uint64_t bytes = 0;
-    for (const auto& record : batch.records)
-        bytes += record.text.size();
+    for (const auto& record : batch.records) bytes += record.text.size();
     context_.chain->label("anchor batch of " + wallet);
     return context_.contracts->anchor_batch(key, batch.datanet_id, batch.root(),
                                             batch.records.size(), bytes, commitment,
@@ -38,8 +36,7 @@ Result<std::uint64_t> DatanetService::store_prepared(const datanet::Batch& batch
                                                      const std::string& wallet, const U256& bond) {
     const auto commitment = OL_TRY(context_.blobs->put(batch.to_jsonl()));
     std::uint64_t bytes = 0;
-    for (const auto& record : batch.records)
-        bytes += record.text.size();
+    for (const auto& record : batch.records) bytes += record.text.size();
     store::Transaction transaction(*context_.db);
     OL_TRY(context_.db->run(
         "INSERT INTO batches(datanet, contributor, wallet, root, record_count, byte_count, "
@@ -105,8 +102,7 @@ Status DatanetService::anchor_prepared(std::uint64_t local_id) {
                 return false;
             },
             id));
-        if (known)
-            break; // ids grow in time: nothing older can be ours
+        if (known) break; // ids grow in time: nothing older can be ours
     }
     if (batch_id == 0) {
         context_.chain->label("anchor batch of " + wallet);
@@ -127,8 +123,7 @@ Result<std::uint64_t> DatanetService::resume() {
             return true;
         },
         prepared));
-    for (const auto local_id : waiting)
-        OL_TRY(anchor_prepared(local_id));
+    for (const auto local_id : waiting) OL_TRY(anchor_prepared(local_id));
     return waiting.size();
 }
 
@@ -150,8 +145,7 @@ Result<std::vector<Copy>> DatanetService::scan_ledger() {
                 return false;
             },
             id));
-        if (known)
-            continue;
+        if (known) continue;
         const auto on_ledger = OL_TRY(context_.contracts->batch(id));
         const auto batch =
             OL_TRY_IN(stored_batch(on_ledger.data_commitment), "batch {} on the ledger", id);
@@ -165,8 +159,7 @@ Result<std::vector<Copy>> DatanetService::scan_ledger() {
             const auto& record = batch.records[i];
             auto match = known_records.find_near(record.signature,
                                                  datanet::RuleSet{}.near_duplicate_min_equal);
-            if (!match)
-                continue;
+            if (!match) continue;
             Copy copy;
             copy.datanet_id = batch.datanet_id;
             copy.batch_id = id;
@@ -186,13 +179,11 @@ Result<std::vector<Copy>> DatanetService::scan_ledger() {
                     return false;
                 },
                 match->record));
-            if (original_owner != record.contributor)
-                copies.push_back(copy);
+            if (original_owner != record.contributor) copies.push_back(copy);
         }
         store::Transaction transaction(*context_.db);
         std::uint64_t bytes = 0;
-        for (const auto& record : batch.records)
-            bytes += record.text.size();
+        for (const auto& record : batch.records) bytes += record.text.size();
         OL_TRY(context_.db->run(
             "INSERT INTO batches(datanet, contributor, wallet, root, record_count, byte_count, "
             "data_commitment, bond, state, batch_id) VALUES(?,?,'',?,?,?,?,?,?,?)",
@@ -200,8 +191,7 @@ Result<std::vector<Copy>> DatanetService::scan_ledger() {
             on_ledger.data_commitment, on_ledger.bond, anchored, id));
         OL_TRY(insert_records(static_cast<std::uint64_t>(context_.db->last_insert_id()), batch));
         OL_TRY(transaction.commit());
-        for (const auto& record : batch.records)
-            known_records.add(record);
+        for (const auto& record : batch.records) known_records.add(record);
     }
     std::stable_sort(copies.begin(), copies.end(),
                      [](const Copy& a, const Copy& b) { return a.equal > b.equal; });

@@ -35,8 +35,7 @@ constexpr std::string_view select_datanet =
 bool is_dictd_body(const Path& path, const std::vector<Path>& all) {
     const std::string name = path.string();
     for (const std::string_view suffix : {".dict.dz", ".dict"}) {
-        if (!name.ends_with(suffix))
-            continue;
+        if (!name.ends_with(suffix)) continue;
         const Path index = name.substr(0, name.size() - suffix.size()) + ".index";
         return std::find(all.begin(), all.end(), index) != all.end();
     }
@@ -48,8 +47,7 @@ bool is_dictd_body(const Path& path, const std::vector<Path>& all) {
 Json ContributeReport::to_json() const {
     Json rejected_rows = Json::array();
     for (const auto& verdict : verdicts) {
-        if (verdict.rule == datanet::Rule::accepted)
-            continue;
+        if (verdict.rule == datanet::Rule::accepted) continue;
         Json row = Json::object({{"file", verdict.file},
                                  {"line", verdict.line},
                                  {"title", verdict.title},
@@ -86,8 +84,7 @@ Result<std::unique_ptr<DatanetService>> DatanetService::open(Context& context) {
     std::unique_ptr<DatanetService> service(new DatanetService(context));
     OL_TRY(service->load_duplicates());
     const auto resumed = OL_TRY(service->resume());
-    if (resumed != 0)
-        log::warning("datanet", "anchored {} batches left by a crash", resumed);
+    if (resumed != 0) log::warning("datanet", "anchored {} batches left by a crash", resumed);
     return service;
 }
 
@@ -118,8 +115,7 @@ Result<Hash32> DatanetService::create(const std::string& name, const std::string
                     name.size());
     }
     const std::scoped_lock guard(mutex_);
-    if (find(name))
-        return fail(ErrorCode::already_exists, "datanet '{}' exists already", name);
+    if (find(name)) return fail(ErrorCode::already_exists, "datanet '{}' exists already", name);
     const auto key = OL_TRY(context_.keys->key(owner_wallet));
     const datanet::RuleSet rules;
     const Json metadata = Json::object({{"name", name},
@@ -204,8 +200,7 @@ Result<ContributeReport> DatanetService::contribute(const DatanetRow& datanet,
         if (!progress("reading files", i, files.size())) {
             return fail(ErrorCode::cancelled, "cancelled; nothing was stored");
         }
-        if (is_dictd_body(files[i], files))
-            continue;
+        if (is_dictd_body(files[i], files)) continue;
         if (!text::can_read(files[i])) {
             issues.push_back({files[i].string(), 0, "no reader for this type of file"});
             continue;
@@ -233,10 +228,8 @@ Result<ContributeReport> DatanetService::contribute(const DatanetRow& datanet,
     report.verdicts = std::move(curated.verdicts);
     report.accepted = batch.records.size();
     report.rejected = report.verdicts.size() - report.accepted;
-    for (const auto& record : batch.records)
-        report.byte_count += record.text.size();
-    if (batch.records.empty())
-        return report;
+    for (const auto& record : batch.records) report.byte_count += record.text.size();
+    if (batch.records.empty()) return report;
 
     report.root = batch.root();
     progress("anchoring on the ledger", 0, 1);

@@ -34,15 +34,13 @@ Result<Publication> DatanetService::publish(const DatanetRow& datanet,
         // A batch whose bond was slashed is out as a whole: its contributor was caught once.
         const auto on_ledger = OL_TRY(context_.contracts->batch(ids[i]));
         batches.push_back(OL_TRY(stored_batch(commitments[i])));
-        if (!on_ledger.slashed)
-            continue;
+        if (!on_ledger.slashed) continue;
         const auto& batch = batches.back();
         for (std::size_t s = 0; s < batch.records.size(); ++s) {
             revoked.push_back(datanet::leaf_of(batch.records[s], batch.rule_set_hash, s).hash());
         }
     }
-    for (std::size_t i = 0; i < ids.size(); ++i)
-        inputs.push_back({ids[i], &batches[i]});
+    for (std::size_t i = 0; i < ids.size(); ++i) inputs.push_back({ids[i], &batches[i]});
 
     const auto number = OL_TRY(context_.contracts->version_count(datanet.id)) + 1;
     const auto manifest = datanet::make_version(datanet.id, number, inputs, revoked);
@@ -91,8 +89,7 @@ Result<Publication> DatanetService::publish(const DatanetRow& datanet,
 
 Result<std::shared_ptr<const OpenVersion>> DatanetService::version(const Hash32& datanet_id,
                                                                    std::uint64_t number) {
-    if (number == 0)
-        number = OL_TRY(context_.contracts->version_count(datanet_id));
+    if (number == 0) number = OL_TRY(context_.contracts->version_count(datanet_id));
     const std::scoped_lock guard(versions_mutex_);
     if (const auto found = open_.find({datanet_id, number}); found != open_.end()) {
         return found->second;
@@ -150,8 +147,7 @@ Result<std::shared_ptr<const OpenVersion>> DatanetService::version(const Hash32&
 
 Result<Json> DatanetService::verify(const DatanetRow& datanet, std::uint64_t number,
                                     const ProgressSink& progress) {
-    if (number == 0)
-        number = OL_TRY(context_.contracts->version_count(datanet.id));
+    if (number == 0) number = OL_TRY(context_.contracts->version_count(datanet.id));
     const auto on_ledger = OL_TRY(context_.contracts->version(datanet.id, number));
     const auto manifest_bytes = OL_TRY(context_.blobs->get(on_ledger.manifest_hash));
     const auto manifest = OL_TRY(datanet::VersionManifest::from_jsonl(as_text(manifest_bytes)));

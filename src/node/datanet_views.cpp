@@ -59,8 +59,7 @@ Result<Json> DatanetService::datanet_json(const DatanetRow& row) const {
 
 Result<Json> DatanetService::records_json(const Hash32& datanet_id, std::uint64_t offset,
                                           std::uint64_t limit) const {
-    if (limit == 0)
-        limit = 50;
+    if (limit == 0) limit = 50;
     if (limit > page_limit) {
         return fail(ErrorCode::invalid_argument, "limit {} is more than {} a page", limit,
                     page_limit);
@@ -163,8 +162,7 @@ Result<Json> spans_json(const OpenVersion& version, std::string_view answer,
         const auto end = last.offset + last.size;
         Json paid = Json::array();
         for (const auto& match : matches) {
-            if (match.span != i)
-                continue;
+            if (match.span != i) continue;
             if (match.position >= version.segment.symbol_count() ||
                 match.record >= version.manifest.entries.size()) {
                 return fail(ErrorCode::unverified, "a match of span {} lies outside the index", i);
@@ -192,8 +190,7 @@ Result<Json> spans_json(const OpenVersion& version, std::string_view answer,
 Result<Json> DatanetService::trace_json(const OpenVersion& version, const std::string& text,
                                         const market::MoneyRules& rules) const {
     std::vector<text::SymbolWord> words;
-    for (const auto& symbol : OL_TRY(text::symbolize(text)))
-        words.push_back(symbol.word);
+    for (const auto& symbol : OL_TRY(text::symbolize(text))) words.push_back(symbol.word);
     const auto trace = OL_TRY(attribution::suffix::trace(version.segment, words, rules.trace));
     const auto shares = attribution::blend::shares_of(trace.matches, rules.threshold);
     Json share_rows = Json::array();

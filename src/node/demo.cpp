@@ -25,8 +25,7 @@ Status Demo::start_ledger() {
     const auto grant = OL_TRY(parse_open("1000"));
     std::vector<std::string> names = {"curator",  "copyist", "builder", host_wallet,
                                       "consumer", "forger",  "watcher"};
-    for (const auto& source : sources_)
-        names.push_back(source.wallet);
+    for (const auto& source : sources_) names.push_back(source.wallet);
     for (const auto& name : names) {
         const auto key = OL_TRY(context.keys->key_or_create(name));
         OL_TRY(context.fund(key.address(), grant));
@@ -61,8 +60,7 @@ Status Demo::contribute() {
                               cli::human_bytes(report.byte_count)));
         std::map<std::string, std::uint64_t> reasons;
         for (const auto& verdict : report.verdicts) {
-            if (verdict.rule == datanet::Rule::accepted)
-                continue;
+            if (verdict.rule == datanet::Rule::accepted) continue;
             ++reasons[std::string(datanet::to_string(verdict.rule))];
             Json rejected = Json::object(
                 {{"file", verdict.file}, {"line", verdict.line}, {"reason", verdict.reason}});
@@ -91,16 +89,14 @@ Result<Path> Demo::write_copies() {
         [&](const store::Row& row) {
             std::string text = row.text(1);
             const auto middle = text.find(' ', text.size() / 2);
-            if (middle == std::string::npos)
-                return true;
+            if (middle == std::string::npos) return true;
             const auto end = text.find(' ', middle + 1);
             text.replace(middle + 1, end == std::string::npos ? 0 : end - middle - 1, "indeed");
             lines += Json::object({{"title", row.text(0)}, {"text", text}}).dump() + "\n";
             return true;
         },
         owners_[0]));
-    if (lines.empty())
-        return fail(ErrorCode::not_found, "no record is long enough to copy");
+    if (lines.empty()) return fail(ErrorCode::not_found, "no record is long enough to copy");
     const Path path = options_.node.data_dir / "copyist" / "my-own-work.jsonl";
     OL_TRY(write_file_atomic(path, lines));
     return path;
@@ -139,8 +135,7 @@ Status Demo::catch_copyist() {
     out_.line(fmt::format("   the copyist anchors {} copies as batch {} all the same, with a bond",
                           batch.records.size(), batch_id));
     const auto copies = OL_TRY(datanets.scan_ledger());
-    if (copies.empty())
-        return fail(ErrorCode::unverified, "the watcher found no copy");
+    if (copies.empty()) return fail(ErrorCode::unverified, "the watcher found no copy");
     const auto& copy = copies.front();
     const auto slashed = OL_TRY(datanets.challenge(copy, "watcher"));
     out_.line(
@@ -194,12 +189,10 @@ Status Demo::train() {
         const auto now = OL_TRY(models.runs().get(run.id));
         for (const auto& event : OL_TRY(models.runs().events(run.id, offset))) {
             offset = event.offset + 1;
-            if (event.kind != "step")
-                continue;
+            if (event.kind != "step") continue;
             const auto step = event.data["step"].as_uint().value_or(0);
             const auto steps = event.data["steps"].as_uint().value_or(1);
-            if (step != 1 && step * 8 / steps == shown)
-                continue;
+            if (step != 1 && step * 8 / steps == shown) continue;
             shown = step * 8 / steps;
             out_.line(fmt::format("   step {:4}/{}  loss {:.3f}  {:.0f} tokens/s", step, steps,
                                   event.data["loss"].as_double().value_or(0),
@@ -208,8 +201,7 @@ Status Demo::train() {
         if (now.state == factory::RunState::failed) {
             return fail(ErrorCode::internal, "training failed: {}", now.error);
         }
-        if (now.state == factory::RunState::done)
-            break;
+        if (now.state == factory::RunState::done) break;
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
     const auto done = OL_TRY(models.runs().get(run.id));

@@ -22,8 +22,7 @@ std::optional<Address> top_owner(const Json& receipt) {
     }
     std::optional<Address> best;
     for (const auto& [owner, sum] : sums) {
-        if (!best || sum > sums[*best])
-            best = owner;
+        if (!best || sum > sums[*best]) best = owner;
     }
     return best;
 }
@@ -37,8 +36,7 @@ std::string highlight(const cli::Console& out, const std::vector<Address>& owner
         const auto begin = std::max<std::size_t>(at, span["start_byte"].as_uint().value_or(0));
         const auto end =
             std::min<std::size_t>(answer.size(), span["end_byte"].as_uint().value_or(0));
-        if (begin >= end)
-            continue;
+        if (begin >= end) continue;
         const auto& matches = span["matches"].items();
         const auto owner =
             matches.empty() ? Result<Address>(Address{}) : matches[0]["owner"].as_address();
@@ -67,19 +65,15 @@ std::vector<Question> choose_questions(const OpenVersion& version,
                                        const std::vector<Address>& owners,
                                        std::uint32_t per_source) {
     std::map<std::string, int> uses;
-    for (const auto& title : version.titles)
-        ++uses[title];
+    for (const auto& title : version.titles) ++uses[title];
     std::vector<Question> out;
     for (std::size_t source = 0; source < owners.size(); ++source) {
         std::uint32_t chosen = 0;
         for (const auto i : trained) {
-            if (chosen == per_source)
-                break;
+            if (chosen == per_source) break;
             const auto& title = version.titles[i];
-            if (version.manifest.entries[i].owner != owners[source] || title.empty())
-                continue;
-            if (uses.at(title) != 1 || version.texts[i].size() < 120)
-                continue;
+            if (version.manifest.entries[i].owner != owners[source] || title.empty()) continue;
+            if (uses.at(title) != 1 || version.texts[i].size() < 120) continue;
             out.push_back({factory::question_of(title), source});
             ++chosen;
         }
@@ -125,8 +119,7 @@ Result<api::CompletionReply> Demo::ask_one(RemoteServices& api, const std::strin
     auto reply = OL_TRY(api.complete(call, [&](std::string_view piece) {
         std::string flat(piece);
         std::replace(flat.begin(), flat.end(), '\n', ' ');
-        if (out_.is_terminal())
-            out_.write(out_.paint(Paint::dim, flat));
+        if (out_.is_terminal()) out_.write(out_.paint(Paint::dim, flat));
         return true;
     }));
     decode_seconds_ += watch.seconds();
@@ -138,8 +131,7 @@ Status Demo::ask() {
     title(7, "The consumer asks; every answer names whom it owes");
     const auto version = OL_TRY(node_->datanet_service().version(datanet_id_, 0));
     std::vector<Address> owners;
-    for (const auto& entry : version->manifest.entries)
-        owners.push_back(entry.owner);
+    for (const auto& entry : version->manifest.entries) owners.push_back(entry.owner);
     const auto trained = factory::sample_records(owners, options_.training_records, options_.seed);
     const auto questions =
         choose_questions(*version, trained, owners_, options_.questions_per_source);
@@ -150,11 +142,9 @@ Status Demo::ask() {
     RemoteServices api(url_);
     std::size_t right = 0;
     for (const auto& question : questions) {
-        if (out_.is_terminal())
-            out_.write("   ");
+        if (out_.is_terminal()) out_.write("   ");
         const auto reply = OL_TRY(ask_one(api, question.prompt, 48));
-        if (out_.is_terminal())
-            out_.write("\r\033[K");
+        if (out_.is_terminal()) out_.write("\r\033[K");
         const auto& receipt = reply.receipt;
         const auto top = top_owner(receipt);
         const bool match = top && *top == owners_[question.source];
@@ -256,10 +246,8 @@ Status Demo::catch_forgery() {
     const auto forger = OL_TRY(context.keys->key("forger")).address();
     const auto row = OL_TRY(node_->model_service().adapter(std::string(adapter_name)));
     const auto rules = OL_TRY(context.money_rules(forged.receipt.parameters_version));
-    for (auto& match : forged.receipt.matches)
-        match.owner = forger;
-    for (auto& share : forged.receipt.shares)
-        share.owner = forger;
+    for (auto& match : forged.receipt.matches) match.owner = forger;
+    for (auto& share : forged.receipt.shares) share.owner = forger;
     forged.receipt.payouts = market::payouts_of(
         forged.receipt.fee, forged.receipt.answer_symbols, forged.receipt.covered,
         forged.receipt.shares, rules, OL_TRY(node_->inference_service().parties_of(row)));

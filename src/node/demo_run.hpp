@@ -53,8 +53,7 @@ private:
 
     std::string owner_name(const Address& owner) const {
         for (std::size_t i = 0; i < sources_.size(); ++i) {
-            if (owners_.at(i) == owner)
-                return out_.paint_index(i, sources_[i].wallet);
+            if (owners_.at(i) == owner) return out_.paint_index(i, sources_[i].wallet);
         }
         const auto name = node_->context().keys->name_of(owner);
         return name ? *name : cli::short_hex(to_hex0x(owner.view()));

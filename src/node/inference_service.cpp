@@ -16,11 +16,9 @@ constexpr std::uint64_t page_limit = 1000;
 
 // The last user turn, as receipts keep it: what the answer answers.
 std::string prompt_text(const api::CompletionCall& call) {
-    if (call.prompt)
-        return *call.prompt;
+    if (call.prompt) return *call.prompt;
     for (auto it = call.messages.rbegin(); it != call.messages.rend(); ++it) {
-        if (it->role == "user")
-            return it->content;
+        if (it->role == "user") return it->content;
     }
     return {};
 }
@@ -35,8 +33,7 @@ InferenceService::open(Context& context, DatanetService& datanets, ModelService&
 }
 
 Result<std::string> InferenceService::prompt_of(const api::CompletionCall& call) {
-    if (call.prompt)
-        return *call.prompt;
+    if (call.prompt) return *call.prompt;
     return factory::apply_chat_template(call.messages);
 }
 
@@ -54,8 +51,7 @@ Result<InferenceService::Channel> InferenceService::channel(const Address& payer
 
 Result<U256> InferenceService::owed_and_reserved(const Address& payer) const {
     U256 out = OL_TRY(channel(payer)).owed;
-    if (const auto found = reserved_.find(payer); found != reserved_.end())
-        out += found->second;
+    if (const auto found = reserved_.find(payer); found != reserved_.end()) out += found->second;
     return out;
 }
 
@@ -128,8 +124,7 @@ Result<Answer> InferenceService::answer(const api::CompletionCall& call,
         U256 amount;
         bool held = true;
         void free() { // with the service's mutex held
-            if (!std::exchange(held, false))
-                return;
+            if (!std::exchange(held, false)) return;
             auto& total = service.reserved_[payer];
             total = total - amount;
         }
@@ -276,8 +271,7 @@ Result<Json> InferenceService::receipt_json(const market::SignedReceipt& receipt
 }
 
 Result<Json> InferenceService::receipts_json(std::uint64_t offset, std::uint64_t limit) const {
-    if (limit == 0)
-        limit = 50;
+    if (limit == 0) limit = 50;
     if (limit > page_limit) {
         return fail(ErrorCode::invalid_argument, "limit {} is more than {} a page", limit,
                     page_limit);
@@ -345,8 +339,7 @@ Result<Json> InferenceService::verify(const Hash32& hash) {
     const auto found = OL_TRY(receipt(hash));
     const auto fault = OL_TRY(find_fault(found));
     Json out = Json::object({{"receipt", hash}, {"verified", !fault.has_value()}});
-    if (fault)
-        out.set("fault", Json::object({{"kind", fault->kind}, {"reason", fault->reason}}));
+    if (fault) out.set("fault", Json::object({{"kind", fault->kind}, {"reason", fault->reason}}));
     return out;
 }
 

@@ -48,8 +48,7 @@ constexpr std::string_view select_adapter =
 std::int64_t written_at(const Path& file) {
     std::error_code error;
     const auto time = std::filesystem::last_write_time(file, error);
-    if (error)
-        return 0;
+    if (error) return 0;
     const auto since = std::chrono::file_clock::to_sys(time).time_since_epoch();
     return std::chrono::duration_cast<std::chrono::seconds>(since).count();
 }
@@ -103,8 +102,7 @@ Result<std::unique_ptr<ModelService>> ModelService::open(Context& context,
 }
 
 ModelService::~ModelService() {
-    if (!queue_)
-        return;
+    if (!queue_) return;
     {
         const std::scoped_lock guard(queue_->mutex);
         queue_->stop = true;
@@ -126,8 +124,7 @@ void ModelService::work() {
         {
             std::unique_lock guard(queue_->mutex);
             queue_->wake.wait(guard, [&] { return queue_->stop || !queue_->waiting.empty(); });
-            if (queue_->stop)
-                return;
+            if (queue_->stop) return;
             queue_->current = queue_->waiting.front();
             queue_->waiting.pop_front();
         }
@@ -161,8 +158,7 @@ Result<factory::RunInfo> ModelService::create_run(factory::RunConfig config) {
     if (config.optimizer.total_steps == 0 && config.batch_examples != 0) {
         // A cosine over the whole run: a constant rate leaves the last steps noisy.
         auto records = on_ledger.index.record_count;
-        if (config.record_limit != 0)
-            records = std::min(records, config.record_limit);
+        if (config.record_limit != 0) records = std::min(records, config.record_limit);
         const auto steps = (records + config.batch_examples - 1) / config.batch_examples;
         config.optimizer.total_steps = steps * config.epochs;
         config.optimizer.warmup_steps = config.optimizer.total_steps / 20;
@@ -177,8 +173,7 @@ Result<std::vector<factory::TrainingData>> ModelService::data_of(const factory::
                     config.version);
     }
     std::vector<Address> owners;
-    for (const auto& entry : version->manifest.entries)
-        owners.push_back(entry.owner);
+    for (const auto& entry : version->manifest.entries) owners.push_back(entry.owner);
     std::vector<factory::TrainingData> data;
     for (const auto i : factory::sample_records(owners, config.record_limit, config.seed)) {
         data.push_back(
@@ -318,8 +313,7 @@ Result<Json> ModelService::models_json() const {
     const auto resident = adapters_->list();
     for (const auto& row : OL_TRY(adapter_rows())) {
         bool loaded = false;
-        for (const auto& info : resident)
-            loaded = loaded || (info.id == row.name && info.resident);
+        for (const auto& info : resident) loaded = loaded || (info.id == row.name && info.resident);
         data.push(Json::object({{"id", row.name},
                                 {"object", "model"},
                                 {"created", written_at(row.folder / "adapter_model.safetensors")},

@@ -15,14 +15,12 @@ constexpr std::string_view version_text = "0.1.0";
 constexpr std::string_view development_grant_open = "100";
 
 Result<std::uint64_t> uint_or(const Json& request, std::string_view key, std::uint64_t fallback) {
-    if (!request.contains(key) || request[key].is_null())
-        return fallback;
+    if (!request.contains(key) || request[key].is_null()) return fallback;
     return OL_TRY_IN(request[key].as_uint(), "{}", key);
 }
 
 Result<double> double_or(const Json& request, std::string_view key, double fallback) {
-    if (!request.contains(key) || request[key].is_null())
-        return fallback;
+    if (!request.contains(key) || request[key].is_null()) return fallback;
     return OL_TRY_IN(request[key].as_double(), "{}", key);
 }
 
@@ -31,14 +29,12 @@ Result<std::string> text_of(const Json& request, std::string_view key) {
 }
 
 Result<std::string> text_or(const Json& request, std::string_view key, std::string fallback) {
-    if (!request.contains(key) || request[key].is_null())
-        return fallback;
+    if (!request.contains(key) || request[key].is_null()) return fallback;
     return OL_TRY_IN(request[key].as_string(), "{}", key);
 }
 
 Result<U256> wei_or(const Json& request, std::string_view key, const U256& fallback) {
-    if (!request.contains(key) || request[key].is_null())
-        return fallback;
+    if (!request.contains(key) || request[key].is_null()) return fallback;
     return OL_TRY_IN(request[key].as_u256(), "{}", key);
 }
 
@@ -85,10 +81,11 @@ Result<std::unique_ptr<net::Server>> Node::serve() {
     options.worker_threads = 8;
     Path web_root = context_->config.web_root;
     if (web_root.empty()) {
-        if (auto found = find_resource("web/dist"); found)
-            web_root = *found;
+        if (auto found = find_resource("web/dist"); found) web_root = *found;
     }
-    auto server = OL_TRY(net::Server::start(options, api::make_handler(*this, web_root)));
+    api::HandlerOptions handling;
+    handling.allowed_hosts = context_->config.allowed_hosts;
+    auto server = OL_TRY(net::Server::start(options, api::make_handler(*this, web_root, handling)));
     OL_TRY(context_->lock->announce(
         fmt::format("http://{}:{}", context_->config.host, server->port())));
     return server;
@@ -144,8 +141,7 @@ Result<Json> Node::contribute(const std::string& datanet, const std::string& wal
     }
     auto report = OL_TRY(datanets_->contribute(row, wallet, licence.empty() ? row.licence : licence,
                                                {folder.path()}, no_progress));
-    for (auto& verdict : report.verdicts)
-        verdict.file = Path(verdict.file).filename().string();
+    for (auto& verdict : report.verdicts) verdict.file = Path(verdict.file).filename().string();
     return report.to_json();
 }
 
@@ -248,9 +244,7 @@ Result<Json> Node::register_run(const std::string& id, const Json& request) {
                          {"owner", row.owner}});
 }
 
-Result<Json> Node::models() {
-    return models_->models_json();
-}
+Result<Json> Node::models() { return models_->models_json(); }
 
 Result<Json> Node::verify_model(const std::string& model, bool retrain) {
     return models_->verify_adapter(model, retrain);
@@ -258,10 +252,8 @@ Result<Json> Node::verify_model(const std::string& model, bool retrain) {
 
 Result<Json> Node::quote(const api::CompletionCall& call) {
     Address payer;
-    if (call.payer)
-        payer = *call.payer;
-    if (call.voucher)
-        payer = call.voucher->payer;
+    if (call.payer) payer = *call.payer;
+    if (call.voucher) payer = call.voucher->payer;
     const auto q = OL_TRY(inference_->quote(call, payer));
     return Json::object({{"host", q.host},
                          {"escrow", context_->contracts->at().escrow},
@@ -318,30 +310,22 @@ Result<Json> Node::verify_receipt(const Hash32& receipt_hash) {
     return inference_->verify(receipt_hash);
 }
 
-Result<Json> Node::epochs() {
-    return settlement_->epochs_json();
-}
-Result<Json> Node::epoch(std::uint64_t number) {
-    return settlement_->epoch_json(number);
-}
+Result<Json> Node::epochs() { return settlement_->epochs_json(); }
+Result<Json> Node::epoch(std::uint64_t number) { return settlement_->epoch_json(number); }
 
 Result<Json> Node::settle() {
     const auto epoch = OL_TRY(settlement_->settle());
     return settlement_->epoch_json(epoch.number);
 }
 
-Result<Json> Node::finalise() {
-    return settlement_->epoch_json(OL_TRY(settlement_->finalise()));
-}
+Result<Json> Node::finalise() { return settlement_->epoch_json(OL_TRY(settlement_->finalise())); }
 
 Result<Json> Node::claim(const Address& account) {
     const auto amount = OL_TRY(settlement_->claim(account));
     return Json::object({{"account", account}, {"claimed_wei", amount}});
 }
 
-Result<Json> Node::account(const Address& account) {
-    return settlement_->account_json(account);
-}
+Result<Json> Node::account(const Address& account) { return settlement_->account_json(account); }
 
 Result<Json> Node::contracts() {
     const auto& at = context_->contracts->at();

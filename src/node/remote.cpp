@@ -31,8 +31,7 @@ std::string escape(std::string_view text) {
 ErrorCode code_from(std::string_view name) {
     for (int i = 0; i <= static_cast<int>(ErrorCode::internal); ++i) {
         const auto code = static_cast<ErrorCode>(i);
-        if (to_string(code) == name)
-            return code;
+        if (to_string(code) == name) return code;
     }
     return ErrorCode::internal;
 }
@@ -64,8 +63,7 @@ Json call_body(const api::CompletionCall& call, bool stream) {
     body.set("seed", call.sampling.seed);
     if (!call.stop.empty()) {
         Json stop = Json::array();
-        for (const auto& text : call.stop)
-            stop.push(text);
+        for (const auto& text : call.stop) stop.push(text);
         body.set("stop", std::move(stop));
     }
     body.set("stream", stream);
@@ -76,27 +74,50 @@ std::string path_of(const api::CompletionCall& call) {
     return call.prompt ? "/v1/completions" : "/v1/chat/completions";
 }
 
-// Server-sent events as they arrive in pieces: calls back with each event's data.
+// One server-sent event.
+struct ServerEvent {
+    std::string name, data;
+    std::string id;
+};
+
+// Server-sent events as they arrive in pieces: calls back with each whole one.
 class EventReader {
 public:
-    template <class OnData>
-    bool feed(std::string_view bytes, const OnData& on_data) {
+    template <class OnEvent>
+    bool feed(std::string_view bytes, const OnEvent& on_event) {
         buffer_ += bytes;
         for (;;) {
             const auto end = buffer_.find("\n\n");
-            if (end == std::string::npos)
-                return true;
-            const std::string event = buffer_.substr(0, end);
+            if (end == std::string::npos) return true;
+            const auto event = parse(std::string_view(buffer_).substr(0, end));
             buffer_.erase(0, end + 2);
-            if (!event.starts_with("data: "))
-                continue;
-            if (!on_data(std::string_view(event).substr(6)))
-                return false;
+            if (event.data.empty()) continue; // a comment that keeps the connection alive
+            if (!on_event(event)) return false;
         }
     }
-    const std::string& rest() const { return buffer_; }
 
 private:
+    static ServerEvent parse(std::string_view block) {
+        ServerEvent out;
+        while (!block.empty()) {
+            auto line = block.substr(0, block.find('\n'));
+            block.remove_prefix(std::min(line.size() + 1, block.size()));
+            const auto colon = line.find(':');
+            auto value = colon == std::string_view::npos ? "" : line.substr(colon + 1);
+            if (value.starts_with(' ')) value.remove_prefix(1);
+            const auto field = line.substr(0, colon);
+            if (field == "data") {
+                if (!out.data.empty()) out.data += '\n';
+                out.data += value;
+            } else if (field == "event") {
+                out.name = value;
+            } else if (field == "id") {
+                out.id = value;
+            }
+        }
+        return out;
+    }
+
     std::string buffer_;
 };
 
@@ -104,8 +125,7 @@ private:
 
 RemoteServices::RemoteServices(std::string url)
     : url_(std::move(url)) {
-    while (url_.ends_with('/'))
-        url_.pop_back();
+    while (url_.ends_with('/')) url_.pop_back();
 }
 
 Result<Json> RemoteServices::get(const std::string& path) {
@@ -134,12 +154,8 @@ Result<Json> RemoteServices::post(const std::string& path, const Json& body) {
     return parsed;
 }
 
-Result<Json> RemoteServices::status() {
-    return get("/api/status");
-}
-Result<Json> RemoteServices::datanets() {
-    return get("/api/datanets");
-}
+Result<Json> RemoteServices::status() { return get("/api/status"); }
+Result<Json> RemoteServices::datanets() { return get("/api/datanets"); }
 Result<Json> RemoteServices::datanet(const std::string& id) {
     return get("/api/datanets/" + escape(id));
 }
@@ -185,15 +201,9 @@ Result<Json> RemoteServices::trace(const std::string& datanet, std::uint64_t ver
                 Json::object({{"datanet", datanet}, {"version", version}, {"text", text}}));
 }
 
-Result<Json> RemoteServices::runs() {
-    return get("/api/runs");
-}
-Result<Json> RemoteServices::create_run(const Json& request) {
-    return post("/api/runs", request);
-}
-Result<Json> RemoteServices::run(const std::string& id) {
-    return get("/api/runs/" + escape(id));
-}
+Result<Json> RemoteServices::runs() { return get("/api/runs"); }
+Result<Json> RemoteServices::create_run(const Json& request) { return post("/api/runs", request); }
+Result<Json> RemoteServices::run(const std::string& id) { return get("/api/runs/" + escape(id)); }
 
 Result<Json> RemoteServices::run_events(const std::string& id, std::uint64_t from_offset) {
     // The stream follows a live run; one look takes what is there and hangs up.
@@ -206,15 +216,19 @@ Result<Json> RemoteServices::run_events(const std::string& id, std::uint64_t fro
         request.url = fmt::format("{}/api/runs/{}/events?from={}", url_, escape(id), from_offset);
         std::uint64_t next = from_offset;
         request.on_data = [&](std::string_view bytes) {
-            return reader.feed(bytes, [&](std::string_view data) {
-                if (auto json = Json::parse(data))
-                    rows.push(std::move(*json));
-                return ++next < end;
+            return reader.feed(bytes, [&](const ServerEvent& event) {
+                const auto offset = U256::from_decimal(event.id);
+                auto data = Json::parse(event.data);
+                if (!offset || !data) return false;
+                rows.push(Json::object({{"offset", offset->low_u64()},
+                                        {"kind", event.name},
+                                        {"data", std::move(*data)}}));
+                next = offset->low_u64() + 1;
+                return next < end;
             });
         };
         const auto reply = client_.send(request);
-        if (!reply && next < end)
-            return std::unexpected(reply.error());
+        if (!reply && next < end) return std::unexpected(reply.error());
     }
     return Json::object({{"events", std::move(rows)}, {"state", now["state"]}});
 }
@@ -226,9 +240,7 @@ Result<Json> RemoteServices::register_run(const std::string& id, const Json& req
     return post("/api/runs/" + escape(id) + "/register", request);
 }
 
-Result<Json> RemoteServices::models() {
-    return get("/v1/models");
-}
+Result<Json> RemoteServices::models() { return get("/v1/models"); }
 
 Result<Json> RemoteServices::verify_model(const std::string& model, bool retrain) {
     return post("/api/models/" + escape(model) + "/verify", Json::object({{"retrain", retrain}}));
@@ -244,8 +256,7 @@ Result<Json> RemoteServices::quote(const api::CompletionCall& call) {
     request.body = call_body(call, false).dump();
     const auto reply = OL_TRY(client_.send(request));
     const auto body = OL_TRY(Json::parse(reply.body));
-    if (reply.status != 402)
-        return std::unexpected(error_from(body, reply.status));
+    if (reply.status != 402) return std::unexpected(error_from(body, reply.status));
     return body["quote"];
 }
 
@@ -268,12 +279,12 @@ RemoteServices::complete(const api::CompletionCall& call,
     bool done = false;
     request.on_data = [&](std::string_view bytes) {
         plain += bytes;
-        return reader.feed(bytes, [&](std::string_view data) {
-            if (data == "[DONE]") {
+        return reader.feed(bytes, [&](const ServerEvent& received) {
+            if (received.data == "[DONE]") {
                 done = true;
                 return true;
             }
-            const auto event = Json::parse(data);
+            const auto event = Json::parse(received.data);
             if (!event) {
                 failure = event.error();
                 return false;
@@ -282,8 +293,7 @@ RemoteServices::complete(const api::CompletionCall& call,
                 failure = error_from(*event, 200);
                 return false;
             }
-            if (event->contains("openledger"))
-                out.receipt = (*event)["openledger"];
+            if (event->contains("openledger")) out.receipt = (*event)["openledger"];
             if (event->contains("usage") && (*event)["usage"].is_object()) {
                 const auto& usage = (*event)["usage"];
                 out.prompt_tokens =
@@ -297,20 +307,16 @@ RemoteServices::complete(const api::CompletionCall& call,
                 if (const auto reason = choice["finish_reason"].as_string()) {
                     out.finish_reason = *reason;
                 }
-                if (!text)
-                    continue;
+                if (!text) continue;
                 out.text += *text;
-                if (on_text && !on_text(*text))
-                    return false;
+                if (on_text && !on_text(*text)) return false;
             }
             return true;
         });
     };
     const auto reply = client_.send(request);
-    if (failure)
-        return std::unexpected(*failure);
-    if (!reply)
-        return std::unexpected(reply.error());
+    if (failure) return std::unexpected(*failure);
+    if (!reply) return std::unexpected(reply.error());
     if (reply->status != 200) {
         const auto body = Json::parse(plain.empty() ? reply->body : plain);
         return std::unexpected(error_from(body ? *body : Json(), reply->status));
@@ -338,27 +344,19 @@ Result<Json> RemoteServices::receipt(const Hash32& hash) {
 Result<Json> RemoteServices::verify_receipt(const Hash32& hash) {
     return get("/api/receipts/" + to_hex0x(hash.view()) + "/verify");
 }
-Result<Json> RemoteServices::epochs() {
-    return get("/api/epochs");
-}
+Result<Json> RemoteServices::epochs() { return get("/api/epochs"); }
 Result<Json> RemoteServices::epoch(std::uint64_t number) {
     return get(fmt::format("/api/epochs/{}", number));
 }
-Result<Json> RemoteServices::settle() {
-    return post("/api/epochs/settle", Json::object());
-}
-Result<Json> RemoteServices::finalise() {
-    return post("/api/epochs/finalise", Json::object());
-}
+Result<Json> RemoteServices::settle() { return post("/api/epochs/settle", Json::object()); }
+Result<Json> RemoteServices::finalise() { return post("/api/epochs/finalise", Json::object()); }
 Result<Json> RemoteServices::claim(const Address& account) {
     return post("/api/accounts/" + to_hex0x(account.view()) + "/claim", Json::object());
 }
 Result<Json> RemoteServices::account(const Address& account) {
     return get("/api/accounts/" + to_hex0x(account.view()));
 }
-Result<Json> RemoteServices::contracts() {
-    return get("/api/contracts");
-}
+Result<Json> RemoteServices::contracts() { return get("/api/contracts"); }
 Result<Json> RemoteServices::fund(const Address& account) {
     return post("/api/accounts/" + to_hex0x(account.view()) + "/fund", Json::object());
 }

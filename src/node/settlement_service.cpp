@@ -54,16 +54,14 @@ Result<std::optional<market::Epoch>> SettlementService::epoch(std::uint64_t numb
             return false;
         },
         number));
-    if (!commitment)
-        return std::nullopt;
+    if (!commitment) return std::nullopt;
     const auto bytes = OL_TRY(context_.blobs->get(*commitment));
     return OL_TRY_IN(market::Epoch::from_jsonl(as_text(bytes)), "epoch {}", number);
 }
 
 Result<std::vector<market::RewardLeaf>> SettlementService::finalised_rewards() const {
     const auto count = OL_TRY(context_.contracts->epoch_count());
-    if (count == 0)
-        return std::vector<market::RewardLeaf>{};
+    if (count == 0) return std::vector<market::RewardLeaf>{};
     auto last = OL_TRY(epoch(count));
     if (!last) {
         return fail(ErrorCode::not_found, "the file of epoch {} is not here", count);
@@ -95,8 +93,7 @@ Status SettlementService::redeem_owed() {
     const auto key = OL_TRY(context_.keys->key(host_wallet));
     OL_TRY(context_.fund(host, OL_TRY(parse_open("1"))));
     for (const auto& d : due) {
-        if (OL_TRY(context_.contracts->channel(d.payer, host)).redeemed >= d.owed)
-            continue;
+        if (OL_TRY(context_.contracts->channel(d.payer, host)).redeemed >= d.owed) continue;
         context_.chain->label("redeem voucher");
         OL_TRY(context_.contracts->redeem(key, d.payer, d.cumulative, d.owed,
                                           OL_TRY(crypto::Signature::from_rsv(d.signature))));
@@ -110,8 +107,7 @@ Result<market::Epoch> SettlementService::next_epoch() const {
         return fail(ErrorCode::conflict, "there is no receipt to settle");
     }
     const auto limit = OL_TRY(context_.contracts->parameter("MAX_EPOCH_RECEIPTS")).low_u64();
-    if (receipts.size() > limit)
-        receipts.resize(limit);
+    if (receipts.size() > limit) receipts.resize(limit);
     return market::make_epoch(OL_TRY(context_.contracts->epoch_count()) + 1, std::move(receipts),
                               OL_TRY(finalised_rewards()));
 }
@@ -163,8 +159,7 @@ Result<market::Epoch> SettlementService::settle(const std::string& wallet) {
 Result<std::uint64_t> SettlementService::finalise() {
     const std::scoped_lock guard(mutex_);
     const auto pending = OL_TRY(context_.contracts->pending_epoch());
-    if (!pending.exists)
-        return fail(ErrorCode::conflict, "no epoch is pending");
+    if (!pending.exists) return fail(ErrorCode::conflict, "no epoch is pending");
     const auto now = OL_TRY(context_.chain->block_timestamp());
     if (now < pending.challenge_ends_at) {
         return fail(ErrorCode::conflict,
@@ -183,10 +178,8 @@ Result<U256> SettlementService::claim(const Address& account) {
     const auto count = OL_TRY(context_.contracts->epoch_count());
     const auto rewards = OL_TRY(finalised_rewards());
     for (std::size_t i = 0; i < rewards.size(); ++i) {
-        if (rewards[i].account != account)
-            continue;
-        if (OL_TRY(context_.contracts->claimed(account)) >= rewards[i].cumulative)
-            return U256();
+        if (rewards[i].account != account) continue;
+        if (OL_TRY(context_.contracts->claimed(account)) >= rewards[i].cumulative) return U256();
         const auto epoch_file = OL_TRY(epoch(count));
         const auto proof = OL_TRY(epoch_file->rewards_tree().prove(i));
         context_.chain->label("claim");
@@ -200,16 +193,14 @@ Result<std::vector<Claim>> SettlementService::claim_all() {
     std::vector<Claim> out;
     for (const auto& leaf : OL_TRY(finalised_rewards())) {
         const auto amount = OL_TRY(claim(leaf.account));
-        if (!amount.is_zero())
-            out.push_back({leaf.account, amount});
+        if (!amount.is_zero()) out.push_back({leaf.account, amount});
     }
     return out;
 }
 
 Result<Json> SettlementService::epoch_json(std::uint64_t number) const {
     const auto found = OL_TRY(epoch(number));
-    if (!found)
-        return fail(ErrorCode::not_found, "there is no epoch {}", number);
+    if (!found) return fail(ErrorCode::not_found, "there is no epoch {}", number);
     std::string state;
     OL_TRY(context_.db->query(
         "SELECT state FROM epochs WHERE number = ?",
@@ -262,8 +253,7 @@ Result<Json> SettlementService::epochs_json() const {
 Result<Json> SettlementService::account_json(const Address& account) const {
     U256 earned;
     for (const auto& leaf : OL_TRY(finalised_rewards())) {
-        if (leaf.account == account)
-            earned = leaf.cumulative;
+        if (leaf.account == account) earned = leaf.cumulative;
     }
     std::int64_t records = 0;
     OL_TRY(context_.db->query(

@@ -6,8 +6,7 @@ namespace ol::node {
 
 Result<WatchReport> Watcher::check_pending(const std::string& wallet) {
     const auto pending = OL_TRY(context_.contracts->pending_epoch());
-    if (!pending.exists)
-        return fail(ErrorCode::conflict, "no epoch is pending; nothing to check");
+    if (!pending.exists) return fail(ErrorCode::conflict, "no epoch is pending; nothing to check");
     // Only what anybody can read: the ledger's proposal, the file that it commits to, the versions.
     const auto commitment = pending.proposal.list().back().word();
     const auto bytes =
@@ -39,8 +38,7 @@ Result<WatchReport> Watcher::check_pending(const std::string& wallet) {
     for (std::size_t i = 0; i < epoch.receipts.size(); ++i) {
         const auto fault = OL_TRY(inference_.find_fault(epoch.receipts[i]));
         ++report.receipts_checked;
-        if (!fault)
-            continue;
+        if (!fault) continue;
         report.fault = fmt::format("receipt {}: {}", i, fault->reason);
         if (fault->kind == "challengeReceipt") {
             OL_TRY(challenge(fault->kind, OL_TRY(market::challenge_receipt_arguments(epoch, i))));
@@ -58,8 +56,7 @@ Result<WatchReport> Watcher::check_pending(const std::string& wallet) {
     }
     std::vector<market::Epoch> finalised;
     for (std::uint64_t number = 1; number < pending.epoch; ++number) {
-        if (auto past = OL_TRY(settlement_.epoch(number)))
-            finalised.push_back(std::move(*past));
+        if (auto past = OL_TRY(settlement_.epoch(number))) finalised.push_back(std::move(*past));
     }
     if (const auto replay = market::find_replay(epoch, finalised)) {
         report.fault = fmt::format("receipt {} was settled before, in epoch {}", replay->index,

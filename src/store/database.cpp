@@ -24,20 +24,28 @@ ErrorCode code_of(int extended) {
         return ErrorCode::already_exists;
     }
     switch (extended & 0xff) {
-    case SQLITE_CONSTRAINT: return ErrorCode::conflict;
+    case SQLITE_CONSTRAINT:
+        return ErrorCode::conflict;
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return ErrorCode::unavailable;
+    case SQLITE_LOCKED:
+        return ErrorCode::unavailable;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return ErrorCode::corrupted;
+    case SQLITE_NOTADB:
+        return ErrorCode::corrupted;
     case SQLITE_FULL:
     case SQLITE_IOERR:
-    case SQLITE_CANTOPEN: return ErrorCode::io;
+    case SQLITE_CANTOPEN:
+        return ErrorCode::io;
     case SQLITE_PERM:
     case SQLITE_READONLY:
-    case SQLITE_AUTH: return ErrorCode::permission_denied;
-    case SQLITE_TOOBIG: return ErrorCode::too_large;
-    case SQLITE_INTERRUPT: return ErrorCode::cancelled;
-    default: return ErrorCode::internal;
+    case SQLITE_AUTH:
+        return ErrorCode::permission_denied;
+    case SQLITE_TOOBIG:
+        return ErrorCode::too_large;
+    case SQLITE_INTERRUPT:
+        return ErrorCode::cancelled;
+    default:
+        return ErrorCode::internal;
     }
 }
 
@@ -45,9 +53,12 @@ std::string_view remedy_of(ErrorCode code) {
     switch (code) {
     case ErrorCode::corrupted:
         return " (restore it from a backup, or move the file and its -wal and -shm away)";
-    case ErrorCode::unavailable: return " (another process is using it; stop that one first)";
-    case ErrorCode::io: return " (is there free space, and does the folder exist?)";
-    default: return "";
+    case ErrorCode::unavailable:
+        return " (another process is using it; stop that one first)";
+    case ErrorCode::io:
+        return " (is there free space, and does the folder exist?)";
+    default:
+        return "";
     }
 }
 

@@ -18,13 +18,11 @@ constexpr std::size_t headword_max_bytes = 1024;
 std::optional<std::uint64_t> base64_number(std::string_view digits) {
     static constexpr std::string_view alphabet =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    if (digits.empty() || digits.size() > 10)
-        return std::nullopt;
+    if (digits.empty() || digits.size() > 10) return std::nullopt;
     std::uint64_t value = 0;
     for (const char digit : digits) {
         const std::size_t at = alphabet.find(digit);
-        if (at == std::string_view::npos)
-            return std::nullopt;
+        if (at == std::string_view::npos) return std::nullopt;
         value = value << 6 | at;
     }
     return value;
@@ -45,8 +43,7 @@ std::string headword_key(std::string_view headword) {
     for (const char c : folded) {
         const auto byte = static_cast<unsigned char>(c);
         const bool word = byte >= 0x80 || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-        if (word)
-            key.push_back(c);
+        if (word) key.push_back(c);
     }
     return key.empty() ? folded : key;
 }
@@ -61,8 +58,7 @@ Result<std::vector<Entry>> parse_index(std::string_view index, std::size_t dict_
         const std::string_view line = index.substr(0, end);
         index.remove_prefix(std::min(end + 1, index.size()));
         ++number;
-        if (line.empty())
-            continue;
+        if (line.empty()) continue;
         const std::size_t tab = line.find('\t');
         const std::size_t tab2 = tab == std::string_view::npos ? tab : line.find('\t', tab + 1);
         if (tab2 == std::string_view::npos) {
@@ -86,8 +82,7 @@ Result<std::vector<Entry>> parse_index(std::string_view index, std::size_t dict_
                 number, *offset, *size, dict_size);
         }
         const std::string_view headword = line.substr(0, tab);
-        if (headword.starts_with("00-database") || headword.starts_with("00database"))
-            continue;
+        if (headword.starts_with("00-database") || headword.starts_with("00database")) continue;
         if (find_invalid_utf8(headword) || headword.size() > headword_max_bytes) {
             sink.issue(number, headword.size() > headword_max_bytes
                                    ? fmt::format("headword of {} bytes, the limit is {}",
@@ -96,8 +91,7 @@ Result<std::vector<Entry>> parse_index(std::string_view index, std::size_t dict_
             continue;
         }
         const auto [place, fresh] = known.try_emplace({*offset, *size}, entries.size());
-        if (fresh)
-            entries.push_back({*offset, *size, number, {}});
+        if (fresh) entries.push_back({*offset, *size, number, {}});
         entries[place->second].headwords.push_back(headword);
     }
     return entries;
@@ -127,12 +121,9 @@ std::string without_references(std::string_view text) {
 std::string without_category(std::string_view text) {
     text = trim(text);
     std::size_t begin = 0;
-    while (begin < text.size() && text[begin] >= '0' && text[begin] <= '9')
-        ++begin;
-    if (begin > 0)
-        begin = text.substr(begin).starts_with(". <") ? begin + 2 : text.size();
-    if (begin >= text.size() || text[begin] != '<')
-        return std::string(text);
+    while (begin < text.size() && text[begin] >= '0' && text[begin] <= '9') ++begin;
+    if (begin > 0) begin = text.substr(begin).starts_with(". <") ? begin + 2 : text.size();
+    if (begin >= text.size() || text[begin] != '<') return std::string(text);
     const std::size_t end = text.find('>', begin);
     if (end == std::string_view::npos || end - begin > 60 || end + 1 >= text.size() ||
         (text[end + 1] != ' ' && text[end + 1] != '\n')) {
@@ -142,8 +133,7 @@ std::string without_category(std::string_view text) {
         const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                            (c >= '0' && c <= '9') || c == ' ' || c == ',' || c == '-' || c == '/' ||
                            c == '.' || c == '\n';
-        if (!plain)
-            return std::string(text);
+        if (!plain) return std::string(text);
     }
     return std::string(text.substr(0, begin)).append(trim(text.substr(end + 1)));
 }
@@ -151,16 +141,13 @@ std::string without_category(std::string_view text) {
 // A paragraph that is only the date of the entry, "(1998-04-28)", or its source, "[Jargon File]".
 bool is_note(std::string_view text) {
     if (text.size() > 2 && text.front() == '[' && text.size() <= 62) {
-        if (text.back() == '.')
-            text.remove_suffix(1);
+        if (text.back() == '.') text.remove_suffix(1);
         return text.find_first_of("[]", 1) == text.size() - 1;
     }
-    if (text.size() != 12 || text.front() != '(' || text.back() != ')')
-        return false;
+    if (text.size() != 12 || text.front() != '(' || text.back() != ')') return false;
     for (std::size_t i = 1; i < 11; ++i) {
         const bool dash = i == 5 || i == 8;
-        if (dash ? text[i] != '-' : text[i] < '0' || text[i] > '9')
-            return false;
+        if (dash ? text[i] != '-' : text[i] < '0' || text[i] > '9') return false;
     }
     return true;
 }
@@ -188,8 +175,7 @@ void read_entry(const Entry& entry, std::string_view dict, RowSink& sink) {
         return;
     }
     std::vector<std::string> keys;
-    for (const std::string_view headword : entry.headwords)
-        keys.push_back(headword_key(headword));
+    for (const std::string_view headword : entry.headwords) keys.push_back(headword_key(headword));
 
     // The lines that repeat the headwords, unindented, on top of the entry. The first of them has
     // the headword as people write it.
@@ -199,31 +185,23 @@ void read_entry(const Entry& entry, std::string_view dict, RowSink& sink) {
     while (!body.empty() && !is_blank(body.front()) && body.front() != '\n') {
         const std::size_t end = std::min(body.find('\n'), body.size());
         const std::string_view line = body.substr(0, end);
-        if (line.size() > headword_max_bytes)
-            break;
-        if (std::find(keys.begin(), keys.end(), headword_key(line)) == keys.end())
-            break;
-        if (title.empty())
-            title = tidy_title(line);
+        if (line.size() > headword_max_bytes) break;
+        if (std::find(keys.begin(), keys.end(), headword_key(line)) == keys.end()) break;
+        if (title.empty()) title = tidy_title(line);
         body.remove_prefix(std::min(end + 1, body.size()));
     }
-    if (title.empty())
-        title = tidy_title(entry.headwords.front());
+    if (title.empty()) title = tidy_title(entry.headwords.front());
 
     std::string text;
     while (!body.empty()) {
         std::size_t end = body.find("\n\n");
         std::string_view paragraph = body.substr(0, end);
         body.remove_prefix(end == std::string_view::npos ? body.size() : end + 1);
-        while (!paragraph.empty() && paragraph.front() == '\n')
-            paragraph.remove_prefix(1);
-        if (trim(paragraph).empty())
-            continue;
+        while (!paragraph.empty() && paragraph.front() == '\n') paragraph.remove_prefix(1);
+        if (trim(paragraph).empty()) continue;
         const std::string clean = without_references(without_category(unwrap(paragraph)));
-        if (is_note(trim(clean)))
-            continue;
-        if (!text.empty())
-            text.append("\n\n");
+        if (is_note(trim(clean))) continue;
+        if (!text.empty()) text.append("\n\n");
         text.append(clean);
     }
     sink.add(title, text, entry.line);

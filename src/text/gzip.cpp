@@ -15,8 +15,7 @@ public:
     Inflater(const Inflater&) = delete;
     Inflater& operator=(const Inflater&) = delete;
     ~Inflater() {
-        if (ready_)
-            inflateEnd(&stream);
+        if (ready_) inflateEnd(&stream);
     }
     bool ready() const { return ready_; }
     z_stream stream{};
@@ -27,17 +26,14 @@ private:
 
 } // namespace
 
-bool is_gzip(ByteView bytes) {
-    return bytes.size() >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
-}
+bool is_gzip(ByteView bytes) { return bytes.size() >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b; }
 
 Result<std::string> gunzip(ByteView bytes, std::uint64_t limit_bytes) {
     if (!is_gzip(bytes)) {
         return fail(ErrorCode::corrupted, "not a gzip file (it does not start with 1f 8b)");
     }
     Inflater inflater;
-    if (!inflater.ready())
-        return fail(ErrorCode::internal, "zlib has no memory");
+    if (!inflater.ready()) return fail(ErrorCode::internal, "zlib has no memory");
     z_stream& stream = inflater.stream;
     std::string out;
     std::size_t consumed = 0;
@@ -63,8 +59,7 @@ Result<std::string> gunzip(ByteView bytes, std::uint64_t limit_bytes) {
                         limit_bytes);
         }
         if (code == Z_STREAM_END) {
-            if (consumed == bytes.size())
-                break;
+            if (consumed == bytes.size()) break;
             if (!is_gzip(bytes.subspan(consumed))) {
                 return fail(ErrorCode::corrupted, "gzip: {} stray bytes after the last member",
                             bytes.size() - consumed);

@@ -12,15 +12,9 @@ namespace {
 
 using Kind = HtmlBlock::Kind;
 
-bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_space(char c) {
-    return is_blank(c) || c == '\n';
-}
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_space(char c) { return is_blank(c) || c == '\n'; }
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
@@ -75,10 +69,8 @@ bool has_navigation_token(std::string_view value) {
         value.remove_prefix(begin);
         const std::size_t end = std::min(value.find_first_of(" \t\r\n\f"), value.size());
         std::string token(value.substr(0, end));
-        for (char& c : token)
-            c = lower(c);
-        if (is_one_of(token, navigation_tokens))
-            return true;
+        for (char& c : token) c = lower(c);
+        if (is_one_of(token, navigation_tokens)) return true;
         value.remove_prefix(end);
     }
     return false;
@@ -98,21 +90,18 @@ std::size_t parse_attributes(std::string_view html, std::size_t at, Tag& tag) {
         }
         const std::string_view name = html.substr(name_begin, at - name_begin);
         std::size_t equals = at;
-        while (equals < html.size() && is_space(html[equals]))
-            ++equals;
+        while (equals < html.size() && is_space(html[equals])) ++equals;
         std::string_view value;
         if (equals < html.size() && html[equals] == '=') {
             at = equals + 1;
-            while (at < html.size() && is_space(html[at]))
-                ++at;
+            while (at < html.size() && is_space(html[at])) ++at;
             if (at < html.size() && (html[at] == '"' || html[at] == '\'')) {
                 const std::size_t close = find_or_end(html, html.substr(at, 1), at + 1);
                 value = html.substr(at + 1, close - at - 1);
                 at = std::min(close + 1, html.size());
             } else {
                 const std::size_t begin = at;
-                while (at < html.size() && !is_space(html[at]) && html[at] != '>')
-                    ++at;
+                while (at < html.size() && !is_space(html[at]) && html[at] != '>') ++at;
                 value = html.substr(begin, at - begin);
             }
         }
@@ -140,12 +129,10 @@ std::optional<Tag> parse_tag(std::string_view html, std::size_t at) {
     }
     tag.end = rest.size() >= 2 && rest[1] == '/';
     std::size_t name_at = at + (tag.end ? 2 : 1);
-    if (name_at >= html.size() || !is_letter(html[name_at]))
-        return std::nullopt;
+    if (name_at >= html.size() || !is_letter(html[name_at])) return std::nullopt;
     while (name_at < html.size() && !is_space(html[name_at]) && html[name_at] != '>' &&
            html[name_at] != '/') {
-        if (tag.name.size() < 32)
-            tag.name.push_back(lower(html[name_at]));
+        if (tag.name.size() < 32) tag.name.push_back(lower(html[name_at]));
         ++name_at;
     }
     tag.after = parse_attributes(html, name_at, tag);
@@ -156,8 +143,7 @@ std::optional<Tag> parse_tag(std::string_view html, std::size_t at) {
 std::size_t find_end_tag(std::string_view html, std::size_t from, std::string_view name) {
     for (;;) {
         const std::size_t at = find_or_end(html, "</", from);
-        if (at == html.size())
-            return at;
+        if (at == html.size()) return at;
         const std::string_view rest = html.substr(at + 2);
         if (rest.size() >= name.size() && equal_ignoring_case(rest.substr(0, name.size()), name) &&
             (rest.size() == name.size() || !is_letter(rest[name.size()]))) {
@@ -177,8 +163,7 @@ public:
         while (at < html_.size()) {
             const std::size_t tag_at = find_or_end(html_, "<", at);
             add_text(html_.substr(at, tag_at - at), at);
-            if (tag_at == html_.size())
-                break;
+            if (tag_at == html_.size()) break;
             const std::optional<Tag> tag = parse_tag(html_, tag_at);
             if (!tag) {
                 add_text("<", tag_at);
@@ -194,8 +179,7 @@ public:
 private:
     // Acts on a tag; returns where to go on.
     std::size_t take(const Tag& tag, std::size_t tag_at) {
-        if (tag.name.empty())
-            return tag.after;
+        if (tag.name.empty()) return tag.after;
         if (!tag.end) {
             if (tag.name == "title" && !have_title_) {
                 const std::size_t end = find_end_tag(html_, tag.after, "title");
@@ -203,15 +187,13 @@ private:
                 have_title_ = true;
                 return end;
             }
-            if (is_one_of(tag.name, raw_names))
-                return find_end_tag(html_, tag.after, tag.name);
+            if (is_one_of(tag.name, raw_names)) return find_end_tag(html_, tag.after, tag.name);
             const bool dropped = is_one_of(tag.name, dropped_names);
             if ((dropped || tag.navigation) && !is_one_of(tag.name, void_names) &&
                 tag.name != "body" && tag.name != "html") {
                 if (const auto end = end_of_element(tag.after, tag.name)) {
                     // The text on both sides was not joined by what is gone.
-                    if (is_one_of(tag.name, block_names))
-                        flush();
+                    if (is_one_of(tag.name, block_names)) flush();
                     return *end;
                 }
             }
@@ -222,8 +204,7 @@ private:
 
     // The byte after the end tag that closes an element of this name, counting nested ones.
     std::optional<std::size_t> end_of_element(std::size_t from, const std::string& name) {
-        if (unclosed_ >= max_unclosed)
-            return std::nullopt;
+        if (unclosed_ >= max_unclosed) return std::nullopt;
         std::size_t depth = 1;
         std::size_t at = from;
         while ((at = find_or_end(html_, "<", at)) < html_.size()) {
@@ -269,16 +250,14 @@ private:
             return; // markup inside <pre> colours it
         } else if (heading) {
             flush();
-            if (!tag.end)
-                block_.kind = Kind::heading;
+            if (!tag.end) block_.kind = Kind::heading;
         } else if (is_one_of(name, block_names)) {
             if (block_.kind == Kind::heading && (name == "div" || name == "center")) {
                 space_due_ = true;
                 return;
             }
             // "<li><p>text": the paragraph is the item.
-            if (name == "p" && !tag.end && block_.kind == Kind::item && block_.text.empty())
-                return;
+            if (name == "p" && !tag.end && block_.kind == Kind::item && block_.text.empty()) return;
             flush();
             if (!tag.end && (name == "li" || name == "tr" || name == "dd")) {
                 block_.kind = Kind::item;
@@ -288,32 +267,25 @@ private:
     }
 
     void text_break(char c, std::size_t at) {
-        if (block_.text.empty())
-            return;
+        if (block_.text.empty()) return;
         start_line(at);
-        while (!block_.text.empty() && block_.text.back() == ' ')
-            block_.text.pop_back();
-        if (block_.text.back() != c || block_.kind == Kind::preformatted)
-            block_.text.push_back(c);
+        while (!block_.text.empty() && block_.text.back() == ' ') block_.text.pop_back();
+        if (block_.text.back() != c || block_.kind == Kind::preformatted) block_.text.push_back(c);
         space_due_ = false;
     }
 
     void add_text(std::string_view raw, std::size_t at) {
-        if (raw.empty())
-            return;
+        if (raw.empty()) return;
         if (pre_starts_) {
             pre_starts_ = false;
-            if (raw.front() == '\n')
-                raw.remove_prefix(1);
-            if (raw.empty())
-                return;
+            if (raw.front() == '\n') raw.remove_prefix(1);
+            if (raw.empty()) return;
         }
         std::string decoded;
         if (raw.find('&') != std::string_view::npos ||
             raw.find("\xc2\xa0") != std::string_view::npos) {
             decoded = decode_entities(raw);
-            if (decoded.find("\xc2\xa0") != std::string::npos)
-                decoded = spaced(decoded);
+            if (decoded.find("\xc2\xa0") != std::string::npos) decoded = spaced(decoded);
             raw = decoded;
         }
         if (block_.kind == Kind::preformatted) {
@@ -328,8 +300,7 @@ private:
             }
             if (block_.text.empty()) {
                 start_line(at);
-                if (bullet_ && block_.kind == Kind::item)
-                    block_.text = "- ";
+                if (bullet_ && block_.kind == Kind::item) block_.text = "- ";
             } else if (space_due_ && block_.text.back() != '\n') {
                 block_.text.push_back(' ');
             }
@@ -344,15 +315,13 @@ private:
         for (std::size_t i = 0; i < text.size(); ++i) {
             const bool nbsp = text.substr(i).starts_with("\xc2\xa0");
             out.push_back(nbsp ? ' ' : text[i]);
-            if (nbsp)
-                ++i;
+            if (nbsp) ++i;
         }
         return out;
     }
 
     void start_line(std::size_t at) {
-        if (block_.line != 0)
-            return;
+        if (block_.line != 0) return;
         line_ += static_cast<std::uint64_t>(
             std::count(html_.begin() + static_cast<std::ptrdiff_t>(counted_),
                        html_.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
@@ -361,10 +330,8 @@ private:
     }
 
     void flush() {
-        while (!block_.text.empty() && is_space(block_.text.back()))
-            block_.text.pop_back();
-        if (!block_.text.empty())
-            page_.blocks.push_back(std::move(block_));
+        while (!block_.text.empty() && is_space(block_.text.back())) block_.text.pop_back();
+        if (!block_.text.empty()) page_.blocks.push_back(std::move(block_));
         block_ = {};
         space_due_ = false;
         pre_starts_ = false;
@@ -385,8 +352,6 @@ private:
 
 } // namespace
 
-HtmlPage parse_html(std::string_view bytes) {
-    return Parser(bytes).parse();
-}
+HtmlPage parse_html(std::string_view bytes) { return Parser(bytes).parse(); }
 
 } // namespace ol::text

@@ -84,16 +84,12 @@ constexpr std::array<std::uint16_t, 32> windows_1252 = {
     0x2039, 0x0152, 0x8d,   0x017d, 0x8f,   0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
     0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x9d,   0x017e, 0x0178};
 
-bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 // The code point of a numeric reference, as browsers read it.
 std::uint32_t numeric_reference(std::uint64_t value) {
-    if (value == 0 || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
-        return 0xfffd;
-    if (value >= 0x80 && value < 0xa0)
-        return windows_1252[value - 0x80];
+    if (value == 0 || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) return 0xfffd;
+    if (value >= 0x80 && value < 0xa0) return windows_1252[value - 0x80];
     return static_cast<std::uint32_t>(value);
 }
 
@@ -103,26 +99,20 @@ CodePoint parse_reference(std::string_view text) {
     if (at < text.size() && text[at] == '#') {
         ++at;
         const bool hex = at < text.size() && (text[at] == 'x' || text[at] == 'X');
-        if (hex)
-            ++at;
+        if (hex) ++at;
         const std::size_t first = at;
         std::uint64_t value = 0;
         for (; at < text.size(); ++at) {
             const char c =
                 text[at] >= 'A' && text[at] <= 'F' ? static_cast<char>(text[at] | 0x20) : text[at];
             std::uint64_t digit = 16;
-            if (c >= '0' && c <= '9')
-                digit = static_cast<std::uint64_t>(c - '0');
-            if (hex && c >= 'a' && c <= 'f')
-                digit = static_cast<std::uint64_t>(c - 'a' + 10);
-            if (digit == 16)
-                break;
+            if (c >= '0' && c <= '9') digit = static_cast<std::uint64_t>(c - '0');
+            if (hex && c >= 'a' && c <= 'f') digit = static_cast<std::uint64_t>(c - 'a' + 10);
+            if (digit == 16) break;
             value = std::min<std::uint64_t>(value * (hex ? 16 : 10) + digit, 0x110000);
         }
-        if (at == first)
-            return {};
-        if (at < text.size() && text[at] == ';')
-            ++at;
+        if (at == first) return {};
+        if (at < text.size() && text[at] == ';') ++at;
         return {numeric_reference(value), static_cast<std::uint32_t>(at)};
     }
     const std::size_t first = at;
@@ -130,11 +120,9 @@ CodePoint parse_reference(std::string_view text) {
            (is_letter(text[at]) || (text[at] >= '0' && text[at] <= '9'))) {
         ++at;
     }
-    if (at >= text.size() || text[at] != ';')
-        return {};
+    if (at >= text.size() || text[at] != ';') return {};
     const std::uint32_t value = entity_code_point(text.substr(first, at - first));
-    if (value == 0)
-        return {};
+    if (value == 0) return {};
     return {value, static_cast<std::uint32_t>(at + 1)};
 }
 
@@ -154,8 +142,7 @@ std::string decode_entities(std::string_view text) {
         const std::size_t at = std::min(text.find('&'), text.size());
         out.append(text.substr(0, at));
         text.remove_prefix(at);
-        if (text.empty())
-            break;
+        if (text.empty()) break;
         const CodePoint reference = parse_reference(text);
         if (reference.size == 0) {
             out.push_back('&');

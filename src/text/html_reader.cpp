@@ -26,14 +26,11 @@ std::string_view without_number(std::string_view heading) {
 // Pages that declare ISO-8859-1 mean windows-1252 (the Encoding Standard, 4.2).
 bool declares_latin1(std::string_view html) {
     std::string head(html.substr(0, 1024));
-    for (char& c : head)
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+    for (char& c : head) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
     const std::size_t at = head.find("charset=");
-    if (at == std::string::npos)
-        return false;
+    if (at == std::string::npos) return false;
     std::string_view value = std::string_view(head).substr(at + 8);
-    if (!value.empty() && (value.front() == '"' || value.front() == '\''))
-        value.remove_prefix(1);
+    if (!value.empty() && (value.front() == '"' || value.front() == '\'')) value.remove_prefix(1);
     return value.starts_with("iso-8859-1\"") || value.starts_with("iso-8859-1'") ||
            value.starts_with("iso-8859-1 ") || value.starts_with("iso-8859-1>") ||
            value.starts_with("windows-1252") || value.starts_with("latin1");

@@ -21,8 +21,7 @@ struct Row {
 // The member as text, "" when it is absent or null.
 Result<std::string> member(const Json& object, std::string_view name) {
     const Json& value = object[name];
-    if (value.is_null())
-        return std::string();
+    if (value.is_null()) return std::string();
     if (!value.is_string()) {
         return fail(ErrorCode::invalid_argument, "member '{}' is not a string", name);
     }
@@ -33,12 +32,10 @@ Result<Row> row_of(const Json& object) {
     Row row{OL_TRY(member(object, "title")), {}};
     const std::string question = OL_TRY(member(object, "question"));
     const std::string instruction = OL_TRY(member(object, "instruction"));
-    if (row.title.empty())
-        row.title = question.empty() ? instruction : question;
+    if (row.title.empty()) row.title = question.empty() ? instruction : question;
     for (const char* const name : {"text", "content", "body"}) {
         row.text = OL_TRY(member(object, name));
-        if (!row.text.empty())
-            return row;
+        if (!row.text.empty()) return row;
     }
     // In pairs the question is the title, so that a model learns the answer; a question that is too
     // long for a title stays in the text.
@@ -50,8 +47,7 @@ Result<Row> row_of(const Json& object) {
         return row;
     };
     const std::string answer = OL_TRY(member(object, "answer"));
-    if (!question.empty() && !answer.empty())
-        return pair(question, answer);
+    if (!question.empty() && !answer.empty()) return pair(question, answer);
     const std::string prompt = OL_TRY(member(object, "prompt"));
     const std::string completion = OL_TRY(member(object, "completion"));
     if (!prompt.empty() && !completion.empty()) {
@@ -73,15 +69,13 @@ Result<Row> row_of(const Json& object) {
 ReadResult read_jsonl(std::string_view bytes, const std::string& file) {
     RowSink sink(file);
     std::uint64_t number = 0;
-    if (bytes.starts_with("\xef\xbb\xbf"))
-        bytes.remove_prefix(3);
+    if (bytes.starts_with("\xef\xbb\xbf")) bytes.remove_prefix(3);
     while (!bytes.empty()) {
         const std::size_t end = std::min(bytes.find('\n'), bytes.size());
         const std::string_view line = trim(bytes.substr(0, end));
         bytes.remove_prefix(std::min(end + 1, bytes.size()));
         ++number;
-        if (line.empty())
-            continue;
+        if (line.empty()) continue;
         if (line.size() > 4 * limits::record_bytes) {
             sink.issue(number, fmt::format("line of {} bytes, a row has at most {}", line.size(),
                                            limits::record_bytes));

@@ -16,17 +16,14 @@ class LineWalk {
 public:
     explicit LineWalk(std::string_view bytes)
         : bytes_(bytes) {
-        if (bytes_.starts_with(byte_order_mark))
-            at_ = byte_order_mark.size();
+        if (bytes_.starts_with(byte_order_mark)) at_ = byte_order_mark.size();
     }
     bool next() {
-        if (at_ >= bytes_.size())
-            return false;
+        if (at_ >= bytes_.size()) return false;
         begin_ = at_;
         const std::size_t end = std::min(bytes_.find('\n', at_), bytes_.size());
         line_ = bytes_.substr(at_, end - at_);
-        while (!line_.empty() && is_blank(line_.back()))
-            line_.remove_suffix(1);
+        while (!line_.empty() && is_blank(line_.back())) line_.remove_suffix(1);
         at_ = std::min(end + 1, bytes_.size());
         ++number_;
         return true;
@@ -47,8 +44,7 @@ private:
 class OpenParagraph {
 public:
     void add(std::string_view line, std::uint64_t number, std::size_t offset, RowSink& sink) {
-        if (first_line_ == 0)
-            first_line_ = number;
+        if (first_line_ == 0) first_line_ = number;
         if (const auto bad = find_invalid_utf8(line); bad && !spoilt_) {
             sink.issue(number,
                        fmt::format("not UTF-8 at byte {} (paragraph left out)", offset + *bad));
@@ -60,8 +56,7 @@ public:
     std::string_view text() const { return text_; }
     void close(std::vector<Paragraph>& to, bool verbatim) {
         if (!empty() && !spoilt_) {
-            if (!text_.empty() && text_.back() == '\n')
-                text_.pop_back();
+            if (!text_.empty() && text_.back() == '\n') text_.pop_back();
             to.push_back({verbatim ? text_ : unwrap(text_), first_line_, false});
         }
         clear();
@@ -81,15 +76,12 @@ private:
 // "## Title ##" gives "Title"; anything else nothing.
 std::string_view atx_heading(std::string_view line) {
     std::size_t level = 0;
-    while (level < line.size() && line[level] == '#')
-        ++level;
-    if (level == 0 || level > 6 || level >= line.size() || !is_blank(line[level]))
-        return {};
+    while (level < line.size() && line[level] == '#') ++level;
+    if (level == 0 || level > 6 || level >= line.size() || !is_blank(line[level])) return {};
     line.remove_prefix(level);
     line = trim(line);
     std::string_view bare = line;
-    while (!bare.empty() && bare.back() == '#')
-        bare.remove_suffix(1);
+    while (!bare.empty() && bare.back() == '#') bare.remove_suffix(1);
     return bare.empty() || is_blank(bare.back()) ? trim(bare) : line;
 }
 
@@ -101,11 +93,9 @@ bool is_underline(std::string_view line) {
 // The fence of a code block: three or more ` or ~, indented by at most three spaces.
 std::string_view fence_of(std::string_view line) {
     const std::size_t indent = std::min(line.find_first_not_of(' '), line.size());
-    if (indent > 3 || indent == line.size())
-        return {};
+    if (indent > 3 || indent == line.size()) return {};
     line.remove_prefix(indent);
-    if (line.front() != '`' && line.front() != '~')
-        return {};
+    if (line.front() != '`' && line.front() != '~') return {};
     const std::size_t size = std::min(line.find_first_not_of(line.front()), line.size());
     return size >= 3 ? line.substr(0, size) : std::string_view{};
 }

@@ -16,8 +16,7 @@ enum class Format { none, plain, markdown, html, jsonl, dictd };
 
 std::string lower_ascii(std::string text) {
     for (char& c : text) {
-        if (c >= 'A' && c <= 'Z')
-            c = static_cast<char>(c - 'A' + 'a');
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     }
     return text;
 }
@@ -37,17 +36,13 @@ Kind kind_of(const Path& path) {
     }
     const std::string extension = lower_ascii(name.extension().string());
     const std::string stem = name.stem().string();
-    if (extension == ".txt" || extension == ".text")
-        kind.format = Format::plain;
-    if (extension == ".md" || extension == ".markdown")
-        kind.format = Format::markdown;
+    if (extension == ".txt" || extension == ".text") kind.format = Format::plain;
+    if (extension == ".md" || extension == ".markdown") kind.format = Format::markdown;
     if (extension == ".html" || extension == ".htm" || extension == ".xhtml") {
         kind.format = Format::html;
     }
-    if (extension == ".jsonl" || extension == ".ndjson")
-        kind.format = Format::jsonl;
-    if (extension == ".index" && !kind.gzip)
-        kind.format = Format::dictd;
+    if (extension == ".jsonl" || extension == ".ndjson") kind.format = Format::jsonl;
+    if (extension == ".index" && !kind.gzip) kind.format = Format::dictd;
     // "README", and "LGPL-2.1", whose last dot stands in a version number.
     const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
     const bool version = extension.size() > 1 &&
@@ -61,8 +56,7 @@ Kind kind_of(const Path& path) {
 }
 
 Result<std::string> read_unpacked(const Path& path, bool gzip) {
-    if (!gzip)
-        return read_text_file(path, limits::file_bytes);
+    if (!gzip) return read_text_file(path, limits::file_bytes);
     const Bytes packed = OL_TRY(read_file(path, limits::file_bytes));
     return OL_TRY_IN(gunzip(packed, limits::file_bytes), "{}", path.string());
 }
@@ -73,8 +67,7 @@ Result<ReadResult> read_dictionary(const Path& path) {
         Path dict = path;
         dict.replace_extension(extension);
         std::error_code ignored;
-        if (!std::filesystem::exists(dict, ignored))
-            continue;
+        if (!std::filesystem::exists(dict, ignored)) continue;
         // .dz is gzip with an index in its extra field, which sequential reading does not need.
         const std::string entries =
             OL_TRY(read_unpacked(dict, std::string_view(extension) == ".dict.dz"));
@@ -87,9 +80,7 @@ Result<ReadResult> read_dictionary(const Path& path) {
 
 } // namespace
 
-bool can_read(const Path& path) {
-    return kind_of(path).format != Format::none;
-}
+bool can_read(const Path& path) { return kind_of(path).format != Format::none; }
 
 Result<ReadResult> read_documents(const Path& path) {
     const Kind kind = kind_of(path);
@@ -101,8 +92,7 @@ Result<ReadResult> read_documents(const Path& path) {
                                : "no reader for this file type (known: .txt .md .html .jsonl, .gz "
                                  "of these, dictd .index)");
     }
-    if (kind.format == Format::dictd)
-        return read_dictionary(path);
+    if (kind.format == Format::dictd) return read_dictionary(path);
     const std::string bytes = OL_TRY(read_unpacked(path, kind.gzip));
     if (kind.guessed && (bytes.find('\0') != std::string::npos || find_invalid_utf8(bytes))) {
         return fail(ErrorCode::unsupported,

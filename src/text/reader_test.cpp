@@ -60,8 +60,7 @@ std::string sentence(int i) {
 
 TEST(Gzip, RoundTripTruncationAndGarbage) {
     std::string text;
-    for (int i = 0; i < 5000; ++i)
-        text += sentence(i);
+    for (int i = 0; i < 5000; ++i) text += sentence(i);
     const std::string packed = gzip(text);
     EXPECT_EQ(gunzip(as_bytes(packed), text.size()).value(), text);
     EXPECT_EQ(gunzip(as_bytes(packed + packed), 2 * text.size()).value(), text + text);
@@ -116,13 +115,11 @@ TEST(Rows, GathersAndCuts) {
         EXPECT_LE(count_chars(row.text), row_max_chars + row_tail_chars + 2);
         joined += row.text + "\n\n";
     }
-    for (const auto& paragraph : paragraphs)
-        expected += paragraph.text + "\n\n";
+    for (const auto& paragraph : paragraphs) expected += paragraph.text + "\n\n";
     EXPECT_EQ(joined, expected); // nothing lost, nothing twice
     // One endless word, two bytes a letter.
     std::string endless;
-    for (int i = 0; i < 5000; ++i)
-        endless += "é";
+    for (int i = 0; i < 5000; ++i) endless += "é";
     std::string back;
     for (const auto& row : gather_rows({{endless, 1, false}})) {
         EXPECT_EQ(find_invalid_utf8(row.text), std::nullopt);
@@ -132,10 +129,8 @@ TEST(Rows, GathersAndCuts) {
     EXPECT_EQ(back, endless);
     // Sentences are not cut.
     std::string prose;
-    for (int i = 0; i < 60; ++i)
-        prose += sentence(i) + " ";
-    for (const auto& row : gather_rows({{prose, 1, false}}))
-        EXPECT_EQ(row.text.back(), '.');
+    for (int i = 0; i < 60; ++i) prose += sentence(i) + " ";
+    for (const auto& row : gather_rows({{prose, 1, false}})) EXPECT_EQ(row.text.back(), '.');
 }
 
 TEST(Reader, KnowsItsFiles) {
@@ -179,8 +174,7 @@ TEST(Reader, ErrorsNameTheFileAndTheRemedy) {
 TEST(Reader, PlainTextRowsAndLines) {
     const Folder folder;
     std::string text = "\xef\xbb\xbf";
-    for (int i = 0; i < 30; ++i)
-        text += sentence(i) + "\r\n\r\n";
+    for (int i = 0; i < 30; ++i) text += sentence(i) + "\r\n\r\n";
     const auto read = read_documents(folder.write("a.txt", text));
     ASSERT_TRUE(read.has_value());
     ASSERT_EQ(read->documents.size(), 4U); // nine sentences make 600 characters
@@ -202,8 +196,7 @@ TEST(Reader, BadUtf8CostsItsParagraphAlone) {
     EXPECT_EQ(plain.issues[0].line, 3U);
     EXPECT_NE(plain.issues[0].reason.find("byte 14"), std::string::npos);
     std::string many;
-    for (int i = 0; i < 3000; ++i)
-        many += "\xff\n\n";
+    for (int i = 0; i < 3000; ++i) many += "\xff\n\n";
     const ReadResult flood = read_plain(many, "f");
     EXPECT_EQ(flood.issues.size(), issues_max);
     EXPECT_NE(flood.issues.back().reason.find("2000 more"), std::string::npos);
@@ -277,8 +270,7 @@ TEST(Html, ToleratesAnything) {
     EXPECT_EQ(parse_html("<div class=nav>text").blocks.at(0).text, "text");
     EXPECT_EQ(parse_html("a < b && c").blocks.at(0).text, "a < b && c");
     std::string deep;
-    for (int i = 0; i < 200'000; ++i)
-        deep += "<div class=nav>";
+    for (int i = 0; i < 200'000; ++i) deep += "<div class=nav>";
     EXPECT_TRUE(parse_html(deep + "x").blocks.size() == 1U); // in linear time
 }
 
@@ -404,8 +396,7 @@ TEST(Dictd, CorruptIndexIsNamedByItsLine) {
 // The real input of the demo, where the machine has it.
 TEST(Reader, RealFiles) {
     const Path foldoc = "/usr/share/dictd/foldoc.index";
-    if (!std::filesystem::exists(foldoc))
-        GTEST_SKIP() << "dict-foldoc is not installed";
+    if (!std::filesystem::exists(foldoc)) GTEST_SKIP() << "dict-foldoc is not installed";
     const auto read = read_documents(foldoc);
     ASSERT_TRUE(read.has_value()) << read.error().to_string();
     EXPECT_GT(read->documents.size(), 10'000U);

@@ -27,34 +27,26 @@ std::vector<Line> lines_of(std::string_view text) {
             indent = line.front() == '\t' ? (indent / 8 + 1) * 8 : indent + 1;
             line.remove_prefix(1);
         }
-        while (!line.empty() && is_blank(line.back()))
-            line.remove_suffix(1);
+        while (!line.empty() && is_blank(line.back())) line.remove_suffix(1);
         out.push_back({line, line.empty() ? 0 : indent});
     }
     return out;
 }
 
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // "- x", "* x", "1. x", "2) x", "3: x", "[4] x", "| x"
 bool starts_item(std::string_view line) {
-    if (line.empty())
-        return false;
-    if (line.front() == '|' || line.front() == '>')
-        return true;
+    if (line.empty()) return false;
+    if (line.front() == '|' || line.front() == '>') return true;
     if ((line.front() == '-' || line.front() == '*' || line.front() == '+') && line.size() > 1) {
         return line[1] == ' ';
     }
-    if (line.starts_with("\xe2\x80\xa2"))
-        return true; // bullet
+    if (line.starts_with("\xe2\x80\xa2")) return true; // bullet
     std::size_t at = line.front() == '[' || line.front() == '(' ? 1 : 0;
     const std::size_t first = at;
-    while (at < line.size() && is_digit(line[at]))
-        ++at;
-    if (at == first || at == line.size())
-        return false;
+    while (at < line.size() && is_digit(line[at])) ++at;
+    if (at == first || at == line.size()) return false;
     return line[at] == '.' || line[at] == ')' || line[at] == ':' || line[at] == ']';
 }
 
@@ -70,13 +62,10 @@ std::size_t cut_point(std::string_view text) {
     std::size_t space = 0;
     for (std::size_t at = window; at > window / 2; --at) {
         const char c = text[at - 1];
-        if (c != ' ' && c != '\n' && c != '\t')
-            continue;
-        if (space == 0)
-            space = at;
+        if (c != ' ' && c != '\n' && c != '\t') continue;
+        if (space == 0) space = at;
         const char before = at >= 2 ? text[at - 2] : '\0';
-        if (c == '\n' || before == '.' || before == '!' || before == '?')
-            return at;
+        if (c == '\n' || before == '.' || before == '!' || before == '?') return at;
     }
     return space != 0 ? space : window;
 }
@@ -84,10 +73,8 @@ std::size_t cut_point(std::string_view text) {
 } // namespace
 
 std::string_view trim(std::string_view text) {
-    while (!text.empty() && (is_blank(text.front()) || text.front() == '\n'))
-        text.remove_prefix(1);
-    while (!text.empty() && (is_blank(text.back()) || text.back() == '\n'))
-        text.remove_suffix(1);
+    while (!text.empty() && (is_blank(text.front()) || text.front() == '\n')) text.remove_prefix(1);
+    while (!text.empty() && (is_blank(text.back()) || text.back() == '\n')) text.remove_suffix(1);
     return text;
 }
 
@@ -101,8 +88,7 @@ std::string unwrap(std::string_view paragraph) {
     const std::vector<Line> lines = lines_of(paragraph);
     std::size_t common = SIZE_MAX;
     for (const Line& line : lines) {
-        if (!line.text.empty())
-            common = std::min(common, line.indent);
+        if (!line.text.empty()) common = std::min(common, line.indent);
     }
     std::string out;
     const Line* before = nullptr;
@@ -119,14 +105,11 @@ std::string unwrap(std::string_view paragraph) {
             const bool hyphen = before->text.size() >= 2 && before->text.back() == '-' &&
                                 before->text[before->text.size() - 2] != ' ' &&
                                 before->text[before->text.size() - 2] != '-';
-            if (!hyphen)
-                out.push_back(' ');
+            if (!hyphen) out.push_back(' ');
             hanging = false;
         } else {
-            if (before != nullptr)
-                out.push_back('\n');
-            if (!line.text.empty())
-                out.append(line.indent - common, ' ');
+            if (before != nullptr) out.push_back('\n');
+            if (!line.text.empty()) out.append(line.indent - common, ' ');
             hanging = item || before == nullptr;
         }
         out.append(line.text);
@@ -142,10 +125,8 @@ std::vector<Paragraph> gather_rows(const std::vector<Paragraph>& paragraphs) {
         while (!text.empty() && (is_blank(text.back()) || text.back() == '\n'))
             text.remove_suffix(1);
         const std::size_t more = count_chars(text);
-        if (more == 0)
-            return;
-        if (chars > 0 && (chars >= row_min_chars || chars + more > row_max_chars))
-            chars = 0;
+        if (more == 0) return;
+        if (chars > 0 && (chars >= row_min_chars || chars + more > row_max_chars)) chars = 0;
         if (chars == 0) {
             rows.push_back({std::string(text), line, false});
         } else {
@@ -183,14 +164,12 @@ void RowSink::add(std::string_view title, std::string_view text, std::uint64_t l
         return;
     }
     // NFC may lengthen a text; rows of gather_rows stay far below the limit.
-    if (normal->empty() || normal->size() > limits::record_bytes)
-        return;
+    if (normal->empty() || normal->size() > limits::record_bytes) return;
     result_.documents.push_back({tidy_title(title), std::move(*normal), file_, line});
 }
 
 void RowSink::add_section(std::string_view title, const std::vector<Paragraph>& paragraphs) {
-    for (const Paragraph& row : gather_rows(paragraphs))
-        add(title, row.text, row.line);
+    for (const Paragraph& row : gather_rows(paragraphs)) add(title, row.text, row.line);
 }
 
 void RowSink::issue(std::uint64_t line, std::string reason) {
@@ -211,8 +190,7 @@ ReadResult RowSink::finish() {
 
 std::string tidy_title(std::string_view title) {
     const Result<std::string> normal = normalize_text(truncate_utf8(title, 16 * title_max_bytes));
-    if (!normal)
-        return "";
+    if (!normal) return "";
     std::string out;
     bool space_due = false;
     for (std::size_t i = 0; i < normal->size(); ++i) {
@@ -220,19 +198,16 @@ std::string tidy_title(std::string_view title) {
         const bool nbsp = std::string_view(*normal).substr(i).starts_with("\xc2\xa0");
         if (c == ' ' || c == '\n' || c == '\t' || nbsp) {
             space_due = !out.empty();
-            if (nbsp)
-                ++i;
+            if (nbsp) ++i;
             continue;
         }
-        if (space_due)
-            out.push_back(' ');
+        if (space_due) out.push_back(' ');
         space_due = false;
         out.push_back(c);
     }
     if (out.size() > title_max_bytes) {
         out.resize(truncate_utf8(out, title_max_bytes).size());
-        while (!out.empty() && out.back() == ' ')
-            out.pop_back();
+        while (!out.empty() && out.back() == ' ') out.pop_back();
     }
     return out;
 }

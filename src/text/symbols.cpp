@@ -22,13 +22,10 @@ constexpr std::array<Ascii, 256> ascii_class = [] {
     std::array<Ascii, 256> table{};
     for (std::size_t c = 0; c < 256; ++c) {
         table[c] = c < 128 ? Ascii::other : Ascii::non;
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
-            table[c] = Ascii::letter;
-        if (c >= '0' && c <= '9')
-            table[c] = Ascii::digit;
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) table[c] = Ascii::letter;
+        if (c >= '0' && c <= '9') table[c] = Ascii::digit;
     }
-    for (const unsigned char c : {0, 9, 10, 11, 12, 13, 32})
-        table[c] = Ascii::blank;
+    for (const unsigned char c : {0, 9, 10, 11, 12, 13, 32}) table[c] = Ascii::blank;
     table['_'] = Ascii::underscore;         // ExtendNumLet
     table[':'] = Ascii::colon;              // MidLetter
     table[','] = table[';'] = Ascii::comma; // MidNum
@@ -62,8 +59,7 @@ public:
                 continue;
             }
             std::size_t end = at;
-            if (kind != Ascii::non)
-                end = is_word(kind) ? ascii_word_end(at) : ascii_mark_end(at);
+            if (kind != Ascii::non) end = is_word(kind) ? ascii_word_end(at) : ascii_mark_end(at);
             if (end > at) {
                 emit_ascii(at, end);
                 at = end;
@@ -89,8 +85,7 @@ private:
                 ++end;
                 continue;
             }
-            if (right == Ascii::non)
-                return at;
+            if (right == Ascii::non) return at;
             if (end + 1 < text_.size() && class_at(text_, end + 1) == Ascii::non &&
                 right != Ascii::blank && right != Ascii::other) {
                 return at; // a mark may hide the character after it, or be a letter itself
@@ -100,8 +95,7 @@ private:
                                 (right == Ascii::colon || right == Ascii::dot)) ||
                                (left == Ascii::digit && beyond == Ascii::digit &&
                                 (right == Ascii::comma || right == Ascii::dot));
-            if (!inner)
-                return end;
+            if (!inner) return end;
             end += 2;
             left = beyond;
         }
@@ -120,8 +114,7 @@ private:
 
     void emit_ascii(std::size_t begin, std::size_t end) {
         if (text_.find_first_not_of('_', begin) >= end) {
-            for (; begin < end; ++begin)
-                push("_", begin, begin + 1);
+            for (; begin < end; ++begin) push("_", begin, begin + 1);
             return;
         }
         for (std::size_t at = begin; at < end; at += symbol_max_bytes) {
@@ -142,8 +135,7 @@ private:
         std::size_t piece = begin; // of the word that is open
         std::size_t at = begin;
         const auto close = [&](std::size_t until) {
-            if (piece < until)
-                emit_word(piece, until);
+            if (piece < until) emit_word(piece, until);
         };
         while (at < end) {
             const CodePoint point = decode(text_, at);
@@ -223,8 +215,7 @@ private:
                 push(word, word_begin, begin);
                 word.clear();
             }
-            if (word.empty())
-                word_begin = begin;
+            if (word.empty()) word_begin = begin;
             word += unit;
             begin = after;
             // One unit with more marks than fit: its first piece stands for all its bytes.
@@ -236,18 +227,15 @@ private:
                 word_begin = until = after;
             }
         }
-        if (!word.empty())
-            push(word, word_begin, end);
+        if (!word.empty()) push(word, word_begin, end);
     }
 
     std::size_t unit_end(std::size_t begin, std::size_t end) const {
         std::size_t at = begin + decode(text_, begin).size;
         while (at < end) {
             const CodePoint point = decode(text_, at);
-            if (has_composition_boundary_before(point.value))
-                break;
-            if (at + point.size - begin > max_unit_bytes)
-                break;
+            if (has_composition_boundary_before(point.value)) break;
+            if (at + point.size - begin > max_unit_bytes) break;
             at += point.size;
         }
         return at;
@@ -272,8 +260,7 @@ Result<std::vector<Symbol>> symbolize(std::string_view text) {
 
 std::string_view symbol_text(const SymbolWord& word) {
     std::size_t size = word.size();
-    while (size > 0 && word[size - 1] == 0)
-        --size;
+    while (size > 0 && word[size - 1] == 0) --size;
     return {reinterpret_cast<const char*>(word.data.data()), size};
 }
 

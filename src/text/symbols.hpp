@@ -37,8 +37,6 @@ std::string_view symbol_text(const SymbolWord& word);
 // The separator that ends record `record_index` in an index: 28 zero bytes, then index + 1 as
 // big-endian 4 bytes. Smaller than every symbol, unique, ordered by record.
 SymbolWord separator_word(std::uint32_t record_index);
-inline bool is_separator(const SymbolWord& word) {
-    return word[0] == 0;
-}
+inline bool is_separator(const SymbolWord& word) { return word[0] == 0; }
 
 } // namespace ol::text

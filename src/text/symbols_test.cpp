@@ -20,8 +20,7 @@ std::vector<std::string> words(std::string_view text) {
     std::vector<std::string> out;
     const auto symbols = symbolize(text);
     EXPECT_TRUE(symbols.has_value());
-    for (const Symbol& symbol : *symbols)
-        out.emplace_back(symbol_text(symbol.word));
+    for (const Symbol& symbol : *symbols) out.emplace_back(symbol_text(symbol.word));
     return out;
 }
 
@@ -60,22 +59,16 @@ bool naive_boundary(const std::vector<Unit>& units, std::size_t i) {
     };
     const WordBreak raw_left = units[i - 1].kind;
     const WordBreak right = units[i].kind;
-    if (raw_left == cr && right == lf)
-        return false; // WB3
-    if (line_end(raw_left) || line_end(right))
-        return true; // WB3a, WB3b
-    if (raw_left == zwj && traits_of(units[i].value).pictographic)
-        return false; // WB3c
-    if (raw_left == wseg_space && right == wseg_space)
-        return false; // WB3d
-    if (ignored(right))
-        return false; // WB4
+    if (raw_left == cr && right == lf) return false;                             // WB3
+    if (line_end(raw_left) || line_end(right)) return true;                      // WB3a, WB3b
+    if (raw_left == zwj && traits_of(units[i].value).pictographic) return false; // WB3c
+    if (raw_left == wseg_space && right == wseg_space) return false;             // WB3d
+    if (ignored(right)) return false;                                            // WB4
     // WB4: skip ignored characters to the left; one at the start of a line stands for itself.
     const auto left_from = [&](std::size_t from) -> std::ptrdiff_t {
         std::ptrdiff_t at = static_cast<std::ptrdiff_t>(from);
         while (at >= 0 && ignored(units[static_cast<std::size_t>(at)].kind)) {
-            if (at == 0 || line_end(units[static_cast<std::size_t>(at) - 1].kind))
-                break;
+            if (at == 0 || line_end(units[static_cast<std::size_t>(at) - 1].kind)) break;
             --at;
         }
         return at;
@@ -90,38 +83,26 @@ bool naive_boundary(const std::vector<Unit>& units, std::size_t i) {
     const WordBreak left2 =
         left_at > 0 ? kind_at(left_from(static_cast<std::size_t>(left_at) - 1)) : other;
     std::size_t right2_at = i + 1;
-    while (right2_at < units.size() && ignored(units[right2_at].kind))
-        ++right2_at;
+    while (right2_at < units.size() && ignored(units[right2_at].kind)) ++right2_at;
     const WordBreak right2 = kind_at(static_cast<std::ptrdiff_t>(right2_at));
-    if (ah(left) && ah(right))
-        return false; // WB5
-    if (ah(left) && (right == mid_letter || mid_num_letq(right)) && ah(right2))
-        return false; // WB6
-    if (ah(left2) && (left == mid_letter || mid_num_letq(left)) && ah(right))
-        return false; // WB7
-    if (left == hebrew_letter && right == single_quote)
-        return false; // WB7a
-    if (left == hebrew_letter && right == double_quote && right2 == hebrew_letter)
-        return false;
-    if (left2 == hebrew_letter && left == double_quote && right == hebrew_letter)
-        return false;
-    if (left == numeric && right == numeric)
-        return false; // WB8
-    if (ah(left) && right == numeric)
-        return false; // WB9
-    if (left == numeric && ah(right))
-        return false; // WB10
+    if (ah(left) && ah(right)) return false;                                                  // WB5
+    if (ah(left) && (right == mid_letter || mid_num_letq(right)) && ah(right2)) return false; // WB6
+    if (ah(left2) && (left == mid_letter || mid_num_letq(left)) && ah(right)) return false;   // WB7
+    if (left == hebrew_letter && right == single_quote) return false; // WB7a
+    if (left == hebrew_letter && right == double_quote && right2 == hebrew_letter) return false;
+    if (left2 == hebrew_letter && left == double_quote && right == hebrew_letter) return false;
+    if (left == numeric && right == numeric) return false; // WB8
+    if (ah(left) && right == numeric) return false;        // WB9
+    if (left == numeric && ah(right)) return false;        // WB10
     if (left2 == numeric && (left == mid_num || mid_num_letq(left)) && right == numeric)
         return false;
     if (left == numeric && (right == mid_num || mid_num_letq(right)) && right2 == numeric)
         return false;
-    if (left == katakana && right == katakana)
-        return false; // WB13
+    if (left == katakana && right == katakana) return false; // WB13
     if ((ah(left) || in(left, {numeric, katakana, extend_num_let})) && right == extend_num_let) {
         return false; // WB13a
     }
-    if (left == extend_num_let && (ah(right) || in(right, {numeric, katakana})))
-        return false;
+    if (left == extend_num_let && (ah(right) || in(right, {numeric, katakana}))) return false;
     if (left == regional_indicator && right == regional_indicator) { // WB15, WB16
         std::size_t before = 0;
         for (std::ptrdiff_t at = left_at; at >= 0 && kind_at(at) == regional_indicator;) {
@@ -137,18 +118,15 @@ std::vector<std::size_t> naive_boundaries(std::string_view text) {
     std::vector<std::size_t> out;
     const auto units = units_of(text);
     for (std::size_t i = 1; i < units.size(); ++i) {
-        if (naive_boundary(units, i))
-            out.push_back(units[i].offset);
+        if (naive_boundary(units, i)) out.push_back(units[i].offset);
     }
-    if (!units.empty())
-        out.push_back(text.size());
+    if (!units.empty()) out.push_back(text.size());
     return out;
 }
 
 std::vector<std::size_t> boundaries(std::string_view text) {
     std::vector<std::size_t> out;
-    for (std::size_t at = 0; at < text.size();)
-        out.push_back(at = word_end(text, at));
+    for (std::size_t at = 0; at < text.size();) out.push_back(at = word_end(text, at));
     return out;
 }
 
@@ -165,8 +143,7 @@ std::vector<Symbol> naive_symbols(std::string_view text) {
                     unit += decode(text, unit).size;
                 }
                 const std::string longer = fold_case(text.substr(begin, unit - begin));
-                if (longer.size() > symbol_max_bytes)
-                    break;
+                if (longer.size() > symbol_max_bytes) break;
                 word = longer;
                 cut = unit;
             }
@@ -233,9 +210,7 @@ std::vector<Symbol> naive_symbols(std::string_view text) {
     return out;
 }
 
-std::string describe(std::string_view text) {
-    return to_hex(as_bytes(text));
-}
+std::string describe(std::string_view text) { return to_hex(as_bytes(text)); }
 
 void expect_twins(std::string_view text) {
     const auto fast = symbolize(text);
@@ -301,8 +276,7 @@ TEST(Symbols, LongWordsAreCut) {
     EXPECT_EQ((*symbols)[0].word[31], 0);
     // Two bytes each: 15 fit in 31 bytes.
     std::string cyrillic;
-    for (int i = 0; i < 20; ++i)
-        cyrillic += "Ж";
+    for (int i = 0; i < 20; ++i) cyrillic += "Ж";
     const auto cut = symbolize(cyrillic);
     ASSERT_EQ(cut->size(), 2U);
     EXPECT_EQ((*cut)[0].size, 30U);
@@ -311,8 +285,7 @@ TEST(Symbols, LongWordsAreCut) {
 
 TEST(Symbols, MoreMarksThanFitKeepTheirPlace) {
     std::string zalgo = "a";
-    for (int i = 0; i < 2000; ++i)
-        zalgo += i % 2 == 0 ? "\u0301" : "\u0316";
+    for (int i = 0; i < 2000; ++i) zalgo += i % 2 == 0 ? "\u0301" : "\u0316";
     const auto symbols = symbolize(zalgo);
     ASSERT_TRUE(symbols.has_value());
     std::uint32_t end = 0;
@@ -360,10 +333,8 @@ TEST(WordBreakRules, UnicodeConformanceFile) {
         std::string_view line = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(std::min(line.size() + 1, rest.size()));
         line = line.substr(0, line.find('#'));
-        while (!line.empty() && (line.back() == ' ' || line.back() == '\t'))
-            line.remove_suffix(1);
-        if (line.empty())
-            continue;
+        while (!line.empty() && (line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
+        if (line.empty()) continue;
         std::string text;
         std::vector<std::size_t> expected;
         for (std::size_t at = 0; at < line.size();) {
@@ -371,8 +342,7 @@ TEST(WordBreakRules, UnicodeConformanceFile) {
             const std::string token(line.substr(at, end - at));
             at = end + 1;
             if (token == "÷") {
-                if (!text.empty())
-                    expected.push_back(text.size());
+                if (!text.empty()) expected.push_back(text.size());
             } else if (token != "×") {
                 append_utf8(text, static_cast<std::uint32_t>(std::stoul(token, nullptr, 16)));
             }
@@ -417,15 +387,13 @@ TEST(Symbols, FastPathAgainstTheRulesOnRandomText) {
                     alphabet[prng.below(ascii_mostly && prng.below(6) != 0 ? 20 : alphabet.size())];
             // A unit may not outgrow a symbol here; MoreMarksThanFit covers those.
             if (last == "\u0301" || last == "\u0316" || last == "\u0345" || last == "\u3099") {
-                if (text.size() > 6 && prng.below(2) == 0)
-                    continue;
+                if (text.size() > 6 && prng.below(2) == 0) continue;
             }
             text += last;
         }
         expect_twins(text);
         EXPECT_EQ(boundaries(text), naive_boundaries(text)) << describe(text);
-        if (HasFatalFailure())
-            return;
+        if (HasFatalFailure()) return;
     }
 }
 
@@ -443,8 +411,7 @@ TEST(Symbols, LongRandomTextAgainstTheRules) {
             text += kind < 9 ? alphabet[prng.below(20)] : alphabet[prng.below(alphabet.size())];
         }
         expect_twins(text);
-        if (HasFatalFailure())
-            return;
+        if (HasFatalFailure()) return;
     }
 }
 

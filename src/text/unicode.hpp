@@ -21,26 +21,20 @@ inline CodePoint decode(std::string_view text, std::size_t at) {
     const auto* const p = reinterpret_cast<const unsigned char*>(text.data()) + at;
     const std::size_t left = text.size() - at;
     const std::uint32_t lead = p[0];
-    if (lead < 0x80)
-        return {lead, 1};
+    if (lead < 0x80) return {lead, 1};
     const auto tail = [&](std::size_t i) { return i < left && (p[i] & 0xc0) == 0x80; };
     if (lead >= 0xc2 && lead <= 0xdf) {
-        if (!tail(1))
-            return {};
+        if (!tail(1)) return {};
         return {(lead & 0x1f) << 6 | (p[1] & 0x3fU), 2};
     }
     if (lead >= 0xe0 && lead <= 0xef) {
-        if (!tail(1) || !tail(2))
-            return {};
-        if ((lead == 0xe0 && p[1] < 0xa0) || (lead == 0xed && p[1] > 0x9f))
-            return {};
+        if (!tail(1) || !tail(2)) return {};
+        if ((lead == 0xe0 && p[1] < 0xa0) || (lead == 0xed && p[1] > 0x9f)) return {};
         return {(lead & 0xf) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU), 3};
     }
     if (lead >= 0xf0 && lead <= 0xf4) {
-        if (!tail(1) || !tail(2) || !tail(3))
-            return {};
-        if ((lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] > 0x8f))
-            return {};
+        if (!tail(1) || !tail(2) || !tail(3)) return {};
+        if ((lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] > 0x8f)) return {};
         return {(lead & 7) << 18 | (p[1] & 0x3fU) << 12 | (p[2] & 0x3fU) << 6 | (p[3] & 0x3fU), 4};
     }
     return {};

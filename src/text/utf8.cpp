@@ -18,8 +18,7 @@ namespace {
 
 bool is_ascii(std::string_view text) {
     unsigned char seen = 0;
-    for (const char c : text)
-        seen |= static_cast<unsigned char>(c);
+    for (const char c : text) seen |= static_cast<unsigned char>(c);
     return seen < 0x80;
 }
 
@@ -46,8 +45,7 @@ std::string to_narrow(const Wide& wide, UErrorCode& status) {
 void compose(Wide& wide, UErrorCode& status) {
     const UNormalizer2* const normalizer = unorm2_getNFCInstance(&status);
     const auto size = static_cast<std::int32_t>(wide.size());
-    if (unorm2_isNormalized(normalizer, wide.data(), size, &status) != 0)
-        return;
+    if (unorm2_isNormalized(normalizer, wide.data(), size, &status) != 0) return;
     Wide composed(wide.size() * 3 + 1); // UAX 15, table 11: NFC at most trebles UTF-16
     const std::int32_t composed_size =
         unorm2_normalize(normalizer, wide.data(), size, composed.data(),
@@ -58,13 +56,10 @@ void compose(Wide& wide, UErrorCode& status) {
 
 // The library fails here only when its data is missing or memory is out: with every buffer at its
 // bound and the input checked, no text makes it.
-void check_unicode(UErrorCode status) {
-    OL_CHECK(U_SUCCESS(status));
-}
+void check_unicode(UErrorCode status) { OL_CHECK(U_SUCCESS(status)); }
 
 std::string nfc(std::string text) {
-    if (is_ascii(text))
-        return text;
+    if (is_ascii(text)) return text;
     UErrorCode status = U_ZERO_ERROR;
     Wide wide = to_wide(text, status);
     compose(wide, status);
@@ -78,16 +73,14 @@ std::string nfc(std::string text) {
 constexpr std::size_t max_marks = 256;
 
 std::optional<std::size_t> find_mark_run(std::string_view text) {
-    if (is_ascii(text))
-        return std::nullopt;
+    if (is_ascii(text)) return std::nullopt;
     std::size_t run = 0;
     for (std::size_t at = 0; at < text.size();) {
         const CodePoint point = decode(text, at);
         run = point.value < 0x300 || u_getCombiningClass(static_cast<UChar32>(point.value)) == 0
                   ? 0
                   : run + 1;
-        if (run > max_marks)
-            return at;
+        if (run > max_marks) return at;
         at += point.size;
     }
     return std::nullopt;
@@ -101,8 +94,7 @@ std::string without_controls(std::string_view text) {
         const auto c = static_cast<unsigned char>(text[i]);
         if (c == '\r') {
             out.push_back('\n');
-            if (i + 1 < text.size() && text[i + 1] == '\n')
-                ++i;
+            if (i + 1 < text.size() && text[i + 1] == '\n') ++i;
         } else if (c == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0) {
             ++i; // U+0080..U+009F
         } else if ((c >= 0x20 && c != 0x7f) || c == '\n' || c == '\t') {
@@ -121,16 +113,13 @@ std::string tidy_lines(std::string_view text) {
         const std::size_t end = std::min(text.find('\n'), text.size());
         std::string_view line = text.substr(0, end);
         text.remove_prefix(std::min(end + 1, text.size()));
-        while (!line.empty() && (line.back() == ' ' || line.back() == '\t'))
-            line.remove_suffix(1);
+        while (!line.empty() && (line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
         if (line.empty()) {
             blank_line_due = !out.empty();
             continue;
         }
-        if (!out.empty())
-            out.push_back('\n');
-        if (blank_line_due)
-            out.push_back('\n');
+        if (!out.empty()) out.push_back('\n');
+        if (blank_line_due) out.push_back('\n');
         blank_line_due = false;
         out.append(line);
     }
@@ -157,8 +146,7 @@ std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
             continue;
         }
         const CodePoint point = decode(text, i);
-        if (point.size == 0)
-            return i;
+        if (point.size == 0) return i;
         i += point.size;
     }
     return std::nullopt;
@@ -185,8 +173,7 @@ std::string fold_case(std::string_view text) {
     if (is_ascii(text)) {
         std::string folded(text);
         for (char& c : folded) {
-            if (c >= 'A' && c <= 'Z')
-                c = static_cast<char>(c - 'A' + 'a');
+            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
         }
         return folded;
     }
@@ -206,17 +193,14 @@ std::string fold_case(std::string_view text) {
 }
 
 std::string_view truncate_utf8(std::string_view text, std::size_t max_bytes) {
-    if (text.size() <= max_bytes)
-        return text;
+    if (text.size() <= max_bytes) return text;
     std::size_t end = max_bytes;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
-        --end;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
     return text.substr(0, end);
 }
 
 std::string decompose(std::string_view text) {
-    if (is_ascii(text))
-        return std::string(text);
+    if (is_ascii(text)) return std::string(text);
     OL_CHECK(text.size() <= max_text_bytes);
     UErrorCode status = U_ZERO_ERROR;
     const Wide wide = to_wide(text, status);

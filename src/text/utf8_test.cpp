@@ -28,8 +28,7 @@ TEST(Utf8, FindsTheFirstBadByte) {
 
 TEST(Utf8, EveryScalarValueRoundTripsAndNothingElseDecodes) {
     for (std::uint32_t c = 0; c <= 0x10ffff; ++c) {
-        if (c >= 0xd800 && c <= 0xdfff)
-            continue;
+        if (c >= 0xd800 && c <= 0xdfff) continue;
         std::string text;
         append_utf8(text, c);
         const CodePoint point = decode(text, 0);
@@ -76,8 +75,7 @@ TEST(Utf8, NormalizingTwiceChangesNothing) {
 
 TEST(Utf8, EndlessMarksAreRefusedQuickly) {
     std::string text = "a";
-    for (int i = 0; i < 1'000'000; ++i)
-        text += i % 2 == 0 ? "\u0301" : "\u0316";
+    for (int i = 0; i < 1'000'000; ++i) text += i % 2 == 0 ? "\u0301" : "\u0316";
     EXPECT_EQ(normalize_text(text).error().code, ErrorCode::invalid_argument);
 }
 

@@ -68,8 +68,7 @@ CodePointTraits look_up(std::uint32_t code_point) {
     traits.cjk = traits.word_break == WordBreak::katakana || script == USCRIPT_HAN ||
                  script == USCRIPT_HIRAGANA || script == USCRIPT_KATAKANA;
     // Marks (Extend) always belong to what precedes them.
-    if (traits.word_break == WordBreak::extend)
-        traits.cjk = false;
+    if (traits.word_break == WordBreak::extend) traits.cjk = false;
     const UNormalizer2* const normalizer = unorm2_getNFCInstance(&status);
     OL_CHECK(U_SUCCESS(status));
     const bool surrogate = code_point >= 0xd800 && code_point <= 0xdfff;
@@ -81,8 +80,7 @@ CodePointTraits look_up(std::uint32_t code_point) {
 const std::vector<CodePointTraits>& basic_plane() {
     static const std::vector<CodePointTraits> table = [] {
         std::vector<CodePointTraits> traits(0x10000);
-        for (std::uint32_t c = 0; c < traits.size(); ++c)
-            traits[c] = look_up(c);
+        for (std::uint32_t c = 0; c < traits.size(); ++c) traits[c] = look_up(c);
         return traits;
     }();
     return table;
@@ -121,8 +119,7 @@ Step step_at(std::string_view text, std::size_t at) {
 Step next_significant(std::string_view text, std::size_t at) {
     while (at < text.size()) {
         const Step step = step_at(text, at);
-        if (!is_ignored(step.traits.word_break))
-            return step;
+        if (!is_ignored(step.traits.word_break)) return step;
         at = step.after;
     }
     return {{}, at};
@@ -132,10 +129,8 @@ Step next_significant(std::string_view text, std::size_t at) {
 bool joins(WordBreak left, WordBreak right) {
     const bool left_word = is_ah_letter(left) || left == WordBreak::numeric;
     const bool right_word = is_ah_letter(right) || right == WordBreak::numeric;
-    if (left_word && right_word)
-        return true;
-    if (left == WordBreak::katakana && right == WordBreak::katakana)
-        return true;
+    if (left_word && right_word) return true;
+    if (left == WordBreak::katakana && right == WordBreak::katakana) return true;
     if (right == WordBreak::extend_num_let) {
         return left_word || left == WordBreak::katakana || left == WordBreak::extend_num_let;
     }
@@ -153,17 +148,14 @@ std::size_t word_end(std::string_view text, std::size_t at) {
     WordBreak left = first.traits.word_break; // the last value that WB4 does not skip
     WordBreak raw = left;                     // the value of the code point right before
     at = first.after;
-    if (left == WordBreak::cr)
-        return at < text.size() && text[at] == '\n' ? at + 1 : at; // WB3
-    if (is_line_end(left))
-        return at; // WB3a
+    if (left == WordBreak::cr) return at < text.size() && text[at] == '\n' ? at + 1 : at; // WB3
+    if (is_line_end(left)) return at;                                                     // WB3a
     unsigned regional = left == WordBreak::regional_indicator ? 1 : 0;
     while (at < text.size()) {
         const Step next = step_at(text, at);
         const WordBreak right = next.traits.word_break;
-        if (is_line_end(right))
-            return at;       // WB3b
-        std::size_t end = 0; // after what is joined; 0: a boundary
+        if (is_line_end(right)) return at; // WB3b
+        std::size_t end = 0;               // after what is joined; 0: a boundary
         WordBreak joined = right;
         if (raw == WordBreak::zwj && next.traits.pictographic) { // WB3c
             end = next.after;
@@ -198,8 +190,7 @@ std::size_t word_end(std::string_view text, std::size_t at) {
                 joined = WordBreak::numeric;
             }
         }
-        if (end == 0)
-            return at; // WB999
+        if (end == 0) return at; // WB999
         raw = is_ignored(right) && end == next.after ? right : joined;
         left = joined;
         at = end;

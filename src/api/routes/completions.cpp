@@ -76,11 +76,9 @@ Frame make_frame(const Call& call, const CompletionOptions& options, bool chat) 
 // 402 with a quote, or any other error's reply.
 net::Response failure_response(Services& services, const CompletionCall& call, const Error& error) {
     net::Response out = error_response(error);
-    if (error.code != ErrorCode::payment)
-        return out;
+    if (error.code != ErrorCode::payment) return out;
     const auto quote = services.quote(call);
-    if (!quote)
-        return error_response(quote.error());
+    if (!quote) return error_response(quote.error());
     Json body = Json::object(
         {{"error", Json::object({{"code", to_string(error.code)}, {"message", error.context}})}});
     body.set("quote", *quote);
@@ -91,15 +89,13 @@ net::Response failure_response(Services& services, const CompletionCall& call, c
 void write_stream(CompletionJob& job, const Frame& frame, net::BodyStream& stream) {
     const Json opening =
         frame.chat ? Json::object({{"role", "assistant"}, {"content", ""}}) : Json("");
-    if (frame.chat && !stream.write(frame.chunk(opening, nullptr)))
-        return;
+    if (frame.chat && !stream.write(frame.chunk(opening, nullptr))) return;
     auto last_write = SteadyClock::now();
     for (;;) {
         const Result<CompletionReply>* outcome =
             job.outcome(); // before the text: then all is there
         if (const std::string text = job.take_text(); !text.empty()) {
-            if (!stream.write(frame.text_chunk(text)))
-                return;
+            if (!stream.write(frame.text_chunk(text))) return;
             last_write = SteadyClock::now();
         }
         if (outcome != nullptr && !*outcome) {
@@ -116,11 +112,9 @@ void write_stream(CompletionJob& job, const Frame& frame, net::BodyStream& strea
                 stream.write(net::sse_event("", "[DONE]"));
             return;
         }
-        if (!stream.alive())
-            return;
+        if (!stream.alive()) return;
         if (SteadyClock::now() - last_write >= keep_alive_time) {
-            if (!stream.write(": still here\n\n"))
-                return;
+            if (!stream.write(": still here\n\n")) return;
             last_write = SteadyClock::now();
         }
         job.wait(look_time);
@@ -132,8 +126,7 @@ Result<net::Response> complete(const Call& call, bool chat) {
     const Frame frame = make_frame(call, options, chat);
     if (!options.stream) {
         auto reply = call.services.complete(options.call, [](std::string_view) { return true; });
-        if (!reply)
-            return failure_response(call.services, options.call, reply.error());
+        if (!reply) return failure_response(call.services, options.call, reply.error());
         Json body = frame.whole(*reply);
         add_ending(body, *reply);
         return json_response(body);

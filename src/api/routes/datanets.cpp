@@ -14,13 +14,10 @@ Result<UploadedFile> parse_file(const Json& json, std::size_t index) {
         return fail(ErrorCode::invalid_argument, "files[{}]: the name '{}' {}", index, out.name,
                     why);
     };
-    if (out.name.empty() || out.name == "." || out.name == "..")
-        return wrong("names no file");
+    if (out.name.empty() || out.name == "." || out.name == "..") return wrong("names no file");
     for (const unsigned char c : out.name) {
-        if (c == '/' || c == '\\')
-            return wrong("must not hold a folder");
-        if (c < 0x20 || c == 0x7f)
-            return wrong("holds a control character");
+        if (c == '/' || c == '\\') return wrong("must not hold a folder");
+        if (c < 0x20 || c == 0x7f) return wrong("holds a control character");
     }
     const Json &text = json["content"], &coded = json["content_base64"];
     if (text.is_null() == coded.is_null()) {

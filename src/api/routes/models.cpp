@@ -22,8 +22,7 @@ Json model_schema() {
 Result<Json> find_model(const Call& call) {
     const Json list = OL_TRY(call.services.models());
     for (const auto& model : list["data"].items()) {
-        if (model["id"] == Json(call.param("id")))
-            return model;
+        if (model["id"] == Json(call.param("id"))) return model;
     }
     return fail(ErrorCode::not_found, "no model '{}' (GET /v1/models lists them)",
                 call.param("id"));

@@ -42,23 +42,20 @@ void follow(Services& services, const std::string& id, EventPage page, net::Body
     bool known_ended = false;
     for (;;) {
         if (!page.text.empty()) {
-            if (!stream.write(page.text))
-                return;
+            if (!stream.write(page.text)) return;
             last_write = SteadyClock::now();
         } else if (page.ended && known_ended) {
             stream.write(net::sse_event("end", "{}"));
             return;
         } else if (!page.ended) {
             if (SteadyClock::now() - last_write >= keep_alive_time) {
-                if (!stream.write(": still here\n\n"))
-                    return;
+                if (!stream.write(": still here\n\n")) return;
                 last_write = SteadyClock::now();
             }
             std::this_thread::sleep_for(poll_time);
         }
         known_ended = page.ended;
-        if (!stream.alive())
-            return;
+        if (!stream.alive()) return;
         auto answer = services.run_events(id, page.next);
         if (!answer) {
             const auto& error = answer.error();

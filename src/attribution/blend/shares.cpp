@@ -25,8 +25,7 @@ std::vector<std::uint64_t> largest_remainder(const std::vector<std::uint64_t>& w
         OL_CHECK(weight < part_limit);
         sum += weight;
     }
-    if (sum == 0)
-        return parts;
+    if (sum == 0) return parts;
 
     std::vector<Wide> rest(weights.size());
     std::uint64_t left = total;
@@ -39,14 +38,12 @@ std::vector<std::uint64_t> largest_remainder(const std::vector<std::uint64_t>& w
     // The remainders sum to left * sum and each is below sum, so fewer than weights.size() units
     // are left: no index gets two.
     std::vector<std::size_t> order(weights.size());
-    for (std::size_t i = 0; i < order.size(); ++i)
-        order[i] = i;
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     const auto end = order.begin() + static_cast<std::ptrdiff_t>(left);
     std::partial_sort(order.begin(), end, order.end(), [&](std::size_t a, std::size_t b) {
         return rest[a] != rest[b] ? rest[a] > rest[b] : a < b;
     });
-    for (auto it = order.begin(); it != end; ++it)
-        parts[*it] += 1;
+    for (auto it = order.begin(); it != end; ++it) parts[*it] += 1;
     return parts;
 }
 
@@ -67,32 +64,26 @@ std::vector<Share> shares_of(const std::vector<suffix::Match>& matches, std::uin
         out.push_back({record, credit.owner, 0});
         weights.push_back(credit.sum);
     }
-    if (out.empty())
-        return out;
+    if (out.empty()) return out;
 
     const auto parts = largest_remainder(weights, one);
-    for (std::size_t i = 0; i < out.size(); ++i)
-        out[i].share = parts[i];
+    for (std::size_t i = 0; i < out.size(); ++i) out[i].share = parts[i];
     // max_element gives the first of equal ones: the lowest record.
     const Share largest = *std::max_element(
         out.begin(), out.end(), [](const Share& a, const Share& b) { return a.share < b.share; });
     std::erase_if(out, [&](const Share& share) { return share.share < tau; });
     // No share reaches tau, or (with tau 0) no match has any credit.
-    if (out.empty() || largest.share == 0)
-        return {{largest.record, largest.owner, one}};
+    if (out.empty() || largest.share == 0) return {{largest.record, largest.owner, one}};
 
     weights.clear();
-    for (const auto& share : out)
-        weights.push_back(share.share);
+    for (const auto& share : out) weights.push_back(share.share);
     const auto rescaled = largest_remainder(weights, one);
-    for (std::size_t i = 0; i < out.size(); ++i)
-        out[i].share = rescaled[i];
+    for (std::size_t i = 0; i < out.size(); ++i) out[i].share = rescaled[i];
     return out;
 }
 
 std::uint64_t explained(const suffix::Trace& trace) {
-    if (trace.symbol_count == 0)
-        return 0;
+    if (trace.symbol_count == 0) return 0;
     return trace.covered * one / trace.symbol_count;
 }
 
@@ -109,8 +100,7 @@ std::uint64_t next_threshold(std::uint64_t tau, std::uint64_t credited_records,
     } else if (credited < goal) {
         next -= U256(tau) * (goal - credited) / goal / U256(8);
     }
-    if (next < U256(min))
-        return min; // also when min > max, as the contract does
+    if (next < U256(min)) return min; // also when min > max, as the contract does
     return std::min(next, U256(max)).low_u64();
 }
 

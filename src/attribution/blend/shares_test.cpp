@@ -18,11 +18,9 @@ using Wide = unsigned __int128;
 std::vector<std::uint64_t> naive_largest_remainder(const std::vector<std::uint64_t>& weights,
                                                    std::uint64_t total) {
     Wide sum = 0;
-    for (auto weight : weights)
-        sum += weight;
+    for (auto weight : weights) sum += weight;
     std::vector<std::uint64_t> parts(weights.size(), 0);
-    if (sum == 0)
-        return parts;
+    if (sum == 0) return parts;
     std::vector<Wide> rest;
     std::uint64_t given = 0;
     for (std::size_t i = 0; i < weights.size(); ++i) {
@@ -34,8 +32,7 @@ std::vector<std::uint64_t> naive_largest_remainder(const std::vector<std::uint64
     for (; given < total; ++given) {
         std::size_t best = weights.size();
         for (std::size_t i = 0; i < weights.size(); ++i) {
-            if (!had[i] && (best == weights.size() || rest[i] > rest[best]))
-                best = i;
+            if (!had[i] && (best == weights.size() || rest[i] > rest[best])) best = i;
         }
         had[best] = true;
         parts[best] += 1;
@@ -78,8 +75,7 @@ TEST(LargestRemainder, equals_the_naive_twin) {
     for (int round = 0; round < 3000; ++round) {
         std::vector<std::uint64_t> weights(prng.below(12));
         const unsigned bits = 1 + static_cast<unsigned>(prng.below(63));
-        for (auto& weight : weights)
-            weight = prng.next() >> (64 - bits);
+        for (auto& weight : weights) weight = prng.next() >> (64 - bits);
         const std::uint64_t total = prng.next() >> (1 + prng.below(63));
         const auto parts = largest_remainder(weights, total);
         ASSERT_EQ(parts, naive_largest_remainder(weights, total));
@@ -184,10 +180,8 @@ std::uint64_t naive_next_threshold(std::uint64_t tau, std::uint64_t credited, st
     } else if (credited < g) {
         next -= Wide{tau} * (g - credited) / g / 8;
     }
-    if (next < min)
-        next = min;
-    if (next > max)
-        next = max;
+    if (next < min) next = min;
+    if (next > max) next = max;
     return static_cast<std::uint64_t>(next);
 }
 

@@ -47,8 +47,7 @@ std::uint64_t checksum64(ByteView bytes, std::uint64_t seed) {
             d = round(d, load64(in + 24));
         }
         hash = std::rotl(a, 1) + std::rotl(b, 7) + std::rotl(c, 12) + std::rotl(d, 18);
-        for (auto lane : {a, b, c, d})
-            hash = merge(hash, lane);
+        for (auto lane : {a, b, c, d}) hash = merge(hash, lane);
     }
     hash += bytes.size();
     for (; end - in >= 8; in += 8) {
@@ -58,8 +57,7 @@ std::uint64_t checksum64(ByteView bytes, std::uint64_t seed) {
         hash = std::rotl(hash ^ load32(in) * prime1, 23) * prime2 + prime3;
         in += 4;
     }
-    for (; in != end; ++in)
-        hash = std::rotl(hash ^ *in * prime5, 11) * prime1;
+    for (; in != end; ++in) hash = std::rotl(hash ^ *in * prime5, 11) * prime1;
     hash = (hash ^ hash >> 33) * prime2;
     hash = (hash ^ hash >> 29) * prime3;
     return hash ^ hash >> 32;

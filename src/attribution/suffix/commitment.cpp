@@ -17,15 +17,13 @@ void raise(std::vector<Hash32>& nodes) {
     for (std::size_t i = 0; i < pairs; ++i) {
         nodes[i] = crypto::merkle_node(nodes[2 * i], nodes[2 * i + 1]);
     }
-    if (nodes.size() % 2 == 1)
-        nodes[pairs] = nodes.back();
+    if (nodes.size() % 2 == 1) nodes[pairs] = nodes.back();
     nodes.resize((nodes.size() + 1) / 2);
 }
 
 void add_sibling(std::vector<Hash32>& proof, const std::vector<Hash32>& level,
                  std::uint64_t index) {
-    if ((index ^ 1) < level.size())
-        proof.push_back(level[index ^ 1]);
+    if ((index ^ 1) < level.size()) proof.push_back(level[index ^ 1]);
 }
 
 } // namespace
@@ -37,8 +35,7 @@ SparseMerkleTree::SparseMerkleTree(std::uint64_t count, LeafFunction leaf, Threa
     const auto hash_chunks = [&](std::size_t begin, std::size_t end) {
         for (std::size_t chunk = begin; chunk < end; ++chunk) {
             auto nodes = chunk_leaves(chunk);
-            while (nodes.size() > 1)
-                raise(nodes);
+            while (nodes.size() > 1) raise(nodes);
             tops[chunk] = nodes[0];
         }
     };
@@ -49,8 +46,7 @@ SparseMerkleTree::SparseMerkleTree(std::uint64_t count, LeafFunction leaf, Threa
     }
     while (!tops.empty()) {
         levels_.push_back(tops);
-        if (tops.size() == 1)
-            break;
+        if (tops.size() == 1) break;
         raise(tops);
     }
 }
@@ -58,8 +54,7 @@ SparseMerkleTree::SparseMerkleTree(std::uint64_t count, LeafFunction leaf, Threa
 std::vector<Hash32> SparseMerkleTree::chunk_leaves(std::uint64_t chunk) const {
     const std::uint64_t begin = chunk * chunk_size;
     std::vector<Hash32> leaves(std::min(chunk_size, count_ - begin));
-    for (std::size_t i = 0; i < leaves.size(); ++i)
-        leaves[i] = leaf_(begin + i);
+    for (std::size_t i = 0; i < leaves.size(); ++i) leaves[i] = leaf_(begin + i);
     return leaves;
 }
 
@@ -74,8 +69,7 @@ Result<std::vector<Hash32>> SparseMerkleTree::prove(std::uint64_t index) const {
     std::vector<Hash32> proof;
     auto nodes = chunk_leaves(index / chunk_size);
     std::uint64_t at = index % chunk_size;
-    for (; nodes.size() > 1; raise(nodes), at /= 2)
-        add_sibling(proof, nodes, at);
+    for (; nodes.size() > 1; raise(nodes), at /= 2) add_sibling(proof, nodes, at);
     at = index / chunk_size;
     for (const auto& level : levels_) {
         add_sibling(proof, level, at);

@@ -58,16 +58,14 @@ inline std::vector<text::SymbolWord> words_of(std::string_view text) {
     std::vector<text::SymbolWord> out;
     const auto symbols = text::symbolize(text);
     EXPECT_TRUE(symbols) << symbols.error().to_string();
-    for (const auto& symbol : *symbols)
-        out.push_back(symbol.word);
+    for (const auto& symbol : *symbols) out.push_back(symbol.word);
     return out;
 }
 
 // Words of each record, separators left out.
 inline std::vector<std::vector<text::SymbolWord>> words_of(const Corpus& corpus) {
     std::vector<std::vector<text::SymbolWord>> out;
-    for (const auto& text : corpus.texts)
-        out.push_back(words_of(text));
+    for (const auto& text : corpus.texts) out.push_back(words_of(text));
     return out;
 }
 
@@ -75,8 +73,7 @@ inline std::vector<std::vector<text::SymbolWord>> words_of(const Corpus& corpus)
 inline std::vector<text::SymbolWord> text_of(const Corpus& corpus) {
     std::vector<text::SymbolWord> out;
     for (std::uint32_t r = 0; r < corpus.texts.size(); ++r) {
-        for (const auto& word : words_of(corpus.texts[r]))
-            out.push_back(word);
+        for (const auto& word : words_of(corpus.texts[r])) out.push_back(word);
         out.push_back(text::separator_word(r));
     }
     return out;
@@ -98,8 +95,7 @@ inline std::string word_name(std::uint64_t number) {
 inline std::string join(const std::vector<std::string>& words) {
     std::string out;
     for (const auto& word : words) {
-        if (!out.empty())
-            out += ' ';
+        if (!out.empty()) out += ' ';
         out += word;
     }
     return out;
@@ -112,28 +108,24 @@ inline Corpus random_corpus(Prng& prng, std::size_t record_count, std::size_t ma
     Corpus corpus;
     std::vector<std::vector<std::string>> rows;
     std::vector<std::string> boilerplate;
-    for (int i = 0; i < 9; ++i)
-        boilerplate.push_back(word_name(prng.below(vocabulary)));
+    for (int i = 0; i < 9; ++i) boilerplate.push_back(word_name(prng.below(vocabulary)));
     for (std::uint32_t r = 0; r < record_count; ++r) {
         std::vector<std::string> row;
         std::uint32_t cluster = r;
         const auto kind = prng.below(10);
         if (kind == 0) {
-            if (prng.below(2) == 0)
-                row.push_back(word_name(prng.below(vocabulary)));
+            if (prng.below(2) == 0) row.push_back(word_name(prng.below(vocabulary)));
         } else if (kind <= 2 && r > 0) {
             const auto source = prng.below(r);
             row = rows[source];
             cluster = corpus.clusters[source];
-            if (!row.empty() && prng.below(2) == 0)
-                row[prng.below(row.size())] = "changed";
+            if (!row.empty() && prng.below(2) == 0) row[prng.below(row.size())] = "changed";
         } else {
             while (row.size() < max_words && prng.below(12) != 0) {
                 const auto choice = prng.below(4);
                 if (choice == 0 && r > 0 && !rows[r - 1].empty()) {
                     const auto& source = rows[prng.below(r)];
-                    if (source.empty())
-                        continue;
+                    if (source.empty()) continue;
                     const auto from = prng.below(source.size());
                     const auto to = from + 1 + prng.below(source.size() - from);
                     row.insert(row.end(), source.begin() + static_cast<std::ptrdiff_t>(from),
@@ -163,8 +155,7 @@ inline std::string random_answer(Prng& prng, const Corpus& corpus, std::size_t p
         if (choice < 4 && !corpus.texts.empty()) {
             const auto& text = corpus.texts[prng.below(corpus.texts.size())];
             auto from = text.empty() ? 0 : text.find(' ', prng.below(text.size()));
-            if (from == std::string::npos)
-                from = 0;
+            if (from == std::string::npos) from = 0;
             auto to = text.empty() ? 0 : text.find(' ', from + prng.below(text.size()));
             parts.push_back(text.substr(from, to == std::string::npos ? to : to - from));
         } else if (choice == 4) {

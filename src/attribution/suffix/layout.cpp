@@ -107,8 +107,7 @@ Result<Counts> check_file(ByteView file, std::string_view name) {
     bool agrees = counts.symbols <= limits::segment_symbols && counts.records <= counts.symbols &&
                   counts.words <= counts.symbols - counts.records && header.reserved == 0 &&
                   layout.file_size == file.size();
-    for (auto word : header.padding)
-        agrees &= word == 0;
+    for (auto word : header.padding) agrees &= word == 0;
     for (std::size_t i = 0; i < section_count; ++i) {
         agrees &= header.sections[i].offset == layout.sections[i].offset &&
                   header.sections[i].size == layout.sections[i].size;

@@ -58,8 +58,7 @@ private:
     bool same_lms_substring(std::size_t a, std::size_t b) const;
     void place_lms(std::size_t lms_count, const std::vector<u32>& starts);
     void prefetch(std::size_t i) const {
-        if (i < count_ && sa_[i] - 1 < count_)
-            __builtin_prefetch(text_ + sa_[i] - 1);
+        if (i < count_ && sa_[i] - 1 < count_) __builtin_prefetch(text_ + sa_[i] - 1);
     }
 
     const u32* text_;
@@ -71,10 +70,8 @@ private:
 
 std::vector<u32> Sorter::bucket_starts() const {
     std::vector<u32> starts(alphabet_ + 1, 0);
-    for (std::size_t i = 0; i < count_; ++i)
-        ++starts[text_[i] + 1];
-    for (std::size_t c = 0; c < alphabet_; ++c)
-        starts[c + 1] += starts[c];
+    for (std::size_t i = 0; i < count_; ++i) ++starts[text_[i] + 1];
+    for (std::size_t c = 0; c < alphabet_; ++c) starts[c + 1] += starts[c];
     return starts;
 }
 
@@ -88,17 +85,14 @@ void Sorter::induce(const std::vector<u32>& starts) {
         const u32 j = sa_[i];
         // Only LMS and L-type suffixes are here, so a preceding letter that is not smaller is
         // L-type.
-        if (j == empty || j == 0 || text_[j - 1] < text_[j])
-            continue;
+        if (j == empty || j == 0 || text_[j - 1] < text_[j]) continue;
         sa_[next[text_[j - 1]]++] = j - 1;
     }
     next.assign(starts.begin() + 1, starts.end());
     for (std::size_t i = count_; i-- > 0;) {
-        if (i >= prefetch_distance)
-            prefetch(i - prefetch_distance);
+        if (i >= prefetch_distance) prefetch(i - prefetch_distance);
         const u32 j = sa_[i];
-        if (j == empty || j == 0)
-            continue;
+        if (j == empty || j == 0) continue;
         const u32 letter = text_[j - 1];
         if (letter < text_[j] || (letter == text_[j] && types_.is_s(j))) {
             sa_[--next[letter]] = j - 1;
@@ -109,20 +103,16 @@ void Sorter::induce(const std::vector<u32>& starts) {
 std::size_t Sorter::gather_sorted_lms() {
     std::size_t found = 0;
     for (std::size_t i = 0; i < count_; ++i) {
-        if (types_.is_lms(sa_[i]))
-            sa_[found++] = sa_[i];
+        if (types_.is_lms(sa_[i])) sa_[found++] = sa_[i];
     }
     return found;
 }
 
 bool Sorter::same_lms_substring(std::size_t a, std::size_t b) const {
     for (std::size_t d = 0;; ++d) {
-        if (a + d == count_ || b + d == count_)
-            return false; // the sentinel is unique
-        if (text_[a + d] != text_[b + d] || types_.is_s(a + d) != types_.is_s(b + d))
-            return false;
-        if (d > 0 && types_.is_lms(a + d))
-            return types_.is_lms(b + d);
+        if (a + d == count_ || b + d == count_) return false; // the sentinel is unique
+        if (text_[a + d] != text_[b + d] || types_.is_s(a + d) != types_.is_s(b + d)) return false;
+        if (d > 0 && types_.is_lms(a + d)) return types_.is_lms(b + d);
     }
 }
 
@@ -132,14 +122,12 @@ u32 Sorter::name_lms(std::size_t lms_count) {
     std::fill(sa_ + lms_count, sa_ + count_, empty);
     u32 names = 0;
     for (std::size_t i = 0; i < lms_count; ++i) {
-        if (i == 0 || !same_lms_substring(sa_[i - 1], sa_[i]))
-            ++names;
+        if (i == 0 || !same_lms_substring(sa_[i - 1], sa_[i])) ++names;
         // Two LMS positions are never neighbours, so halving keeps them apart.
         sa_[lms_count + sa_[i] / 2] = names - 1;
     }
     for (std::size_t from = count_, to = count_; from-- > lms_count;) {
-        if (sa_[from] != empty)
-            sa_[--to] = sa_[from];
+        if (sa_[from] != empty) sa_[--to] = sa_[from];
     }
     return names;
 }
@@ -149,11 +137,9 @@ void Sorter::place_lms(std::size_t lms_count, const std::vector<u32>& starts) {
     u32* const positions = sa_ + (count_ - lms_count);
     std::size_t found = 0;
     for (std::size_t i = 1; i < count_; ++i) {
-        if (types_.is_lms(i))
-            positions[found++] = static_cast<u32>(i);
+        if (types_.is_lms(i)) positions[found++] = static_cast<u32>(i);
     }
-    for (std::size_t i = 0; i < lms_count; ++i)
-        sa_[i] = positions[sa_[i]];
+    for (std::size_t i = 0; i < lms_count; ++i) sa_[i] = positions[sa_[i]];
     std::fill(sa_ + lms_count, sa_ + count_, empty);
     std::vector<u32> next(starts.begin() + 1, starts.end());
     for (std::size_t i = lms_count; i-- > 0;) {
@@ -169,8 +155,7 @@ void Sorter::run() {
         std::fill(sa_, sa_ + count_, empty);
         std::vector<u32> next(starts.begin() + 1, starts.end());
         for (std::size_t i = 1; i < count_; ++i) {
-            if (types_.is_lms(i))
-                sa_[--next[text_[i]]] = static_cast<u32>(i);
+            if (types_.is_lms(i)) sa_[--next[text_[i]]] = static_cast<u32>(i);
         }
         next = {};
         induce(starts);
@@ -181,8 +166,7 @@ void Sorter::run() {
     if (names < lms_count) {
         Sorter(reduced, sa_, lms_count, names).run();
     } else {
-        for (std::size_t i = 0; i < lms_count; ++i)
-            sa_[reduced[i]] = static_cast<u32>(i);
+        for (std::size_t i = 0; i < lms_count; ++i) sa_[reduced[i]] = static_cast<u32>(i);
     }
     const auto starts = bucket_starts();
     place_lms(lms_count, starts);
@@ -193,10 +177,8 @@ void Sorter::run() {
 
 void suffix_array_into(std::span<const u32> text, u32 alphabet, std::span<u32> out) {
     OL_CHECK(out.size() == text.size() && text.size() < empty);
-    if (text.empty())
-        return;
-    for (auto letter : text)
-        OL_CHECK(letter < alphabet);
+    if (text.empty()) return;
+    for (auto letter : text) OL_CHECK(letter < alphabet);
     Sorter(text.data(), out.data(), text.size(), alphabet).run();
 }
 

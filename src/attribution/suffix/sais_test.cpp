@@ -38,10 +38,8 @@ TEST(Sais, every_short_text) {
             for (;;) {
                 ASSERT_EQ(build_suffix_array(text, alphabet), naive_suffix_array(text));
                 std::size_t i = 0;
-                while (i < count && ++text[i] == alphabet)
-                    text[i++] = 0;
-                if (i == count)
-                    break;
+                while (i < count && ++text[i] == alphabet) text[i++] = 0;
+                if (i == count) break;
             }
         }
     }
@@ -52,8 +50,7 @@ TEST(Sais, random_texts_of_many_alphabets) {
     for (int round = 0; round < 400; ++round) {
         const auto alphabet = static_cast<std::uint32_t>(1 + prng.below(1ULL << prng.below(12)));
         Text text(1 + prng.below(700));
-        for (auto& letter : text)
-            letter = static_cast<std::uint32_t>(prng.below(alphabet));
+        for (auto& letter : text) letter = static_cast<std::uint32_t>(prng.below(alphabet));
         ASSERT_EQ(build_suffix_array(text, alphabet), naive_suffix_array(text));
     }
 }
@@ -84,14 +81,12 @@ TEST(Sais, repetitive_texts) {
     Prng prng(5);
     for (int round = 0; round < 60; ++round) { // copies of pieces of itself, as near-duplicates are
         Text text(5 + prng.below(20));
-        for (auto& letter : text)
-            letter = static_cast<std::uint32_t>(prng.below(4));
+        for (auto& letter : text) letter = static_cast<std::uint32_t>(prng.below(4));
         while (text.size() < 1500) {
             const std::size_t from = prng.below(text.size());
             const Text piece(text.begin() + static_cast<std::ptrdiff_t>(from), text.end());
             text.insert(text.end(), piece.begin(), piece.end());
-            if (prng.below(3) == 0)
-                text.push_back(static_cast<std::uint32_t>(prng.below(4)));
+            if (prng.below(3) == 0) text.push_back(static_cast<std::uint32_t>(prng.below(4)));
         }
         ASSERT_EQ(build_suffix_array(text, 4), naive_suffix_array(text));
     }
@@ -106,17 +101,13 @@ TEST(Sais, a_large_text_is_in_order) {
     }
     const auto sa = build_suffix_array(text, alphabet);
     Text inverse(text.size(), ~0U);
-    for (std::size_t i = 0; i < sa.size(); ++i)
-        inverse[sa[i]] = static_cast<std::uint32_t>(i);
-    for (std::size_t i = 0; i < sa.size(); ++i)
-        ASSERT_EQ(sa[inverse[i]], i);
+    for (std::size_t i = 0; i < sa.size(); ++i) inverse[sa[i]] = static_cast<std::uint32_t>(i);
+    for (std::size_t i = 0; i < sa.size(); ++i) ASSERT_EQ(sa[inverse[i]], i);
     for (std::size_t i = 1; i < sa.size(); ++i) { // R1 and R2
         const std::size_t a = sa[i - 1], b = sa[i];
         ASSERT_LE(text[a], text[b]);
-        if (text[a] != text[b])
-            continue;
-        if (a + 1 == text.size())
-            continue;
+        if (text[a] != text[b]) continue;
+        if (a + 1 == text.size()) continue;
         ASSERT_LT(b + 1, text.size());
         ASSERT_LT(inverse[a + 1], inverse[b + 1]);
     }

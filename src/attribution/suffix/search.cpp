@@ -10,10 +10,8 @@ using i64 = std::int64_t;
 
 Interval Search::bucket(u32 rank) const {
     const u32 records = view_.counts.records;
-    if (rank < records)
-        return {rank, rank + 1};
-    if (rank - records >= view_.counts.words)
-        return {};
+    if (rank < records) return {rank, rank + 1};
+    if (rank - records >= view_.counts.words) return {};
     return {view_.first[rank - records], view_.first[rank - records + 1]};
 }
 
@@ -24,24 +22,20 @@ u32 Search::extend(Pattern pattern, u32 shared, i64 rank) const {
         static_cast<u32>(std::min<std::size_t>(pattern.size(), view_.counts.symbols - position));
     const u32* const text = view_.text + position;
     const u32 soon = std::min(limit, shared + 8); // most suffixes part within a few symbols
-    while (shared < soon && text[shared] == pattern[shared])
-        ++shared;
-    if (shared < soon)
-        return shared;
+    while (shared < soon && text[shared] == pattern[shared]) ++shared;
+    if (shared < soon) return shared;
     constexpr u32 block = 16;
     while (limit - shared >= block &&
            std::memcmp(text + shared, pattern.data() + shared, block * sizeof(u32)) == 0) {
         shared += block;
     }
-    while (shared < limit && text[shared] == pattern[shared])
-        ++shared;
+    while (shared < limit && text[shared] == pattern[shared]) ++shared;
     return shared;
 }
 
 Search::Comparison Search::compare(Pattern pattern, u32 shared, i64 rank) const {
     shared = extend(pattern, shared, rank);
-    if (shared == pattern.size())
-        return {shared, false};
+    if (shared == pattern.size()) return {shared, false};
     const u32 position = view_.suffixes[rank] + shared;
     return {shared, position == view_.counts.symbols || view_.text[position] < pattern[shared]};
 }
@@ -95,21 +89,17 @@ i64 Search::first_without(Pattern pattern, i64 inside, i64 limit) const {
 
 Segment::Longest Search::finish(Pattern pattern, Interval bucket, const Edges& edges) const {
     const u32 length = std::max(edges.low_shared, edges.high_shared);
-    if (length == 1)
-        return {1, bucket};
+    if (length == 1) return {1, bucket};
     const Pattern prefix = pattern.first(length);
     i64 low = edges.high, high = edges.high;
-    if (edges.low_shared == length)
-        low = first_without(prefix, edges.low, i64{bucket.low} - 1) + 1;
-    if (edges.high_shared == length)
-        high = first_without(prefix, edges.high, bucket.high);
+    if (edges.low_shared == length) low = first_without(prefix, edges.low, i64{bucket.low} - 1) + 1;
+    if (edges.high_shared == length) high = first_without(prefix, edges.high, bucket.high);
     return {length, {static_cast<u32>(low), static_cast<u32>(high)}};
 }
 
 Segment::Longest Search::longest(Pattern pattern) const {
     const Interval all = pattern.empty() ? Interval{} : bucket(pattern[0]);
-    if (all.count() == 0)
-        return {0, everything()};
+    if (all.count() == 0) return {0, everything()};
     Edges edges{i64{all.low} - 1, all.high, 1, 1};
     close(pattern, edges);
     return finish(pattern, all, edges);
@@ -151,18 +141,15 @@ Segment::Longest Search::longest(Pattern pattern, u32 hint, u32 shared) const {
 }
 
 Interval Search::around(Pattern pattern, u32 inside) const {
-    if (pattern.empty())
-        return everything();
+    if (pattern.empty()) return everything();
     const Interval all = bucket(pattern[0]);
-    if (pattern.size() == 1)
-        return all;
+    if (pattern.size() == 1) return all;
     return {static_cast<u32>(first_without(pattern, inside, i64{all.low} - 1) + 1),
             static_cast<u32>(first_without(pattern, inside, all.high))};
 }
 
 Interval Search::narrow(Interval interval, u32 depth, u32 rank) const {
-    if (rank == absent)
-        return {};
+    if (rank == absent) return {};
     const auto next_is_less = [&](u32 position, u32 bound) {
         const u32 at = position + depth; // the end of the text is smaller than every symbol
         return at >= view_.counts.symbols || view_.text[at] < bound;
@@ -171,8 +158,7 @@ Interval Search::narrow(Interval interval, u32 depth, u32 rank) const {
     const u32* const end = view_.suffixes + interval.high;
     const u32* const low = std::lower_bound(begin, end, rank, next_is_less);
     const u32* const high = std::lower_bound(low, end, rank + 1, next_is_less);
-    if (low == high)
-        return {};
+    if (low == high) return {};
     return {static_cast<u32>(low - view_.suffixes), static_cast<u32>(high - view_.suffixes)};
 }
 

@@ -26,8 +26,7 @@ Hash32 number_leaf(std::uint64_t value) {
 // Repeated squaring of a 64-bit mantissa, rounded down at each step.
 u32 surprise_of(std::uint64_t symbols, std::uint64_t count) {
     using Wide = unsigned __int128;
-    if (symbols <= count)
-        return 0;
+    if (symbols <= count) return 0;
     // symbols / count = mantissa / 2^63 * 2^exponent with mantissa in [2^63, 2^64).
     u32 exponent = static_cast<u32>(std::bit_width(symbols / count) - 1);
     Wide mantissa = (Wide{symbols} << (63 - exponent)) / count;
@@ -82,22 +81,19 @@ u32 Segment::Impl::rank_of(const text::SymbolWord& word) const {
     const std::size_t end =
         std::min<std::size_t>((high - keys.begin()) * words_per_key, view.counts.words);
     const auto* found = std::lower_bound(view.words + begin, view.words + end, word);
-    if (found == view.words + end || *found != word)
-        return absent;
+    if (found == view.words + end || *found != word) return absent;
     return view.counts.records + static_cast<u32>(found - view.words);
 }
 
 std::vector<u32> Segment::Impl::ranks_of(std::span<const text::SymbolWord> words) const {
     std::vector<u32> out;
     out.reserve(words.size());
-    for (const auto& word : words)
-        out.push_back(rank_of(word));
+    for (const auto& word : words) out.push_back(rank_of(word));
     return out;
 }
 
 text::SymbolWord Segment::Impl::word_of(u32 rank) const {
-    if (rank < view.counts.records)
-        return text::separator_word(rank);
+    if (rank < view.counts.records) return text::separator_word(rank);
     OL_CHECK(rank - view.counts.records < view.counts.words);
     return view.words[rank - view.counts.records];
 }
@@ -109,8 +105,7 @@ TableEntry Segment::Impl::table_entry(u32 record) const {
 
 const SparseMerkleTree& Segment::Impl::tree(TreeId id, ThreadPool* pool) {
     const std::lock_guard lock(tree_mutex);
-    if (trees[id])
-        return *trees[id];
+    if (trees[id]) return *trees[id];
     SparseMerkleTree::LeafFunction leaf;
     std::uint64_t count = view.counts.symbols;
     switch (id) {
@@ -150,24 +145,14 @@ Result<Segment> Segment::parse(Bytes bytes, std::string_view name) {
     return Impl::make({}, std::move(bytes), std::string(name));
 }
 
-u32 Segment::symbol_count() const {
-    return impl_->view.counts.symbols;
-}
-u32 Segment::record_count() const {
-    return impl_->view.counts.records;
-}
-u32 Segment::dictionary_size() const {
-    return impl_->view.counts.words;
-}
-std::span<const u32> Segment::ranks() const {
-    return {impl_->view.text, symbol_count()};
-}
+u32 Segment::symbol_count() const { return impl_->view.counts.symbols; }
+u32 Segment::record_count() const { return impl_->view.counts.records; }
+u32 Segment::dictionary_size() const { return impl_->view.counts.words; }
+std::span<const u32> Segment::ranks() const { return {impl_->view.text, symbol_count()}; }
 std::span<const u32> Segment::suffix_array() const {
     return {impl_->view.suffixes, symbol_count()};
 }
-std::span<const u32> Segment::inverse() const {
-    return {impl_->view.inverse, symbol_count()};
-}
+std::span<const u32> Segment::inverse() const { return {impl_->view.inverse, symbol_count()}; }
 
 text::SymbolWord Segment::word_at(u32 position) const {
     OL_CHECK(position < symbol_count());
@@ -202,8 +187,7 @@ u32 Segment::surprise(const text::SymbolWord& word) const {
 
 std::optional<u32> Segment::rank_of(const text::SymbolWord& word) const {
     const u32 rank = impl_->rank_of(word);
-    if (rank == absent)
-        return std::nullopt;
+    if (rank == absent) return std::nullopt;
     return rank;
 }
 

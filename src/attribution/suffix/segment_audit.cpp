@@ -51,11 +51,9 @@ private:
             return fault("the records do not cover the text");
         }
         for (u32 r = 0; r < records_; ++r) {
-            if (starts[r] >= starts[r + 1])
-                return fault("record {} has no place in the text", r);
+            if (starts[r] >= starts[r + 1]) return fault("record {} has no place in the text", r);
             const u32 head = view_.records[r].cluster;
-            if (head > r)
-                return fault("record {} is of the later cluster {}", r, head);
+            if (head > r) return fault("record {} is of the later cluster {}", r, head);
             if (view_.records[head].cluster != head) {
                 return fault("record {} is of cluster {}, which is not its own head", r, head);
             }
@@ -99,8 +97,7 @@ private:
                 less = a + 1 == symbols_ ||
                        (b + 1 < symbols_ && view_.inverse[a + 1] < view_.inverse[b + 1]);
             }
-            if (!less)
-                return fault("ranks {} and {} are out of order (R2)", i - 1, i);
+            if (!less) return fault("ranks {} and {} are out of order (R2)", i - 1, i);
         }
         return {};
     }
@@ -129,8 +126,6 @@ private:
 
 } // namespace
 
-Status Segment::audit() const {
-    return Audit(impl_->view, impl_->name).run();
-}
+Status Segment::audit() const { return Audit(impl_->view, impl_->name).run(); }
 
 } // namespace ol::attribution::suffix

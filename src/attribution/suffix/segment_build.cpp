@@ -25,8 +25,7 @@ public:
     WordNumbers()
         : slots_(1 << 12, 0) {
         std::random_device random;
-        for (auto& seed : seeds_)
-            seed = std::uint64_t{random()} << 32 | random();
+        for (auto& seed : seeds_) seed = std::uint64_t{random()} << 32 | random();
     }
 
     u32 number(const text::SymbolWord& word) {
@@ -45,8 +44,7 @@ public:
         words_.push_back(word);
         occurrences_.push_back(1);
         slots_[at] = std::uint64_t{tag} << 32 | words_.size();
-        if (words_.size() * 2 > slots_.size())
-            grow();
+        if (words_.size() * 2 > slots_.size()) grow();
         return static_cast<u32>(words_.size() - 1);
     }
 
@@ -70,8 +68,7 @@ private:
         for (std::size_t i = 0; i < words_.size(); ++i) {
             const std::uint64_t hash = hash_of(words_[i]);
             std::size_t at = hash & mask;
-            while (wider[at] != 0)
-                at = (at + 1) & mask;
+            while (wider[at] != 0) at = (at + 1) & mask;
             wider[at] = hash >> 32 << 32 | (i + 1);
         }
         slots_ = std::move(wider);
@@ -164,8 +161,7 @@ void rank_words(const Draft& draft, const Counts& counts, const Layout& layout, 
     pool.parallel_for(counts.records, 64, [&](std::size_t from, std::size_t to) {
         for (std::size_t r = from; r < to; ++r) {
             const u32 last = draft.starts[r + 1] - 1;
-            for (u32 p = draft.starts[r]; p < last; ++p)
-                text[p] = rank_of[draft.numbers[p]];
+            for (u32 p = draft.starts[r]; p < last; ++p) text[p] = rank_of[draft.numbers[p]];
             text[last] = static_cast<u32>(r);
         }
     });
@@ -203,8 +199,7 @@ Result<Segment> Segment::build(const std::vector<SourceRecord>& records, const P
     auto* const inverse = section_at<u32>(file.data(), layout, section_inverse);
     suffix_array_into(text, counts.records + counts.words, suffixes);
     pool.parallel_for(counts.symbols, grain, [&](std::size_t from, std::size_t to) {
-        for (std::size_t i = from; i < to; ++i)
-            inverse[suffixes[i]] = static_cast<u32>(i);
+        for (std::size_t i = from; i < to; ++i) inverse[suffixes[i]] = static_cast<u32>(i);
     });
     seal(file, counts);
     OL_TRY(write_file_atomic(path, ByteView(file)));

@@ -51,8 +51,7 @@ void expect_equals_definition(const Segment& segment, const Corpus& corpus) {
     ASSERT_EQ(segment.symbol_count(), text.size());
     ASSERT_EQ(segment.record_count(), corpus.texts.size());
     std::map<SymbolWord, std::uint64_t> counts;
-    for (const auto& word : text)
-        ++counts[word];
+    for (const auto& word : text) ++counts[word];
     EXPECT_EQ(segment.dictionary_size() + segment.record_count(), counts.size());
     std::uint32_t rank = 0;
     std::map<SymbolWord, std::uint32_t> ranks;
@@ -245,8 +244,7 @@ TEST(Segment, matching_statistics_equal_scanning) {
             std::size_t longest = 0;
             for (std::size_t p = 0; p < text.size(); ++p) {
                 std::size_t k = 0;
-                while (k < rest.size() && p + k < text.size() && text[p + k] == rest[k])
-                    ++k;
+                while (k < rest.size() && p + k < text.size() && text[p + k] == rest[k]) ++k;
                 longest = std::max(longest, k);
             }
             ASSERT_EQ(statistics[i].length, longest);
@@ -312,8 +310,7 @@ TEST(Segment, commitment_is_four_merkle_trees) {
                                               *segment.prove_suffix_array(i)));
             ASSERT_TRUE(crypto::merkle_verify(commitment.inverse_root, inverse[i], i, n,
                                               *segment.prove_inverse(i)));
-            if (n > 100)
-                i += static_cast<std::uint32_t>(prng.below(n / 40));
+            if (n > 100) i += static_cast<std::uint32_t>(prng.below(n / 40));
         }
         for (std::uint32_t r = 0; r < segment.record_count(); ++r) {
             ASSERT_TRUE(crypto::merkle_verify(commitment.table_root, table[r], r,
@@ -335,8 +332,7 @@ TEST(Segment, table_entry_is_abi_encoded) {
 
 TEST(Segment, of_a_real_dictionary) {
     const Path source = "/usr/share/dictd/foldoc.index";
-    if (!std::filesystem::exists(source))
-        GTEST_SKIP() << "no " << source;
+    if (!std::filesystem::exists(source)) GTEST_SKIP() << "no " << source;
     const auto read = text::read_documents(source);
     ASSERT_TRUE(read) << read.error().to_string();
     Corpus corpus;

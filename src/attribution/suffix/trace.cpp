@@ -36,23 +36,19 @@ void merge(Holders& holders) {
 // grows.
 std::optional<Holders> holders_of(const Segment& segment, Interval interval,
                                   const TraceRules& rules) {
-    if (interval.count() > rules.span_max_occurrences)
-        return std::nullopt;
+    if (interval.count() > rules.span_max_occurrences) return std::nullopt;
     Holders holders;
     std::size_t next_merge = 256;
     for (u32 i = interval.low; i < interval.high; ++i) {
         const u32 position = segment.suffix_array()[i];
         holders.push_back({segment.table_entry(segment.record_at(position)).cluster, position});
-        if (holders.size() < next_merge)
-            continue;
+        if (holders.size() < next_merge) continue;
         merge(holders);
-        if (holders.size() > rules.span_common)
-            return std::nullopt;
+        if (holders.size() > rules.span_common) return std::nullopt;
         next_merge = 2 * holders.size() + 256;
     }
     merge(holders);
-    if (holders.size() > rules.span_common)
-        return std::nullopt;
+    if (holders.size() > rules.span_common) return std::nullopt;
     return holders;
 }
 
@@ -75,8 +71,7 @@ void share_positions(std::vector<Candidate>& candidates, const std::vector<u32>&
     std::vector<u32> next_free(surprises.size() + 1);
     std::iota(next_free.begin(), next_free.end(), 0U);
     const auto free_from = [&](u32 p) {
-        while (next_free[p] != p)
-            p = next_free[p] = next_free[next_free[p]];
+        while (next_free[p] != p) p = next_free[p] = next_free[next_free[p]];
         return p;
     };
     for (u32 index : order) {
@@ -114,11 +109,9 @@ Result<Trace> trace(const Segment& segment, std::span<const text::SymbolWord> an
     const auto statistics = segment.matching_statistics(answer);
     std::vector<u32> surprises;
     surprises.reserve(answer.size());
-    for (const auto& word : answer)
-        surprises.push_back(segment.surprise(word));
+    for (const auto& word : answer) surprises.push_back(segment.surprise(word));
     std::vector<std::uint64_t> bits(answer.size() + 1, 0); // sums of surprises
-    for (std::size_t i = 0; i < answer.size(); ++i)
-        bits[i + 1] = bits[i] + surprises[i];
+    for (std::size_t i = 0; i < answer.size(); ++i) bits[i + 1] = bits[i] + surprises[i];
 
     std::map<std::pair<u32, u32>, std::optional<Holders>> known; // phrases recur within an answer
     std::vector<Candidate> candidates;
@@ -126,24 +119,19 @@ Result<Trace> trace(const Segment& segment, std::span<const text::SymbolWord> an
     for (u32 i = 0; i < answer.size(); ++i) {
         const auto [length, interval] = statistics[i];
         const u32 end = i + length;
-        if (length == 0 || end <= last_end)
-            continue; // within the match before it
+        if (length == 0 || end <= last_end) continue; // within the match before it
         last_end = end;
-        if (length < rules.span_min_symbols || bits[end] - bits[i] < rules.span_min_bits)
-            continue;
+        if (length < rules.span_min_symbols || bits[end] - bits[i] < rules.span_min_bits) continue;
         const auto [at, fresh] = known.try_emplace({interval.low, interval.high});
-        if (fresh)
-            at->second = holders_of(segment, interval, rules);
-        if (at->second)
-            candidates.push_back({{.start = i, .length = length}, &*at->second});
+        if (fresh) at->second = holders_of(segment, interval, rules);
+        if (at->second) candidates.push_back({{.start = i, .length = length}, &*at->second});
     }
     share_positions(candidates, surprises);
 
     Trace out;
     out.symbol_count = static_cast<u32>(answer.size());
     for (const auto& [span, holders] : candidates) {
-        if (span.owned == 0)
-            continue;
+        if (span.owned == 0) continue;
         const u32 paid =
             static_cast<u32>(std::min<std::size_t>(holders->size(), rules.span_max_clusters));
         for (u32 k = 0; k < paid; ++k) {

@@ -59,24 +59,19 @@ Trace naive_trace(const Corpus& corpus, const Segment& segment, const Words& ans
     for (std::size_t i = 0; i < answer.size(); ++i) {
         const std::size_t length = longest_from(i);
         // Maximal: cannot be extended to the left either.
-        if (length == 0 || (i > 0 && longest_from(i - 1) > length))
-            continue;
+        if (length == 0 || (i > 0 && longest_from(i - 1) > length)) continue;
         std::uint64_t bits = 0;
-        for (std::size_t k = 0; k < length; ++k)
-            bits += segment.surprise(answer[i + k]);
-        if (length < rules.span_min_symbols || bits < rules.span_min_bits)
-            continue;
+        for (std::size_t k = 0; k < length; ++k) bits += segment.surprise(answer[i + k]);
+        if (length < rules.span_min_symbols || bits < rules.span_min_bits) continue;
         const auto found = occurrences(i, length);
-        if (found.size() > rules.span_max_occurrences)
-            continue;
+        if (found.size() > rules.span_max_occurrences) continue;
         Candidate candidate;
         candidate.span = {.start = static_cast<std::uint32_t>(i),
                           .length = static_cast<std::uint32_t>(length)};
         for (const auto& [record, position] : found) { // by position, so the first is the smallest
             candidate.clusters.try_emplace(corpus.clusters[record], position);
         }
-        if (candidate.clusters.size() <= rules.span_common)
-            candidates.push_back(candidate);
+        if (candidate.clusters.size() <= rules.span_common) candidates.push_back(candidate);
     }
     Trace out;
     out.symbol_count = static_cast<std::uint32_t>(answer.size());
@@ -89,21 +84,18 @@ Trace naive_trace(const Corpus& corpus, const Segment& segment, const Words& ans
                 owner = &candidate;
             }
         }
-        if (owner == nullptr)
-            continue;
+        if (owner == nullptr) continue;
         owner->span.owned += 1;
         owner->span.credit += segment.surprise(answer[p]);
         out.covered += 1;
     }
     for (const auto& [span, clusters] : candidates) {
-        if (span.owned == 0)
-            continue;
+        if (span.owned == 0) continue;
         const auto n = static_cast<std::uint32_t>(
             std::min<std::size_t>(clusters.size(), rules.span_max_clusters));
         std::uint32_t k = 0;
         for (const auto& [head, position] : clusters) {
-            if (k == n)
-                break;
+            if (k == n) break;
             out.matches.push_back({static_cast<std::uint32_t>(out.spans.size()), position, head,
                                    corpus.records()[head].owner,
                                    span.credit / n + (k < span.credit % n ? 1U : 0U)});
@@ -141,16 +133,13 @@ TEST(Trace, equals_scanning) {
             ASSERT_TRUE(got);
             expect_equal(*got, naive_trace(corpus, segment, answer, rules));
             spans += got->spans.size();
-            for (const auto& span : got->spans)
-                shared += span.owned < span.length;
+            for (const auto& span : got->spans) shared += span.owned < span.length;
             auto open_rules = rules;
             open_rules.span_common = open_rules.span_max_occurrences = ~0U;
             dropped += trace(segment, answer, open_rules)->covered > got->covered;
             std::uint64_t credit = 0, paid = 0;
-            for (const auto& span : got->spans)
-                credit += span.credit;
-            for (const auto& match : got->matches)
-                paid += match.credit;
+            for (const auto& span : got->spans) credit += span.credit;
+            for (const auto& match : got->matches) paid += match.credit;
             ASSERT_EQ(credit, paid);
         }
     }
@@ -216,8 +205,7 @@ TEST(Trace, boilerplate_by_clusters_or_by_occurrences_earns_nothing) {
 
     Corpus copies; // one cluster, but more copies than are looked at
     std::string text;
-    for (int i = 0; i < 1000; ++i)
-        text += "six words that come again often. ";
+    for (int i = 0; i < 1000; ++i) text += "six words that come again often. ";
     for (std::uint32_t r = 0; r < 17; ++r) {
         copies.texts.push_back(text);
         copies.clusters.push_back(0);
@@ -263,8 +251,7 @@ TEST(Cursor, equals_scanning) {
             std::size_t longest = 0;
             for (std::size_t end = 1; end <= text.size(); ++end) {
                 std::size_t k = 0;
-                while (k <= i && k < end && text[end - 1 - k] == pushed[i - k])
-                    ++k;
+                while (k <= i && k < end && text[end - 1 - k] == pushed[i - k]) ++k;
                 longest = std::max(longest, k);
             }
             ASSERT_EQ(cursor.push(pushed[i]), longest);

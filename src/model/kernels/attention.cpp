@@ -10,8 +10,7 @@ namespace ol::model::kernels {
 
 void RopeTable::reserve(std::size_t positions) {
     const std::size_t have = half_ == 0 ? positions : cosine_.size() / half_;
-    if (positions <= have)
-        return;
+    if (positions <= have) return;
     const std::size_t want = std::max(positions, 2 * have);
     const double log_theta = exact_log(static_cast<double>(theta_));
     std::vector<float> frequency(half_);
@@ -39,8 +38,7 @@ void attend(const AttentionRows& r, const Table& table) {
     const std::size_t last = r.same_position ? r.first : r.first + r.rows - 1;
     const std::size_t width = (last + panel) / panel * panel;
     thread_local std::vector<float> score_room;
-    if (score_room.size() < tile_rows * width)
-        score_room.resize(tile_rows * width);
+    if (score_room.size() < tile_rows * width) score_room.resize(tile_rows * width);
     float* scores = score_room.data();
 
     for (std::size_t begin = 0; begin < r.rows; begin += tile_rows) {
@@ -65,10 +63,8 @@ void attend(const AttentionRows& r, const Table& table) {
             const float top = table.max_scaled(row, factor, seen);
             const float inverse = 1.0F / table.exp_sum(row, factor, top, seen);
             table.scale(row, inverse, seen);
-            if (r.top != nullptr)
-                r.top[begin + i] = top;
-            if (r.inverse != nullptr)
-                r.inverse[begin + i] = inverse;
+            if (r.top != nullptr) r.top[begin + i] = top;
+            if (r.inverse != nullptr) r.inverse[begin + i] = inverse;
         }
 
         // All rows of the tile share positions up to the first row's own; each then goes on alone,
@@ -85,8 +81,7 @@ void attend(const AttentionRows& r, const Table& table) {
         sum.c = r.out + static_cast<std::ptrdiff_t>(begin) * r.out_row;
         sum.c_row = r.out_row;
         table.tile(sum);
-        if (r.same_position)
-            continue;
+        if (r.same_position) continue;
         for (std::size_t i = 1; i < rows; ++i) {
             Tile rest = sum;
             rest.rows = 1;
@@ -109,10 +104,8 @@ void attend_backward(const AttentionBackward& h, const Table& table) {
     const View k{h.k, h.kv_row, 1}, v{h.v, h.kv_row, 1};
     const float scale = attention_scale(size);
     thread_local std::vector<float> p_room, d_room;
-    if (p_room.size() < query_block * h.rows)
-        p_room.resize(query_block * h.rows);
-    if (d_room.size() < query_block * h.rows)
-        d_room.resize(query_block * h.rows);
+    if (p_room.size() < query_block * h.rows) p_room.resize(query_block * h.rows);
+    if (d_room.size() < query_block * h.rows) d_room.resize(query_block * h.rows);
     for (std::size_t first = 0; first < h.rows; first += query_block) {
         const std::size_t count = std::min(query_block, h.rows - first);
         const std::size_t limit = first + count;

@@ -22,16 +22,14 @@ double nearest(double x) {
 double sin_small(double x) { // |x| <= pi / 4
     const double z = x * x;
     double sum = 0;
-    for (int n = 19; n >= 3; n -= 2)
-        sum = (1.0 + sum) * (-z / (n * (n - 1)));
+    for (int n = 19; n >= 3; n -= 2) sum = (1.0 + sum) * (-z / (n * (n - 1)));
     return x + x * sum;
 }
 
 double cos_small(double x) {
     const double z = x * x;
     double sum = 0;
-    for (int n = 20; n >= 2; n -= 2)
-        sum = (1.0 + sum) * (-z / (n * (n - 1)));
+    for (int n = 20; n >= 2; n -= 2) sum = (1.0 + sum) * (-z / (n * (n - 1)));
     return 1.0 + sum;
 }
 
@@ -65,8 +63,7 @@ double exact_log(double x) {
     const double s = (mantissa - 1.0) / (mantissa + 1.0);
     const double z = s * s;
     double sum = 0;
-    for (int n = 23; n >= 3; n -= 2)
-        sum = z * (1.0 / n + sum);
+    for (int n = 23; n >= 3; n -= 2) sum = z * (1.0 / n + sum);
     const auto e = static_cast<double>(exponent);
     return e * ln2_head + (e * ln2_tail + 2.0 * (s + s * sum));
 }
@@ -75,24 +72,18 @@ double exact_exp(double x) {
     const double n = nearest(x * 1.44269504088896340736);
     const double r = (x - n * ln2_head) - n * ln2_tail;
     double sum = 1.0;
-    for (int k = 18; k >= 1; --k)
-        sum = 1.0 + sum * (r / k);
+    for (int k = 18; k >= 1; --k) sum = 1.0 + sum * (r / k);
     const auto exponent = static_cast<std::uint64_t>(static_cast<std::int64_t>(n) + 1023);
     return sum * std::bit_cast<double>(exponent << 52);
 }
 
-double exact_sin(double x) {
-    return sine(x, 0);
-}
-double exact_cos(double x) {
-    return sine(x, 1);
-}
+double exact_sin(double x) { return sine(x, 0); }
+double exact_cos(double x) { return sine(x, 1); }
 
 double exact_power(double base, std::uint64_t exponent) {
     double out = 1.0;
     for (; exponent != 0; exponent >>= 1) {
-        if ((exponent & 1) != 0)
-            out *= base;
+        if ((exponent & 1) != 0) out *= base;
         base *= base;
     }
     return out;

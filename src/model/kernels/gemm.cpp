@@ -13,15 +13,12 @@ constexpr std::size_t block_columns = 256; // panels of one task
 constexpr std::size_t serial_packing = 1 << 17; // values
 constexpr std::size_t serial_work = 1 << 20;    // multiply-adds that are not worth waking a thread
 
-std::size_t divide_up(std::size_t a, std::size_t b) {
-    return (a + b - 1) / b;
-}
+std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
 void run(ThreadPool* pool, std::size_t count, std::size_t work_each,
          const std::function<void(std::size_t, std::size_t)>& body) {
     if (pool == nullptr || pool->threads() == 1 || count * work_each < serial_work) {
-        if (count > 0)
-            body(0, count);
+        if (count > 0) body(0, count);
         return;
     }
     pool->parallel_for(
@@ -30,8 +27,7 @@ void run(ThreadPool* pool, std::size_t count, std::size_t work_each,
 
 // B[k0 .. k0 + depth, panel's columns] as [depth][16], zeros beyond `columns`.
 void pack_panel(const View& b, std::size_t depth, std::size_t columns, float* out) {
-    if (columns < panel)
-        std::fill(out, out + depth * panel, 0.0F);
+    if (columns < panel) std::fill(out, out + depth * panel, 0.0F);
     if (b.column == 1) {
         for (std::size_t k = 0; k < depth; ++k) {
             const float* from = b.data + static_cast<std::ptrdiff_t>(k) * b.row;
@@ -56,8 +52,7 @@ void pack_rows(const View& a, std::size_t rows, std::size_t depth, float* out) {
         if (a.row == 1) {
             for (std::size_t k = 0; k < depth; ++k) {
                 const float* column = from + static_cast<std::ptrdiff_t>(k) * a.column;
-                for (std::size_t m = 0; m < count; ++m)
-                    tile[k * tile_rows + m] = column[m];
+                for (std::size_t m = 0; m < count; ++m) tile[k * tile_rows + m] = column[m];
             }
         } else {
             for (std::size_t m = 0; m < count; ++m) {
@@ -83,8 +78,7 @@ float* aligned(float* data) {
     return data + (64 - address % 64) % 64 / sizeof(float);
 }
 float* room(std::vector<float>& buffer, std::size_t count) {
-    if (buffer.size() < count + panel)
-        buffer.resize(count + panel);
+    if (buffer.size() < count + panel) buffer.resize(count + panel);
     return aligned(buffer.data());
 }
 
@@ -140,12 +134,10 @@ void multiply_block(const Product& p, const float* packed_b, std::size_t m0, std
 } // namespace
 
 void multiply(const Product& p, ThreadPool* pool, const Table& table) {
-    if (p.m == 0 || p.n == 0)
-        return;
+    if (p.m == 0 || p.n == 0) return;
     if (p.k == 0) {
         if (!p.accumulate) {
-            for (std::size_t m = 0; m < p.m; ++m)
-                std::fill_n(p.c + m * p.c_row, p.n, 0.0F);
+            for (std::size_t m = 0; m < p.m; ++m) std::fill_n(p.c + m * p.c_row, p.n, 0.0F);
         }
         return;
     }
@@ -187,16 +179,14 @@ void PackedMatrix::set_rows(std::size_t first, const float* rows, std::size_t co
     for (std::size_t n = 0; n < count; ++n) {
         float* to =
             aligned(panels_.data()) + (first + n) / panel * panel * in_ + (first + n) % panel;
-        for (std::size_t k = 0; k < in_; ++k)
-            to[k * panel] = rows[n * in_ + k];
+        for (std::size_t k = 0; k < in_; ++k) to[k * panel] = rows[n * in_ + k];
     }
 }
 
 void PackedMatrix::apply(const float* x, std::ptrdiff_t x_row, std::size_t rows, float* y,
                          std::ptrdiff_t y_row, ThreadPool* pool, bool accumulate,
                          const Table& table) const {
-    if (rows == 0)
-        return;
+    if (rows == 0) return;
     const float* panels = aligned(const_cast<float*>(panels_.data()));
     const std::size_t row_blocks = divide_up(rows, block_rows);
     const std::size_t column_blocks = divide_up(out_, 4 * panel);

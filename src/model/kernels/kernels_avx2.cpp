@@ -12,42 +12,18 @@ namespace {
 
 using F8 = __m256;
 
-inline F8 load(const float* p) {
-    return _mm256_loadu_ps(p);
-}
-inline void store(float* p, F8 v) {
-    _mm256_storeu_ps(p, v);
-}
-inline F8 set(float x) {
-    return _mm256_set1_ps(x);
-}
-inline F8 add(F8 a, F8 b) {
-    return _mm256_add_ps(a, b);
-}
-inline F8 sub(F8 a, F8 b) {
-    return _mm256_sub_ps(a, b);
-}
-inline F8 mul(F8 a, F8 b) {
-    return _mm256_mul_ps(a, b);
-}
-inline F8 div(F8 a, F8 b) {
-    return _mm256_div_ps(a, b);
-}
-inline F8 min(F8 a, F8 b) {
-    return _mm256_min_ps(a, b);
-}
-inline F8 max(F8 a, F8 b) {
-    return _mm256_max_ps(a, b);
-}
-inline F8 fma(F8 a, F8 b, F8 c) {
-    return _mm256_fmadd_ps(a, b, c);
-}
-inline F8 square_root(F8 a) {
-    return _mm256_sqrt_ps(a);
-}
-inline float square_root(float a) {
-    return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a)));
-}
+inline F8 load(const float* p) { return _mm256_loadu_ps(p); }
+inline void store(float* p, F8 v) { _mm256_storeu_ps(p, v); }
+inline F8 set(float x) { return _mm256_set1_ps(x); }
+inline F8 add(F8 a, F8 b) { return _mm256_add_ps(a, b); }
+inline F8 sub(F8 a, F8 b) { return _mm256_sub_ps(a, b); }
+inline F8 mul(F8 a, F8 b) { return _mm256_mul_ps(a, b); }
+inline F8 div(F8 a, F8 b) { return _mm256_div_ps(a, b); }
+inline F8 min(F8 a, F8 b) { return _mm256_min_ps(a, b); }
+inline F8 max(F8 a, F8 b) { return _mm256_max_ps(a, b); }
+inline F8 fma(F8 a, F8 b, F8 c) { return _mm256_fmadd_ps(a, b, c); }
+inline F8 square_root(F8 a) { return _mm256_sqrt_ps(a); }
+inline float square_root(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))); }
 inline F8 power_of_two(F8 n) {
     const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
     return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
@@ -73,9 +49,7 @@ const Table* avx2_table() {
 #else
 
 namespace ol::model::kernels {
-const Table* avx2_table() {
-    return nullptr;
-}
+const Table* avx2_table() { return nullptr; }
 } // namespace ol::model::kernels
 
 #endif

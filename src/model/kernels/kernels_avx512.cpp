@@ -36,14 +36,12 @@ inline void run_tile(const Tile& t) {
     for (std::size_t k = t.depth; k > 0; --k) {
         __m512 column[Panels];
 #pragma GCC unroll 8
-        for (int p = 0; p < Panels; ++p)
-            column[p] = _mm512_loadu_ps(b + p * b_panel);
+        for (int p = 0; p < Panels; ++p) column[p] = _mm512_loadu_ps(b + p * b_panel);
 #pragma GCC unroll 8
         for (int m = 0; m < Rows; ++m) {
             const __m512 x = _mm512_set1_ps(a[m * a_row]);
 #pragma GCC unroll 8
-            for (int p = 0; p < Panels; ++p)
-                acc[m][p] = _mm512_fmadd_ps(x, column[p], acc[m][p]);
+            for (int p = 0; p < Panels; ++p) acc[m][p] = _mm512_fmadd_ps(x, column[p], acc[m][p]);
         }
         a += a_step;
         b += b_step;
@@ -133,9 +131,7 @@ const Table* avx512_table() {
 #else
 
 namespace ol::model::kernels {
-const Table* avx512_table() {
-    return nullptr;
-}
+const Table* avx512_table() { return nullptr; }
 } // namespace ol::model::kernels
 
 #endif

@@ -15,16 +15,14 @@ struct F8 {
 template <class Op>
 inline F8 each(Op op) {
     F8 out;
-    for (int i = 0; i < 8; ++i)
-        out.v[i] = op(i);
+    for (int i = 0; i < 8; ++i) out.v[i] = op(i);
     return out;
 }
 inline F8 load(const float* p) {
     return each([=](int i) { return p[i]; });
 }
 inline void store(float* p, const F8& a) {
-    for (int i = 0; i < 8; ++i)
-        p[i] = a.v[i];
+    for (int i = 0; i < 8; ++i) p[i] = a.v[i];
 }
 inline F8 set(float x) {
     return each([=](int) { return x; });
@@ -50,9 +48,7 @@ inline F8 max(const F8& a, const F8& b) {
 inline F8 fma(const F8& a, const F8& b, const F8& c) {
     return each([&](int i) { return std::fma(a.v[i], b.v[i], c.v[i]); });
 }
-inline float square_root(float a) {
-    return std::sqrt(a);
-}
+inline float square_root(float a) { return std::sqrt(a); }
 inline F8 square_root(const F8& a) {
     return each([&](int i) { return std::sqrt(a.v[i]); });
 }
@@ -83,8 +79,7 @@ std::vector<const Table*> available() {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         out.push_back(avx2_table());
-        if (__builtin_cpu_supports("avx512f"))
-            out.push_back(avx512_table());
+        if (__builtin_cpu_supports("avx512f")) out.push_back(avx512_table());
     }
 #endif
     return out;

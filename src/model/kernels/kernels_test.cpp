@@ -19,8 +19,7 @@ namespace {
 std::vector<float> noise(std::size_t count, std::uint64_t seed, float size = 1.0F) {
     Prng prng(seed);
     std::vector<float> out(count);
-    for (auto& value : out)
-        value = (2.0F * prng.uniform() - 1.0F) * size;
+    for (auto& value : out) value = (2.0F * prng.uniform() - 1.0F) * size;
     return out;
 }
 
@@ -243,11 +242,9 @@ TEST(Kernels, RowKernelsComputeWhatTheySay) {
     std::vector<float> y(n);
     const float r = best().rms_norm(x.data(), w.data(), y.data(), n, 1e-5F);
     double mean = 0;
-    for (auto value : x)
-        mean += static_cast<double>(value) * static_cast<double>(value) / n;
+    for (auto value : x) mean += static_cast<double>(value) * static_cast<double>(value) / n;
     EXPECT_NEAR(r, 1.0 / std::sqrt(mean + 1e-5), 1e-6);
-    for (std::size_t i = 0; i < n; ++i)
-        EXPECT_NEAR(y[i], x[i] * r * w[i], 1e-6);
+    for (std::size_t i = 0; i < n; ++i) EXPECT_NEAR(y[i], x[i] * r * w[i], 1e-6);
 
     best().swiglu(x.data(), w.data(), y.data(), n);
     for (std::size_t i = 0; i < n; ++i) {
@@ -257,8 +254,7 @@ TEST(Kernels, RowKernelsComputeWhatTheySay) {
 
 TEST(Kernels, ExponentialIsAccurateAndVanishesFarBelow) {
     std::vector<float> x;
-    for (float value = -87.0F; value < 0.0F; value += 0.0137F)
-        x.push_back(value);
+    for (float value = -87.0F; value < 0.0F; value += 0.0137F) x.push_back(value);
     auto y = x;
     best().exp_sum(y.data(), 1.0F, 0.0F, y.size());
     for (std::size_t i = 0; i < x.size(); ++i) {
@@ -346,8 +342,7 @@ TEST(Attention, AgreesWithDoubleArithmeticAndDoesNotSeeTheFuture) {
         }
         for (std::size_t d = 0; d < size; ++d) {
             double sum = 0;
-            for (std::size_t j = 0; j <= i; ++j)
-                sum += p[j] / total * v[j * size + d];
+            for (std::size_t j = 0; j <= i; ++j) sum += p[j] / total * v[j * size + d];
             EXPECT_NEAR(whole[i * size + d], sum, 2e-6);
         }
     }

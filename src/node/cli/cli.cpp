@@ -42,6 +42,8 @@ void add_node_commands(CLI::App& root, Parsed& parsed) {
     up->add_option("--host", parsed.global.node.host, "Address to listen on")
         ->capture_default_str();
     up->add_option("--port", parsed.global.node.port, "Port to listen on")->capture_default_str();
+    up->add_option("--allow-host", parsed.global.node.allowed_hosts,
+                   "A name besides loopback under which the node may be called; * for any");
     up->callback([&] { parsed.action = [](Session& s) { return run_up(s); }; });
 
     static DemoCommand demo;
@@ -201,8 +203,7 @@ void add_model_commands(CLI::App& root, Parsed& parsed) {
     reproduce->callback(
         [&] { parsed.action = [](Session& s) { return train_reproduce(s, name); }; });
     train->callback([&parsed, reproduce] {
-        if (reproduce->parsed())
-            return;
+        if (reproduce->parsed()) return;
         parsed.action = [](Session& s) { return run_train(s, t); };
     });
 
@@ -298,12 +299,10 @@ int run(int argc, char** argv) {
         parsed.data_dir.empty() ? default_data_dir() : Path(parsed.data_dir);
     parsed.global.node.password_file = parsed.password_file;
     parsed.global.node.base_model = parsed.base_model;
-    if (parsed.verbose)
-        log::set_level(log::Level::info);
+    if (parsed.verbose) log::set_level(log::Level::info);
     Session session(parsed.global);
     const auto done = parsed.action(session);
-    if (done)
-        return 0;
+    if (done) return 0;
     if (parsed.global.json) {
         session.print(codec::Json::object(
             {{"error", codec::Json::object({{"code", to_string(done.error().code)},

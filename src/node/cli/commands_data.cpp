@@ -19,8 +19,7 @@ void print_contribution(Session& session, const Json& report) {
     constexpr std::size_t shown_limit = 20;
     std::size_t shown = 0;
     for (const auto& row : report["rejected"].items()) {
-        if (++shown > shown_limit)
-            break;
+        if (++shown > shown_limit) break;
         out.line(fmt::format("  {} {}:{} {}", out.paint(Paint::red, "rejected"),
                              text_at(row, "file"), number_at(row, "line"), text_at(row, "reason")));
     }
@@ -80,8 +79,7 @@ Status datanet_contribute(Session& session, const std::string& datanet, const st
                 }
                 // One folder per upload: a file's path becomes its name.
                 std::string name = std::filesystem::relative(file, path).string();
-                if (name == ".")
-                    name = file.filename().string();
+                if (name == ".") name = file.filename().string();
                 std::replace(name.begin(), name.end(), '/', '_');
                 files.push_back({std::move(name), std::move(content)});
             }
@@ -234,8 +232,7 @@ Status trace_text(Session& session, const std::string& datanet, std::uint64_t ve
     for (const auto& span : traced["spans"].items()) {
         const auto begin = std::max<std::size_t>(at, number_at(span, "start_byte"));
         const auto end = std::min<std::size_t>(input.size(), number_at(span, "end_byte"));
-        if (begin >= end || span["matches"].items().empty())
-            continue;
+        if (begin >= end || span["matches"].items().empty()) continue;
         const auto owner = text_at(span["matches"].items()[0], "owner");
         const auto index = owners.emplace(owner, owners.size()).first->second;
         shown += input.substr(at, begin - at);

@@ -27,10 +27,8 @@ Result<Json> follow_run(Session& session, api::Services& services, const std::st
         const auto page = OL_TRY(services.run_events(id, offset));
         for (const auto& event : page["events"].items()) {
             offset = number_at(event, "offset") + 1;
-            if (text_at(event, "kind") != "step" || session.json())
-                continue;
-            if (since.seconds() - shown < 2)
-                continue;
+            if (text_at(event, "kind") != "step" || session.json()) continue;
+            if (since.seconds() - shown < 2) continue;
             shown = since.seconds();
             const auto& data = event["data"];
             session.console().line(fmt::format("step {}/{}  loss {:.4f}  {:.0f} tokens/s",
@@ -39,8 +37,7 @@ Result<Json> follow_run(Session& session, api::Services& services, const std::st
                                                real_at(data, "tokens_per_second")));
         }
         const auto state = text_at(page, "state");
-        if (state == "done")
-            return services.run(id);
+        if (state == "done") return services.run(id);
         if (state == "failed" || state == "stopped" || state == "paused") {
             const auto run = OL_TRY(services.run(id));
             return fail(ErrorCode::conflict, "run {} is {}{}", id, state,
@@ -111,8 +108,7 @@ Status run_train(Session& session, const TrainCommand& command) {
     for (const auto& [option, value] : {std::pair{"--name", &command.name},
                                         {"--datanet", &command.datanet},
                                         {"--wallet", &command.wallet}}) {
-        if (value->empty())
-            return fail(ErrorCode::invalid_argument, "{} is required", option);
+        if (value->empty()) return fail(ErrorCode::invalid_argument, "{} is required", option);
     }
     auto* services = OL_TRY(session.services());
     Json request = Json::object({{"name", command.name},
@@ -120,12 +116,9 @@ Status run_train(Session& session, const TrainCommand& command) {
                                  {"version", command.version},
                                  {"record_limit", command.record_limit},
                                  {"seed", command.seed}});
-    if (command.epochs != 0)
-        request.set("epochs", command.epochs);
-    if (command.rank != 0)
-        request.set("rank", command.rank);
-    if (command.learning_rate != 0)
-        request.set("learning_rate", command.learning_rate);
+    if (command.epochs != 0) request.set("epochs", command.epochs);
+    if (command.rank != 0) request.set("rank", command.rank);
+    if (command.learning_rate != 0) request.set("learning_rate", command.learning_rate);
     const auto run = OL_TRY(services->create_run(request));
     auto done = OL_TRY(follow_run(session, *services, text_at(run, "id")));
     if (!command.no_register) {
@@ -181,8 +174,7 @@ Status model_list(Session& session) {
 Status model_show(Session& session, const std::string& model) {
     const auto models = OL_TRY(OL_TRY(session.services())->models());
     for (const auto& row : models["data"].items()) {
-        if (text_at(row, "id") != model)
-            continue;
+        if (text_at(row, "id") != model) continue;
         session.print(row);
         return {};
     }
@@ -214,13 +206,11 @@ Status run_ask(Session& session, const AskCommand& command) {
     const auto models = OL_TRY(services->models());
     bool is_base = false, is_known = false;
     for (const auto& row : models["data"].items()) {
-        if (text_at(row, "id") != command.model)
-            continue;
+        if (text_at(row, "id") != command.model) continue;
         is_known = true;
         is_base = row["parent"].is_null();
     }
-    if (!is_known)
-        return unknown_model(command.model);
+    if (!is_known) return unknown_model(command.model);
     if (!is_base) {
         auto* keys = OL_TRY(session.keys());
         const auto payer = OL_TRY(keys->key(command.wallet));
@@ -245,8 +235,7 @@ Status run_ask(Session& session, const AskCommand& command) {
         call.voucher = market::sign_voucher(contracts->escrow_domain(), payer, host, cumulative);
     }
     const auto reply = OL_TRY(services->complete(call, [&](std::string_view piece) {
-        if (!session.json())
-            out.write(piece);
+        if (!session.json()) out.write(piece);
         return true;
     }));
     if (session.json()) {
@@ -260,8 +249,7 @@ Status run_ask(Session& session, const AskCommand& command) {
         return {};
     }
     out.line();
-    if (reply.receipt.is_null())
-        return {};
+    if (reply.receipt.is_null()) return {};
     out.line();
     out.line(out.paint(Paint::bold, fmt::format("{:.0f} % of the answer is explained; fee {}",
                                                 100 * real_at(reply.receipt, "explained"),

@@ -67,8 +67,7 @@ Status receipt_show(Session& session, const std::string& hash) {
 Status receipt_verify(Session& session, const std::string& hash) {
     const auto verdict = OL_TRY(
         OL_TRY(session.services())->verify_receipt(OL_TRY_IN(hash32_from_hex(hash), "HASH")));
-    if (session.json())
-        session.print(verdict);
+    if (session.json()) session.print(verdict);
     if (!verdict["verified"].as_bool().value_or(false)) {
         return fail(ErrorCode::unverified, "{}", text_at(verdict["fault"], "reason"));
     }

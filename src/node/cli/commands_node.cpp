@@ -26,8 +26,7 @@ void watch(Node& node, std::stop_token stop) {
         for (int waited = 0; waited < watch_interval_ms && !stop.stop_requested(); waited += 100) {
             std::this_thread::sleep_for(std::chrono::milliseconds(100));
         }
-        if (stop.stop_requested())
-            return;
+        if (stop.stop_requested()) return;
         if (const auto copies = node.datanet_service().scan_ledger(); !copies) {
             log::warning("watcher", "{}", copies.error().to_string());
         } else {
@@ -39,8 +38,7 @@ void watch(Node& node, std::stop_token stop) {
             }
         }
         const auto pending = node.context().contracts->pending_epoch();
-        if (!pending || !pending->exists || pending->epoch == agreed_epoch)
-            continue;
+        if (!pending || !pending->exists || pending->epoch == agreed_epoch) continue;
         const auto report = node.watcher().check_pending(host_wallet);
         if (!report) {
             log::warning("watcher", "{}", report.error().to_string());
@@ -90,18 +88,15 @@ Status run_up(Session& session) {
     std::jthread watcher([&](std::stop_token stop) { watch(*node, stop); });
     int received = 0;
     sigwait(&signals, &received);
-    if (!session.json())
-        out.line("\nstopping...");
+    if (!session.json()) out.line("\nstopping...");
     return {};
 }
 
 Status run_demo_command(Session& session, const DemoCommand& command) {
     DemoOptions options;
     options.node = session.options().node;
-    if (command.training_records != 0)
-        options.training_records = command.training_records;
-    if (command.epochs != 0)
-        options.epochs = command.epochs;
+    if (command.training_records != 0) options.training_records = command.training_records;
+    if (command.epochs != 0) options.epochs = command.epochs;
     if (!command.data_dir_given) {
         options.node.data_dir =
             std::filesystem::temp_directory_path() / fmt::format("openledger-demo-{}", ::getpid());
@@ -117,8 +112,7 @@ Status run_demo_command(Session& session, const DemoCommand& command) {
     if (!command.data_dir_given && !command.keep) {
         std::filesystem::remove_all(options.node.data_dir, error);
     }
-    if (!report)
-        return std::unexpected(report.error());
+    if (!report) return std::unexpected(report.error());
     if (!command.json_file.empty()) {
         OL_TRY(write_file_atomic(command.json_file, report->dump(2) + "\n"));
     }
@@ -126,11 +120,9 @@ Status run_demo_command(Session& session, const DemoCommand& command) {
 }
 
 Result<Address> account_of(Session& session, const std::string& name_or_address) {
-    if (name_or_address.starts_with("0x"))
-        return address_from_hex(name_or_address);
+    if (name_or_address.starts_with("0x")) return address_from_hex(name_or_address);
     for (const auto& entry : OL_TRY(OL_TRY(session.keys())->list())) {
-        if (entry.name == name_or_address)
-            return entry.address;
+        if (entry.name == name_or_address) return entry.address;
     }
     return fail(ErrorCode::not_found,
                 "there is no wallet '{}'; `openledger wallet list` shows those "

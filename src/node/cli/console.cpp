@@ -40,8 +40,7 @@ Console::Console()
     : terminal_(::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr) {}
 
 std::string Console::paint(Paint paint, std::string_view text) const {
-    if (!terminal_)
-        return std::string(text);
+    if (!terminal_) return std::string(text);
     return fmt::format("\033[{}m{}\033[0m", code_of(paint), text);
 }
 
@@ -84,10 +83,8 @@ ProgressSink Console::progress() const {
             state->started = now;
         }
         const auto pause = std::chrono::milliseconds(bar ? 100 : 5000);
-        if (!ended && now - state->shown < pause)
-            return true;
-        if (ended && !state->drawn)
-            return true; // quick work needs no bar
+        if (!ended && now - state->shown < pause) return true;
+        if (ended && !state->drawn) return true; // quick work needs no bar
         state->shown = now;
         std::string text = fmt::format("  {}", what);
         if (total != 0) {
@@ -112,10 +109,8 @@ ProgressSink Console::progress() const {
 }
 
 std::string human_bytes(std::uint64_t bytes) {
-    if (bytes < 10'000)
-        return fmt::format("{} B", bytes);
-    if (bytes < 10'000'000)
-        return fmt::format("{:.1f} KB", static_cast<double>(bytes) / 1e3);
+    if (bytes < 10'000) return fmt::format("{} B", bytes);
+    if (bytes < 10'000'000) return fmt::format("{:.1f} KB", static_cast<double>(bytes) / 1e3);
     return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
 }
 
@@ -128,8 +123,7 @@ std::string human_count(std::uint64_t count) {
 }
 
 std::string short_hex(std::string_view hex) {
-    if (hex.size() <= 14)
-        return std::string(hex);
+    if (hex.size() <= 14) return std::string(hex);
     return fmt::format("{}..{}", hex.substr(0, 8), hex.substr(hex.size() - 4));
 }
 

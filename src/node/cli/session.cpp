@@ -5,10 +5,8 @@
 namespace ol::node::cli {
 
 Result<api::Services*> Session::services() {
-    if (local_)
-        return local_.get();
-    if (remote_)
-        return remote_.get();
+    if (local_) return local_.get();
+    if (remote_) return remote_.get();
     std::string url = options_.node_url;
     if (url.empty()) {
         auto running = running_node(options_.node.data_dir);
@@ -27,8 +25,7 @@ Result<api::Services*> Session::services() {
 }
 
 Result<KeyRing*> Session::keys() {
-    if (local_)
-        return local_->context().keys.get();
+    if (local_) return local_->context().keys.get();
     if (!keys_) {
         constexpr std::uint64_t scrypt_standard = 262144;
         keys_ = std::make_unique<KeyRing>(options_.node.data_dir / "wallets",
@@ -39,8 +36,7 @@ Result<KeyRing*> Session::keys() {
 
 Result<ledger::Contracts*> Session::contracts() {
     OL_TRY(services());
-    if (local_)
-        return local_->context().contracts.get();
+    if (local_) return local_->context().contracts.get();
     if (!contracts_) {
         const auto status = OL_TRY(remote_->status());
         chain_ = std::make_unique<ledger::Chain>(OL_TRY(status["chain"]["url"].as_string()));
