@@ -1,5 +1,5 @@
 // Bad input: a clear error that names place and remedy, and nothing lost.
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, done, equal, run, temporary } from "./harness.mjs";
 
@@ -51,13 +51,23 @@ equal(run(data, ["datanet", "show", "shelf"]).value.records, 1, "and is one reco
 
 refused(["datanet", "contribute", "shelf", join(folder, "none"), "--wallet", "host"], /none/,
   "a folder that is not there");
-if (process.getuid() !== 0) {
-  const closed = join(folder, "closed");
-  mkdirSync(closed);
-  chmodSync(closed, 0);
-  refused(["datanet", "contribute", "shelf", closed, "--wallet", "host"], /closed.*denied/i,
-    "a folder without permission");
+// Root may read everything, so as root the program runs as somebody else here.
+const closed = join(folder, "closed");
+mkdirSync(closed);
+writeFileSync(join(closed, "secret.txt"), "nobody may read this\n");
+const nobody = 65534;
+const asRoot = process.getuid() === 0;
+if (asRoot) {
+  for (const path of [folder, data, ...readdirSync(data, { recursive: true }).map((name) => join(data, name))]) {
+    chownSync(path, nobody, nobody);
+  }
 }
+chmodSync(closed, 0);
+const denied = run(data, ["datanet", "contribute", "shelf", closed, "--wallet", "host"],
+  { allowFailure: true, uid: asRoot ? nobody : undefined });
+equal(denied.status, 1, "a folder without permission fails");
+check(/closed.*denied/i.test(denied.stderr), `and says why: ${denied.stderr}`);
+chmodSync(closed, 0o755);
 
 // A wrong password opens nothing and breaks nothing.
 writeFileSync(join(folder, "wrong"), "not the password\n");

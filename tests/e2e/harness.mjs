@@ -34,9 +34,9 @@ export function temporary() {
 process.on("exit", () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
 // Runs a command to its end; the JSON that it prints when asked for.
-export function run(dataDir, args, { json = true, allowFailure = false, timeout = 240_000 } = {}) {
+export function run(dataDir, args, { json = true, allowFailure = false, timeout = 240_000, uid } = {}) {
   const all = ["--data-dir", dataDir, ...(json ? ["--json"] : []), ...args];
-  const result = spawnSync(program, all, { encoding: "utf8", timeout, maxBuffer: 1 << 28 });
+  const result = spawnSync(program, all, { encoding: "utf8", timeout, maxBuffer: 1 << 28, uid, gid: uid });
   if (result.status !== 0 && !allowFailure) {
     throw new Error(`openledger ${args.join(" ")} exited ${result.status}: ${result.stderr}`);
   }

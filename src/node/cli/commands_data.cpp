@@ -248,7 +248,7 @@ Status trace_text(Session& session, const std::string& datanet, std::uint64_t ve
             out.line(fmt::format("{:6.1f} bits  {}  {}  {} at byte {}",
                                  static_cast<double>(number_at(match, "credit")) / 256,
                                  out.paint_index(owners[owner], short_hex(owner)),
-                                 short_hex(text_at(match, "record")), text_at(match, "title"),
+                                 short_hex(text_at(match, "record")), record_name(match),
                                  number_at(match, "offset")));
         }
     }
@@ -257,7 +257,7 @@ Status trace_text(Session& session, const std::string& datanet, std::uint64_t ve
                          number_at(traced, "symbols")));
     for (const auto& share : traced["shares"].items()) {
         out.line(fmt::format("  {:5.1f} %  {}  {}", 100 * share["share"].as_double().value_or(0),
-                             short_hex(text_at(share, "owner")), text_at(share, "title")));
+                             short_hex(text_at(share, "owner")), record_name(share)));
     }
     return {};
 }

@@ -256,7 +256,7 @@ Status run_ask(Session& session, const AskCommand& command) {
                                                 open_at(reply.receipt, "fee_wei"))));
     for (const auto& share : reply.receipt["shares"].items()) {
         out.line(fmt::format("  {:5.1f} %  {}  {}", 100 * real_at(share, "share"),
-                             short_hex(text_at(share, "owner")), text_at(share, "title")));
+                             short_hex(text_at(share, "owner")), record_name(share)));
     }
     for (const auto& span : reply.receipt["spans"].items()) {
         out.line(out.paint(Paint::dim, fmt::format("  \"{}\"", text_at(span, "text"))));

@@ -53,7 +53,7 @@ Status receipt_show(Session& session, const std::string& hash) {
                              span["bits"].as_double().value_or(0)));
         for (const auto& match : span["matches"].items()) {
             out.line(fmt::format("      {}  {}  {} at byte {}", short_hex(text_at(match, "owner")),
-                                 short_hex(text_at(match, "record")), text_at(match, "title"),
+                                 short_hex(text_at(match, "record")), record_name(match),
                                  match["offset"].as_uint().value_or(0)));
         }
     }
