@@ -6,7 +6,11 @@ import { fileURLToPath } from "node:url";
 import { check, done, equal, sleep, temporary } from "./harness.mjs";
 import { makeWorld, require, trainAndRegister } from "./world.mjs";
 
-// The pure parts first: money, highlights, streams, proofs.
+// The sources first: types and accessibility rules, then the pure parts (money, highlights, streams, proofs).
+const sources = spawnSync("npm", ["run", "--silent", "check"], {
+  cwd: fileURLToPath(new URL("../../web/", import.meta.url)), encoding: "utf8",
+});
+equal(sources.status, 0, `the console's sources: ${sources.stdout}${sources.stderr}`);
 const units = spawnSync(process.execPath, ["--test", fileURLToPath(new URL("../../web/tests/", import.meta.url))], {
   encoding: "utf8",
 });
@@ -43,9 +47,10 @@ page.on("console", (message) => {
 browser.on("request", (request) => {
   if (new URL(request.url()).origin !== api.url) troubles.push(`a request to ${request.url()}`);
 });
+let leaving = false; // what is under way when the page is left breaks off
 browser.on("requestfailed", (request) => {
-  const ended = /ERR_ABORTED/.test(request.failure()?.errorText ?? "") && /\/events\?/.test(request.url());
-  if (!ended) troubles.push(`failed: ${request.url()} ${request.failure()?.errorText}`);
+  const aborted = /ERR_ABORTED/.test(request.failure()?.errorText ?? "");
+  if (!(aborted && (leaving || /\/events\?/.test(request.url())))) troubles.push(`failed: ${request.url()} ${request.failure()?.errorText}`);
 });
 browser.on("response", (reply) => {
   if (reply.status() >= 400 && reply.status() !== 402) troubles.push(`HTTP ${reply.status()}: ${reply.url()}`);
@@ -214,7 +219,9 @@ await until(async () => (await answered.count()) === 2, "the base model answers"
 check((await text(answered.first())).includes("traced to nobody"), "for nothing");
 
 // The key stays in the browser: after a reload it is the same account.
+leaving = true;
 await page.reload();
+leaving = false;
 await at("deposit").waitFor();
 equal(await at("wallet").locator("code").first().getAttribute("title"), address, "the account outlives a reload");
 equal(await text(at("deposit")), "10 OPEN", "with its deposit");
@@ -270,6 +277,7 @@ await at("claim").getByRole("button", { name: "Look up" }).click();
 await at("due").waitFor();
 await at("claim").getByRole("button", { name: "Claim" }).click();
 await until(async () => (await api.get(`/api/accounts/${earner.account}`)).claimed_wei === earner.cumulative_wei, "the account is paid");
+await until(async () => (await text(at("claim"))).includes("paid to the account"), "which the page says");
 await picture("receipts");
 await fits("receipts and epochs");
 calm("receipts and epochs");

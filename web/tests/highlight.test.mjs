@@ -46,7 +46,7 @@ test("where spans overlap the longest owns, then the leftmost", () => {
   const text = "one two three four five";
   const longest = [span(text, "one two"), span(text, "two three four"), span(text, "four five")];
   assert.deepEqual(pieces(text, longest).map((p) => [p.text, p.span]), [
-    ["one ", 0], ["two three four", 1], [" five", 2],
+    ["one", 0], [" ", null], ["two three four", 1], [" five", 2],
   ]);
   const counted = [span(text, "one two three", { symbols: 3 }), span(text, "three four five", { symbols: 3 })];
   assert.deepEqual(pieces(text, counted).map((p) => [p.text, p.span]), [

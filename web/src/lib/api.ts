@@ -246,6 +246,18 @@ export class ApiError extends Error {
   }
 }
 
+// What the ledger itself refused, with its JSON-RPC code.
+export class LedgerError extends Error {
+  constructor(
+    readonly code: number,
+    message: string,
+    readonly data: unknown,
+  ) {
+    super(`The ledger refused: ${message}`);
+    this.name = "LedgerError";
+  }
+}
+
 interface Options {
   body?: unknown;
   headers?: Record<string, string>;
@@ -339,14 +351,14 @@ export const api = {
   fund: (address: string) => post<{ balance_wei: string }>(`/api/accounts/${part(address)}/fund`),
   claim: (address: string) => post<{ claimed_wei: string }>(`/api/accounts/${part(address)}/claim`),
 
-  async rpc<T>(method: string, params: unknown[]): Promise<T> {
-    const reply = await post<{ result?: T; error?: { message: string } }>("/rpc", {
+  async rpc<T>(method: string, params: unknown): Promise<T> {
+    const reply = await post<{ result?: T; error?: { code: number; message: string; data?: unknown } }>("/rpc", {
       jsonrpc: "2.0",
       id: 1,
       method,
       params,
     });
-    if (reply.error) throw new ApiError(200, "rpc", `The ledger refused ${method}: ${reply.error.message}`);
+    if (reply.error) throw new LedgerError(reply.error.code, reply.error.message, reply.error.data);
     return reply.result as T;
   },
 };
@@ -387,8 +399,12 @@ export async function* complete(request: CompletionRequest): AsyncGenerator<Comp
   });
   if (!reply.body) throw new ApiError(reply.status, "", "The node sent no answer.");
   let finish = "";
+  let ended = false;
   for await (const event of readEvents(reply.body)) {
-    if (event.data === "[DONE]") return;
+    if (event.data === "[DONE]") {
+      ended = true; // read on: what closes the stream is still on its way
+      continue;
+    }
     const chunk = JSON.parse(event.data) as {
       choices?: { delta?: { content?: string }; finish_reason?: string | null }[];
       openledger?: Receipt | null;
@@ -400,5 +416,5 @@ export async function* complete(request: CompletionRequest): AsyncGenerator<Comp
     if (choice?.finish_reason) finish = choice.finish_reason;
     if (chunk.openledger !== undefined) yield { receipt: chunk.openledger, finish };
   }
-  throw new ApiError(reply.status, "unavailable", "The node ended the answer early.");
+  if (!ended) throw new ApiError(reply.status, "unavailable", "The node ended the answer early.");
 }

@@ -27,5 +27,8 @@ export function duration(seconds: number): string {
 }
 
 export function messageOf(error: unknown): string {
+  // viem's errors: the whole one repeats the request.
+  const short = (error as { shortMessage?: unknown } | null)?.shortMessage;
+  if (typeof short === "string") return short;
   return error instanceof Error ? error.message : String(error);
 }

@@ -47,11 +47,22 @@ export function pieces(text: string, spans: readonly SpanPlace[]): Piece[] {
     const from = cuts[i]!;
     const to = cuts[i + 1]!;
     const span = strongest.find((s) => begin(s) <= from && to <= end(s)) ?? null;
-    const last = out.at(-1);
-    if (last && last.span === span) last.text += text.slice(from, to);
-    else out.push({ text: text.slice(from, to), span });
+    add(out, text.slice(from, to), span);
   }
-  return out;
+  return out.reduce<Piece[]>((all, piece) => {
+    // The white space at a span's end, left over where the next span took the word after it, is nobody's.
+    const end = piece.span === null ? piece.text.length : piece.text.trimEnd().length;
+    add(all, piece.text.slice(0, end), piece.span);
+    add(all, piece.text.slice(end), null);
+    return all;
+  }, []);
+}
+
+function add(to: Piece[], text: string, span: number | null): void {
+  const last = to.at(-1);
+  if (text === "") return;
+  if (last && last.span === span) last.text += text;
+  else to.push({ text, span });
 }
 
 export interface CreditedSpan {

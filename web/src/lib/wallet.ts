@@ -1,9 +1,9 @@
 // The browser's own account: a key in localStorage, vouchers (EIP-712), and the deposit into the escrow,
 // sent to the ledger through the node's /rpc.
-import { createClient, defineChain, http, keccak256, parseAbi } from "viem";
+import { createClient, custom, defineChain, keccak256, parseAbi } from "viem";
 import { generatePrivateKey, privateKeyToAccount, type PrivateKeyAccount } from "viem/accounts";
 import { estimateFeesPerGas, readContract, waitForTransactionReceipt, writeContract } from "viem/actions";
-import { ApiError, type Contracts, type Hex, type Quote, type RecordDetail, type Voucher } from "./api.ts";
+import { api, ApiError, type Contracts, type Hex, type Quote, type RecordDetail, type Voucher } from "./api.ts";
 import { rootOfProof } from "./merkle.ts";
 
 const STORAGE = "openledger.key";
@@ -41,14 +41,16 @@ export function forgetAccount(): void {
 }
 
 function ledger(chainId: number) {
-  const url = new URL("/rpc", location.href).href;
   const chain = defineChain({
     id: chainId,
     name: "OpenLedger",
     nativeCurrency: { name: "OPEN", symbol: "OPEN", decimals: 18 },
-    rpcUrls: { default: { http: [url] } },
+    rpcUrls: { default: { http: [new URL("/rpc", location.href).href] } },
   });
-  return { chain, transport: http(url), pollingInterval: 500 };
+  const transport = custom({
+    request: ({ method, params }: { method: string; params?: unknown }) => api.rpc(method, params ?? []),
+  });
+  return { chain, transport, pollingInterval: 500 };
 }
 
 // Resolves when the deposit is in a block.
