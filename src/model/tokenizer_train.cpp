@@ -17,8 +17,7 @@ class MergeLearner {
 public:
     MergeLearner(const std::unordered_map<std::string_view, std::uint64_t>& words,
                  const std::array<TokenId, 256>& byte_ids, std::vector<std::string>& tokens)
-        : tokens_(tokens)
-        , heap_(Later{&tokens}) {
+        : heap_(Later{&tokens}) {
         words_.reserve(words.size());
         for (const auto& [text, count] : words) {
             Word word{{}, count};
@@ -132,7 +131,6 @@ private:
         old.swap(fresh_);
     }
 
-    std::vector<std::string>& tokens_;
     std::vector<Word> words_;
     std::unordered_map<std::uint64_t, PairEntry> pairs_;
     std::priority_queue<Queued, std::vector<Queued>, Later> heap_;

@@ -3,13 +3,11 @@
 
 #include "datanet/evidence.hpp"
 #include "node/datanet_service.hpp"
+#include "node/schema.hpp"
 
 namespace ol::node {
 
 namespace {
-
-constexpr std::string_view prepared = "prepared";
-constexpr std::string_view anchored = "anchored";
 
 Bytes signature_bytes(const datanet::MinHash& signature) {
     Bytes out(signature.size() * 8);

@@ -2,12 +2,9 @@
 
 #include <algorithm>
 
-#include "attribution/blend/shares.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "crypto/hash.hpp"
-#include "crypto/merkle.hpp"
-#include "datanet/evidence.hpp"
 #include "text/reader.hpp"
 
 namespace ol::node {

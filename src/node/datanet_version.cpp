@@ -2,16 +2,11 @@
 #include <map>
 
 #include "node/datanet_service.hpp"
+#include "node/schema.hpp"
 
 namespace ol::node {
 
 using codec::Json;
-
-namespace {
-
-constexpr std::string_view anchored = "anchored";
-
-} // namespace
 
 Result<Publication> DatanetService::publish(const DatanetRow& datanet,
                                             const ProgressSink& progress) {

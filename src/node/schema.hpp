@@ -7,6 +7,10 @@
 
 namespace ol::node {
 
+// batches.state
+inline constexpr std::string_view prepared = "prepared";
+inline constexpr std::string_view anchored = "anchored";
+
 inline constexpr std::array<std::string_view, 1> schema = {R"sql(
 CREATE TABLE deployment(id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
 
