@@ -5,11 +5,9 @@
 #include <span>
 
 #include "attribution/suffix/layout.hpp"
+#include "attribution/suffix/tier/tier.hpp"
 
 namespace ol::attribution::suffix {
-
-// A word that does not occur: larger than every rank, equal to none.
-inline constexpr std::uint32_t absent = 0xffffffff;
 
 class Search {
 public:

@@ -5,7 +5,6 @@
 
 #include "attribution/suffix/segment_impl.hpp"
 #include "base/check.hpp"
-#include "crypto/merkle.hpp"
 
 namespace ol::attribution::suffix {
 
@@ -14,12 +13,6 @@ namespace {
 using u32 = std::uint32_t;
 
 constexpr std::size_t words_per_key = 16;
-
-Hash32 number_leaf(std::uint64_t value) {
-    Hash32 word;
-    put_be64(word.data.data() + 24, value);
-    return crypto::merkle_leaf(word.view());
-}
 
 } // namespace
 
@@ -103,33 +96,6 @@ TableEntry Segment::Impl::table_entry(u32 record) const {
     return {view.starts[record], row.leaf_hash, row.owner, row.cluster};
 }
 
-const SparseMerkleTree& Segment::Impl::tree(TreeId id, ThreadPool* pool) {
-    const std::lock_guard lock(tree_mutex);
-    if (trees[id]) return *trees[id];
-    SparseMerkleTree::LeafFunction leaf;
-    std::uint64_t count = view.counts.symbols;
-    switch (id) {
-    case text_tree:
-        leaf = [this](std::uint64_t i) {
-            return crypto::merkle_leaf(word_of(view.text[i]).view());
-        };
-        break;
-    case suffix_array_tree:
-        leaf = [this](std::uint64_t i) { return number_leaf(view.suffixes[i]); };
-        break;
-    case inverse_tree:
-        leaf = [this](std::uint64_t i) { return number_leaf(view.inverse[i]); };
-        break;
-    default:
-        leaf = [this](std::uint64_t i) {
-            return crypto::merkle_leaf(table_entry(static_cast<u32>(i)).encode());
-        };
-        count = view.counts.records;
-    }
-    trees[id] = std::make_unique<SparseMerkleTree>(count, std::move(leaf), pool);
-    return *trees[id];
-}
-
 Segment::Segment(std::unique_ptr<Impl> impl)
     : impl_(std::move(impl)) {}
 Segment::Segment(Segment&&) noexcept = default;
@@ -152,6 +118,16 @@ std::span<const u32> Segment::ranks() const { return {impl_->view.text, symbol_c
 std::span<const u32> Segment::suffix_array() const {
     return {impl_->view.suffixes, symbol_count()};
 }
+Form Segment::form() const { return Form::hot; }
+u32 Segment::suffix_at(u32 rank) const {
+    OL_CHECK(rank < symbol_count());
+    return impl_->view.suffixes[rank];
+}
+u32 Segment::inverse_at(u32 position) const {
+    OL_CHECK(position < symbol_count());
+    return impl_->view.inverse[position];
+}
+std::string_view Segment::label(u32) const { return {}; }
 std::span<const u32> Segment::inverse() const { return {impl_->view.inverse, symbol_count()}; }
 
 text::SymbolWord Segment::word_at(u32 position) const {
@@ -214,28 +190,6 @@ Segment::matching_statistics(std::span<const text::SymbolWord> pattern) const {
         }
     }
     return out;
-}
-
-IndexCommitment Segment::commitment(ThreadPool* pool) const {
-    return {.text_root = impl_->tree(Impl::text_tree, pool).root(),
-            .suffix_array_root = impl_->tree(Impl::suffix_array_tree, pool).root(),
-            .inverse_root = impl_->tree(Impl::inverse_tree, pool).root(),
-            .table_root = impl_->tree(Impl::table_tree, pool).root(),
-            .symbol_count = symbol_count(),
-            .record_count = record_count()};
-}
-
-Result<std::vector<Hash32>> Segment::prove_symbol(u32 position) const {
-    return impl_->tree(Impl::text_tree, nullptr).prove(position);
-}
-Result<std::vector<Hash32>> Segment::prove_table(u32 record) const {
-    return impl_->tree(Impl::table_tree, nullptr).prove(record);
-}
-Result<std::vector<Hash32>> Segment::prove_suffix_array(u32 rank) const {
-    return impl_->tree(Impl::suffix_array_tree, nullptr).prove(rank);
-}
-Result<std::vector<Hash32>> Segment::prove_inverse(u32 position) const {
-    return impl_->tree(Impl::inverse_tree, nullptr).prove(position);
 }
 
 } // namespace ol::attribution::suffix

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "attribution/suffix/interval.hpp"
 #include "base/file.hpp"
 #include "base/progress.hpp"
 #include "base/result.hpp"
@@ -31,6 +32,7 @@ struct SourceRecord {
     Address owner;
     std::uint32_t cluster = 0; // index of the earliest near-duplicate record
     std::string_view text;     // title, newline, body
+    std::string_view label;    // for people (a file and a row); kept, not committed
 };
 
 struct TableEntry {
@@ -51,12 +53,8 @@ struct IndexCommitment {
     bool operator==(const IndexCommitment&) const = default;
 };
 
-// A half-open interval of suffix-array ranks.
-struct Interval {
-    std::uint32_t low = 0, high = 0;
-    std::uint32_t count() const { return high - low; }
-    bool operator==(const Interval&) const = default;
-};
+// The two forms of a segment: the same answers; hot is faster, cold is smaller.
+enum class Form : std::uint32_t { hot = 1, cold = 2 };
 
 class Segment {
 public:
@@ -81,6 +79,11 @@ public:
     std::span<const std::uint32_t> ranks() const;
     std::span<const std::uint32_t> suffix_array() const;
     std::span<const std::uint32_t> inverse() const;
+    Form form() const;
+    // Single entries, in both forms; the spans above are for the hot form alone.
+    std::uint32_t suffix_at(std::uint32_t rank) const;
+    std::uint32_t inverse_at(std::uint32_t position) const;
+    std::string_view label(std::uint32_t record) const;
     text::SymbolWord word_at(std::uint32_t position) const;
     TableEntry table_entry(std::uint32_t record) const;
     std::uint32_t record_at(std::uint32_t position) const; // whose text covers this position
@@ -101,11 +104,7 @@ public:
     Interval find(std::span<const text::SymbolWord> pattern) const;
     // Matching statistics: for each i the length of the longest prefix of pattern[i..] that occurs,
     // and its interval (length 0: every suffix).
-    struct Longest {
-        std::uint32_t length = 0;
-        Interval interval;
-        bool operator==(const Longest&) const = default;
-    };
+    using Longest = suffix::Longest;
     std::vector<Longest> matching_statistics(std::span<const text::SymbolWord> pattern) const;
 
     // The first call hashes everything; later calls and openings reuse the upper nodes. Thread
