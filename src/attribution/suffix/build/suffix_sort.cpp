@@ -47,8 +47,8 @@ public:
         , symbols_per_key_(64 / bits_)
         , pool_(pool) {}
 
-    // False when the budget is spent.
-    bool run(std::span<u32> out);
+    enum class Outcome { done, too_repetitive, stopped };
+    Outcome run(std::span<u32> out, const ProgressSink& progress);
 
 private:
     void find_lms();
@@ -235,8 +235,7 @@ void Sorter::sort_by_rank(std::span<const Group> groups, std::vector<Group>& tie
         },
         [&](Item& item, const Group& group) { item.key = rank_of_[item.lms + group.jump]; });
     for (const auto& group : groups) {
-        sort_by_key(std::span<Item>(items_.data() + group.begin, group.end - group.begin),
-                    scratch);
+        sort_by_key(std::span<Item>(items_.data() + group.begin, group.end - group.begin), scratch);
         for (u32 i = group.begin; i < group.end;) {
             u32 j = i + 1;
             while (j < group.end && items_[j].key == items_[i].key) ++j;
@@ -304,10 +303,19 @@ void Sorter::place(std::span<u32> out) {
     }
 }
 
-bool Sorter::run(std::span<u32> out) {
+Sorter::Outcome Sorter::run(std::span<u32> out, const ProgressSink& progress) {
+    // Shares of the time that the steps take in natural text, in percent.
+    const auto go_on = [&](u64 percent) {
+        return progress("suffix array", text_.size() * percent / 100, text_.size());
+    };
+    if (!go_on(0)) return Outcome::stopped;
     find_lms();
     scatter();
-    if (!sort_buckets() || !sort_tied()) return false;
+    if (!go_on(20)) return Outcome::stopped;
+    if (!sort_buckets()) return Outcome::too_repetitive;
+    if (!go_on(60)) return Outcome::stopped;
+    if (!sort_tied()) return Outcome::too_repetitive;
+    if (!go_on(75)) return Outcome::stopped;
     rank_of_ = HugeArray<u32>();
     jump_ = HugeArray<u32>();
     place(out);
@@ -315,19 +323,21 @@ bool Sorter::run(std::span<u32> out) {
     lms_ = HugeArray<u32>();
     lms_starts_ = {};
     induce_from_lms(text_, counts_, out);
-    return true;
+    return go_on(100) ? Outcome::done : Outcome::stopped;
 }
 
 } // namespace
 
-void sort_suffixes(std::span<const u32> text, u32 alphabet, std::span<u32> out,
-                   ThreadPool& pool) {
+bool sort_suffixes(std::span<const u32> text, u32 alphabet, std::span<u32> out, ThreadPool& pool,
+                   const ProgressSink& progress) {
     OL_CHECK(out.size() == text.size() && text.size() <= (std::size_t{1} << 31));
-    if (text.size() >= small_text && alphabet < 1U << 31 &&
-        Sorter(text, alphabet, pool).run(out)) {
-        return;
+    if (text.size() >= small_text && alphabet < 1U << 31) {
+        const auto outcome = Sorter(text, alphabet, pool).run(out, progress);
+        if (outcome != Sorter::Outcome::too_repetitive) return outcome == Sorter::Outcome::done;
     }
+    if (!progress("suffix array", 0, text.size())) return false;
     suffix_array_into(text, alphabet, out);
+    return true;
 }
 
 } // namespace ol::attribution::suffix
