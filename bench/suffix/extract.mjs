@@ -20,7 +20,8 @@ function unescape(text) {
 
 // What a page says, without its frame: script, navigation, side bars, footers.
 export function html(page) {
-  const start = page.search(/<main\b|<article\b|<div[^>]*(?:role="main"|class="body")|<body\b/i);
+  const inner = page.search(/<main\b|<article\b|<div[^>]*(?:role="main"|class="body")/i);
+  const start = inner >= 0 ? inner : page.search(/<body\b/i);
   if (start > 0) page = page.slice(start);
   const end = page.search(/<\/main>|<\/body>|<div[^>]*class="(?:sphinxsidebar|related|footer)|<footer\b|<div[^>]*id="footer/i);
   if (end > 0) page = page.slice(0, end);
