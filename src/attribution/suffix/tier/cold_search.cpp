@@ -45,18 +45,31 @@ void ColdSearch::extend_together(Piece& piece) const {
     }
 }
 
+// Tries longer and longer pieces, then halves what is left between one that occurs and one that
+// does not.
 ColdSearch::Reach ColdSearch::extend(Piece& piece) const {
-    constexpr u32 few = 64; // suffixes: narrowed to one, they need no search
-    while (piece.end < pattern_.size()) {
-        if (piece.interval.count() <= few) extend_together(piece);
-        if (piece.end == pattern_.size()) break;
-        const bool alone = piece.interval.count() == 1;
-        const Reach reach = back(piece.start + (alone ? 1 : 0), piece.end + 1);
-        if (reach.start != piece.start) return reach;
-        ++piece.end;
-        piece.interval = reach.interval;
+    constexpr std::size_t few = 64;     // suffixes: soon there is one, which needs no search
+    constexpr std::size_t lengthy = 16; // symbols: what is long and frequent goes on alike
+    Reach beyond{pattern_.size(), {}};
+    std::size_t fails = pattern_.size() + 1; // ends a piece that does not occur, reaching `beyond`
+    for (std::size_t ahead = 1; piece.end + 1 < fails;) {
+        if (piece.interval.count() <= few || piece.end - piece.start >= lengthy) {
+            extend_together(piece);
+            if (piece.end + 1 >= fails) break;
+        }
+        const bool alone = piece.interval.count() == 1; // and does not go on
+        ahead = alone ? 1 : std::min(ahead, std::max<std::size_t>(1, (fails - piece.end) / 2));
+        const Reach reach = back(piece.start + (alone ? 1 : 0), piece.end + ahead);
+        if (reach.start == piece.start) {
+            piece.end += ahead;
+            piece.interval = reach.interval;
+            ahead *= 2;
+        } else {
+            fails = piece.end + ahead;
+            beyond = reach;
+        }
     }
-    return {pattern_.size(), {}};
+    return beyond;
 }
 
 // Starts before `from` are done with. A window of the least length at `from` is searched from its
@@ -85,9 +98,8 @@ std::vector<Tier::Maximal> ColdSearch::maximal_spans(std::size_t min_length) con
             end = from + min_length;
             reach = back(from, end);
         }
-        if (reach.start != from) {
+        if (reach.start != from) { // what is left of the window is short of the least length
             from = reach.start;
-            // What is left of the window is short of the least length.
             continue;
         }
         Piece piece{from, end, reach.interval};
