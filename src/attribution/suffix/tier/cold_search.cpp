@@ -156,4 +156,11 @@ std::vector<Tier::Maximal> ColdTier::maximal_spans(Pattern pattern, u32 min_leng
     return ColdSearch(*this, pattern, dead).maximal_spans(min_length);
 }
 
+Longest ColdTier::longest_suffix(Pattern pattern, const DeadRanks* dead) const {
+    if (pattern.empty()) return {0, everything()};
+    const auto reach = ColdSearch(*this, pattern, dead).back(0, pattern.size());
+    const u32 length = static_cast<u32>(pattern.size() - reach.start);
+    return {length, length == 0 ? everything() : reach.interval};
+}
+
 } // namespace ol::attribution::suffix

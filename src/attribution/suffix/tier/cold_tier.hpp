@@ -62,6 +62,10 @@ public:
                              std::span<Longest> out) const override;
     std::vector<Maximal> maximal_spans(Pattern pattern, std::uint32_t min_length,
                                        const DeadRanks* dead) const override;
+    // The longest suffix of the pattern that starts a suffix which is not dead, and its interval
+    // (every suffix for length 0). For a cursor: the pattern is what matched so far and a symbol;
+    // a step for each symbol of the result. Without separators when something is dead.
+    Longest longest_suffix(Pattern pattern, const DeadRanks* dead) const;
 
 private:
     friend class ColdSearch;
