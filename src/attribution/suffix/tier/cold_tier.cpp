@@ -141,6 +141,7 @@ u32 ColdTier::first_not_less(Interval interval, u32 depth, i64 symbol) const {
 
 Interval ColdTier::narrow(Interval interval, u32 depth, u32 symbol) const {
     constexpr u32 few = 8;
+    OL_CHECK(interval.low <= interval.high && interval.high <= counts_.symbols);
     const Interval all = bucket(symbol);
     if (interval.count() == 0 || all.count() == 0) return {};
     if (depth == 0) {

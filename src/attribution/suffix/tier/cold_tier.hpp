@@ -28,7 +28,7 @@ struct ColdSource {
     std::span<const std::uint32_t> suffix_array, inverse; // symbols each
     std::span<const std::uint32_t> first;                 // words + 1
     std::span<const text::SymbolWord> words;
-    std::uint32_t sample_step = cold_sample_step; // at least 1
+    std::uint32_t sample_step = cold_sample_step; // 1 to psi_max_step
 };
 
 // The cold sections in ascending order of id: psi_blocks, psi_bits, samples, inverse_samples,

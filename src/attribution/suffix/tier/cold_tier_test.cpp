@@ -427,6 +427,30 @@ TEST(ColdTier, refuses_other_sizes) {
     }
 }
 
+TEST(ColdTier, refuses_numbers_that_wrap) {
+    const Arrays arrays = arrays_of(std::vector<std::vector<text::SymbolWord>>(5));
+    for (const std::uint32_t step : {0U, 1025U, 0x80000000U, 0xffffffffU}) {
+        Cold cold(arrays);
+        std::memcpy(cold.psi.blocks.data(), &step, sizeof step);
+        cold.psi.samples.assign(8, 0);
+        cold.psi.inverse_samples.assign(8, 0);
+        EXPECT_FALSE(ColdTier::open(arrays.counts, cold.sections()));
+    }
+    // Counts near 2^32, and sections as small as their remainders.
+    const Ranks first{5, 0xffffffff};
+    for (const std::size_t blocks : {28, 44, 60}) {
+        for (const std::size_t samples : {8, 9, 12, 16}) {
+            Bytes small(blocks, 0);
+            small[0] = 32;
+            small[4] = psi_block;
+            const Bytes bits(4096, 0), packed(samples, 0);
+            const ByteView first_bytes(reinterpret_cast<const std::uint8_t*>(first.data()), 8);
+            EXPECT_FALSE(
+                ColdTier::open({0xffffffff, 5, 1, 2}, {first_bytes, small, bits, packed, packed}));
+        }
+    }
+}
+
 // Everything that a query does: any answer is right, but it comes, and from within the sections.
 void ask_everything(const ColdTier& tier, const Arrays& arrays, Prng& prng) {
     const auto symbols = arrays.counts.symbols;

@@ -20,15 +20,22 @@
 namespace ol::attribution::suffix {
 
 inline constexpr std::uint32_t psi_block = 128;
+inline constexpr std::uint32_t psi_max_step = 1024;
 inline constexpr std::uint32_t psi_end = 0xffffffff; // the rank of the empty suffix
 
 struct PsiShape {
     std::uint32_t symbols = 0, records = 0, words = 0; // N, R, W of the segment
-    std::uint32_t sample_step = 0; // text positions that are multiples of it are sampled
-    std::uint32_t blocks() const { return (symbols + psi_block - 1) / psi_block; }
-    std::uint32_t samples() const { return (symbols + sample_step - 1) / sample_step; }
+    // Text positions that are multiples of it are sampled; 1 to psi_max_step.
+    std::uint32_t sample_step = 0;
+    std::uint32_t blocks() const { return pieces_of(psi_block); }
+    std::uint32_t samples() const { return pieces_of(sample_step); }
     std::uint32_t rank_bits() const;   // of a rank or a position
     std::uint32_t sample_bits() const; // of a position / sample_step
+
+private:
+    std::uint32_t pieces_of(std::uint32_t size) const {
+        return symbols / size + (symbols % size != 0);
+    }
 };
 
 struct PsiHead {
@@ -76,7 +83,7 @@ const PsiKernels& psi_kernels(); // the fastest here
 
 // Checks sizes alone. Sections are views that must outlive the result.
 Result<PsiView> open_psi(const PsiShape& shape, ByteView blocks, ByteView bits, ByteView samples);
-// The sample step that a section of blocks says; corrupted when there is none.
+// The sample step that a section of blocks says; corrupted when there is none in its bounds.
 Result<std::uint32_t> sample_step_of(ByteView blocks);
 
 struct PsiSections {

@@ -6,6 +6,7 @@
 #include "attribution/suffix/tier/psi.hpp"
 #include "attribution/suffix/tier/psi_layout.hpp"
 #include "base/check.hpp"
+#include "base/limits.hpp"
 
 namespace ol::attribution::suffix {
 
@@ -166,6 +167,7 @@ PsiSections encode_psi(const PsiShape& shape, std::span<const u32> suffix_array,
                        std::span<const u32> inverse, std::span<const u32> first, ThreadPool& pool) {
     OL_CHECK(suffix_array.size() == shape.symbols && inverse.size() == shape.symbols);
     OL_CHECK(first.size() == std::size_t{shape.words} + 1 && shape.sample_step > 0);
+    OL_CHECK(shape.sample_step <= psi_max_step && shape.symbols <= limits::segment_symbols);
     const Input input{shape, suffix_array, inverse, first};
     std::vector<Chunk> chunks((shape.blocks() + chunk_blocks - 1) / chunk_blocks);
     pool.parallel_for(chunks.size(), 1, [&](std::size_t begin, std::size_t end) {
@@ -212,7 +214,7 @@ PsiSections encode_psi(const PsiShape& shape, std::span<const u32> suffix_array,
 Result<u32> sample_step_of(ByteView blocks) {
     std::array<u32, header_words> header{};
     if (blocks.size() >= sizeof header) std::memcpy(header.data(), blocks.data(), sizeof header);
-    if (header[0] == 0 || header[1] != psi_block) {
+    if (header[0] == 0 || header[0] > psi_max_step || header[1] != psi_block) {
         return fail(ErrorCode::corrupted, "section of Psi blocks: no header of this version");
     }
     return header[0];
@@ -222,8 +224,9 @@ Result<PsiView> open_psi(const PsiShape& shape, ByteView blocks, ByteView bits, 
     const std::size_t count = shape.blocks();
     const std::size_t wanted =
         header_words * sizeof(u32) + count * sizeof(u32) + (count + 1) * sizeof(PsiHead);
-    if ((shape.records == 0) != (shape.symbols == 0) || shape.records > shape.symbols ||
-        blocks.size() != wanted || bits.size() < psi_room_before + psi_room_after ||
+    if (shape.symbols > limits::segment_symbols || shape.records > shape.symbols ||
+        (shape.records == 0) != (shape.symbols == 0) || blocks.size() != wanted ||
+        bits.size() < psi_room_before + psi_room_after ||
         samples.size() != packed_bytes(shape.samples(), shape.sample_bits())) {
         return fail(ErrorCode::corrupted, "sections of Psi: sizes do not fit {} symbols",
                     shape.symbols);
