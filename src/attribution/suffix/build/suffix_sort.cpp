@@ -51,7 +51,7 @@ public:
     Outcome run(std::span<u32> out, const ProgressSink& progress);
 
 private:
-    void find_lms();
+    void find_lms(std::span<u32> scratch);
     void scatter();
     u64 key_at(u32 position) const;
     bool sort_buckets();
@@ -78,13 +78,13 @@ private:
     std::atomic<u64> spent_{0};
 };
 
-void Sorter::find_lms() {
+// `scratch` is as long as the text.
+void Sorter::find_lms(std::span<u32> scratch) {
     const std::size_t count = text_.size();
     counts_.assign(alphabet_, 0);
     lms_starts_.assign(std::size_t{alphabet_} + 1, 0);
-    HugeArray<u32> reversed(count / 2 + 1); // a slot is written always, and kept where it counts
-    std::size_t found = 0;
-    bool is_s = false; // of i + 1; the last suffix is L-type
+    std::size_t found = 0; // in scratch, descending; a slot is written always, kept where it counts
+    bool is_s = false;     // of i + 1; the last suffix is L-type
     u32 next = text_[count - 1];
     ++counts_[next];
     for (std::size_t i = count - 1; i-- > 0;) {
@@ -92,14 +92,14 @@ void Sorter::find_lms() {
         ++counts_[letter];
         const bool s = (letter < next) | ((letter == next) & is_s);
         const bool lms = is_s & !s;
-        reversed[found] = static_cast<u32>(i + 1);
+        scratch[found] = static_cast<u32>(i + 1);
         found += lms;
         lms_starts_[next + 1] += lms;
         is_s = s;
         next = letter;
     }
     lms_ = HugeArray<u32>(found);
-    for (std::size_t k = 0; k < found; ++k) lms_[k] = reversed[found - 1 - k];
+    for (std::size_t k = 0; k < found; ++k) lms_[k] = scratch[found - 1 - k];
     for (std::size_t c = 0; c < alphabet_; ++c) lms_starts_[c + 1] += lms_starts_[c];
 }
 
@@ -309,7 +309,7 @@ Sorter::Outcome Sorter::run(std::span<u32> out, const ProgressSink& progress) {
         return progress("suffix array", text_.size() * percent / 100, text_.size());
     };
     if (!go_on(0)) return Outcome::stopped;
-    find_lms();
+    find_lms(out);
     scatter();
     if (!go_on(20)) return Outcome::stopped;
     if (!sort_buckets()) return Outcome::too_repetitive;

@@ -39,7 +39,7 @@ public:
         const auto tag = static_cast<std::uint32_t>(hash >> 32);
         while (slots_[at] != 0) {
             const std::uint32_t found = static_cast<std::uint32_t>(slots_[at]) - 1;
-            if (slots_[at] >> 32 == tag && words_[found] == word) return found;
+            if (slots_[at] >> 32 == tag && same(words_[found], word)) return found;
             at = (at + 1) & mask;
         }
         words_.push_back(word);
@@ -54,6 +54,12 @@ public:
     }
 
 private:
+    static bool same(const text::SymbolWord& a, const text::SymbolWord& b) {
+        std::array<std::uint64_t, 4> x, y;
+        std::memcpy(x.data(), a.data.data(), sizeof x);
+        std::memcpy(y.data(), b.data.data(), sizeof y);
+        return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3])) == 0;
+    }
     static std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
         const auto product = static_cast<unsigned __int128>(a) * b;
         return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);

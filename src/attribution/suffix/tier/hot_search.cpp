@@ -188,6 +188,56 @@ void HotSearch::close_from(Walk& walk, u32 hint, u32 shared) const {
     close_edges({&walk, 1});
 }
 
+Interval HotSearch::find(Pattern pattern, Interval bucket) const {
+    // The keys that are not below the pattern's, and those above it.
+    const u64* const begin = a_.keys + (bucket.low + key_spacing - 1) / key_spacing;
+    const u64* const end = a_.keys + (bucket.high + key_spacing - 1) / key_spacing;
+    const u64 second = key_part(pattern[1]);
+    const u64 low_key = second << 32 | (pattern.size() > 2 ? key_part(pattern[2]) : 0);
+    const u64 high_key = pattern.size() > 2 ? low_key + 1 : (second + 1) << 32;
+    const u64* const low = std::lower_bound(begin, end, low_key);
+    const u64* high = low;
+    for (std::ptrdiff_t step = 1; high < end && *high < high_key; step *= 2) {
+        high += std::min(step, end - high);
+    }
+    if (high > low) high = std::lower_bound(low, high, high_key);
+
+    // Ranks [from, to): before them every suffix is smaller, from them on none starts with the
+    // pattern.
+    const u32 from = low == begin ? bucket.low : static_cast<u32>(low - 1 - a_.keys) * key_spacing;
+    const u32 to = high == end ? bucket.high : static_cast<u32>(high - a_.keys) * key_spacing;
+    struct Edge {
+        u32 low, high; // the edge is in [low, high]
+        bool
+            after_pattern; // the first suffix beyond those that start with it, or the first of them
+    };
+    Edge edges[2] = {{from, to, false}, {from, to, true}};
+    const auto prefetch_text = [&](u32 rank) {
+        __builtin_prefetch(a_.text + a_.suffixes[rank] + 1);
+    };
+    __builtin_prefetch(a_.suffixes + from);
+    __builtin_prefetch(a_.suffixes + (from + to) / 2);
+    while (edges[0].low < edges[0].high || edges[1].low < edges[1].high) {
+        // The next two steps' suffixes: one of the outer two is asked for in any case.
+        for (const auto& edge : edges) {
+            if (edge.low == edge.high) continue;
+            const u32 size = edge.high - edge.low;
+            prefetch_text(edge.low + size / 2);
+            prefetch_text(edge.low + size / 4);
+            prefetch_text(std::min(edge.low + size / 2 + 1 + (size - size / 2) / 2, edge.high - 1));
+        }
+        for (auto& edge : edges) {
+            if (edge.low == edge.high) continue;
+            const u32 middle = edge.low + (edge.high - edge.low) / 2;
+            const auto [shared, less] = compare(pattern, 1, middle);
+            const bool before = less || (edge.after_pattern && shared == pattern.size());
+            (before ? edge.low : edge.high) = before ? middle + 1 : middle;
+        }
+        if (edges[1].low < edges[0].low) edges[1].low = edges[0].low;
+    }
+    return edges[0].low < edges[1].low ? Interval{edges[0].low, edges[1].low} : Interval{};
+}
+
 bool HotSearch::skip_dead(Walk& walk, const DeadRanks& dead) const {
     const i64 outside_low = i64{walk.bucket.low} - 1;
     if (walk.low > outside_low && dead.contains(static_cast<u32>(walk.low))) {

@@ -43,6 +43,9 @@ public:
     void close(std::span<Walk> walks) const;
     // The same for one walk that is known to share `shared` >= 1 symbols with the suffix at `hint`.
     void close_from(Walk& walk, std::uint32_t hint, std::uint32_t shared) const;
+    // All suffixes that start with the pattern (of at least two symbols) in the bucket of its first
+    // one; {0, 0} when there is none. Both ends are searched in step.
+    Interval find(Pattern pattern, Interval bucket) const;
     // Moves the edges of a closed walk to the nearest suffixes that are alive. False when the
     // bucket holds none.
     bool skip_dead(Walk& walk, const DeadRanks& dead) const;

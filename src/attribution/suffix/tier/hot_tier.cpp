@@ -139,13 +139,9 @@ std::int64_t HotTier::symbol_after(u32 rank, u32 depth) const {
 
 Interval HotTier::find(Pattern pattern) const {
     if (pattern.empty()) return {0, symbols_};
-    Walk walk;
-    walk.pattern = pattern;
-    walk.bucket = bucket(pattern[0]);
-    if (walk.bucket.count() == 0 || pattern.size() == 1) return walk.bucket;
-    const Search search(*this);
-    search.close({&walk, 1});
-    return walk.length() == pattern.size() ? search.interval_of(walk) : Interval{};
+    const Interval all = bucket(pattern[0]);
+    if (all.count() == 0 || pattern.size() == 1) return all;
+    return Search(*this).find(pattern, all);
 }
 
 Interval HotTier::narrow(Interval interval, u32 depth, u32 symbol) const {
