@@ -84,7 +84,7 @@ function measure_ours(folder, outputs, work, exported) {
   return JSON.parse(readFileSync(file, "utf8")).rows;
 }
 
-function add_rows(rows, ours, peers, how) {
+function add_rows(rows, ours, peers, asked, how) {
   const value_of = new Map(ours.map((row) => [row.measure, row]));
   for (const { measure, unit, bar = null, compare = [] } of measures) {
     const row = value_of.get(measure);
@@ -93,8 +93,9 @@ function add_rows(rows, ours, peers, how) {
     const value = row === undefined ? null : row.value;
     // A measure that the program did not give stands there as such.
     if (ours.length > 0) rows.add({ measure, unit, ours: value, bar, how });
-    for (const { peer, figure, bar: ratio_bar = null } of peers === null ? [] : compare) {
-      rows.add({ measure, unit, ours: value, peer, peers: figure(peers) ?? null, bar: ratio_bar, how });
+    for (const { peer, figure, bar: ratio_bar = null } of asked ? compare : []) {
+      const theirs = peers === null ? null : (figure(peers) ?? null);
+      rows.add({ measure, unit, ours: value, peer, peers: theirs, bar: ratio_bar, how });
     }
   }
   for (const { measure, unit, value } of value_of.values()) rows.add({ measure, unit, ours: value, how });
@@ -123,7 +124,8 @@ try {
   if (chosen.symbols !== null) {
     if (!peers) throw new Error("--symbols is for --peers");
     const found = measure_peers(chosen.symbols, chosen.cache);
-    add_rows(rows, [], found, `peers.py over ${found.symbols} symbols`);
+    if (found === null) process.exit(1);
+    add_rows(rows, [], found, true, `peers.py over ${found.symbols} symbols`);
     add_peer_notes(rows, found, "peers.py");
   } else {
     const text = corpus(chosen.corpus, { cache: chosen.cache, install: chosen.install });
@@ -142,7 +144,7 @@ try {
       const how = `${text.name}, ${(text.bytes / 1e6).toFixed(0)} MB in ${text.records} records, medians, hot`;
       const ours = measure_ours(text.all, text.outputs, work, exported);
       const found = peers ? measure_peers(exported, chosen.cache) : null;
-      add_rows(rows, ours, found, how);
+      add_rows(rows, ours, found, peers, how);
       if (found !== null) add_peer_notes(rows, found, how);
     }
   }

@@ -75,7 +75,6 @@ int measure(char** argv) {
     }
     gram::EngineOptions options;
     options.thread_count = 1;
-    options.precompute_unigram_logprobs = true;
     const gram::Engine<Token> engine(std::move(index), options);
     const auto outputs = read_lists<Token>(argv[3]);
     const auto phrases = read_lists<Token>(argv[4]);

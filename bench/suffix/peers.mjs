@@ -49,9 +49,18 @@ function install(cache) {
   return { python, fastgram };
 }
 
-// What peers.py says of the symbols in `folder`. An Error names what is missing or differs.
+// What peers.py says of the symbols in `folder`; null, with a message, where the peers cannot be had.
+// That their answers differ is an Error.
 export function measure_peers(folder, cache) {
-  const { python, fastgram } = install(cache);
+  let installed;
+  try {
+    installed = install(cache);
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    console.error(error.message);
+    return null;
+  }
+  const { python, fastgram } = installed;
   const file = join(folder, "peers.json");
   const result = spawnSync(python, [join(here, "peers.py"), folder, "--work", join(folder, "peers"), "--fastgram", fastgram,
     "--json", file], { stdio: ["ignore", "inherit", "inherit"] });

@@ -77,6 +77,9 @@ def children_cpu():
 
 def sort_suffixes(folder, width, cpus, memory_gib):
     """infini-gram's own indexing of folder/tokenized.0; its seconds, and the processor's."""
+    # Its parts overlap by 100,000 bytes, and parts that are shorter than that give a wrong table.
+    if os.path.getsize(os.path.join(folder, "tokenized.0")) < 4 << 20:
+        cpus = 1
     empty = os.path.join(folder, "..", "empty")
     os.makedirs(empty, exist_ok=True)
     files = str(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
@@ -217,8 +220,9 @@ def infini_gram(folder, width, outputs, phrases, top, options):
         by_size.setdefault(len(phrase), []).append(phrase)
 
     def engine(in_memory, prefetch):
-        # top is a vocabulary size that holds every id in use; the end of a document in answers is not used
-        return kind([folder], 0, top, 4, in_memory, *prefetch, set(), 512, True, {})
+        # top is a vocabulary size that holds every id in use; 0, the end of a document in its answers, is not
+        # used here. Without its sums of log probabilities, which cost half a minute to prepare.
+        return kind([folder], 0, top, 4, in_memory, *prefetch, set(), 512, False, {})
 
     def attribute_of(made):
         return lambda ids: made.attribute(ids, [], options.min_symbols, options.max_count, False)
