@@ -88,6 +88,8 @@ std::string_view to_string(SectionId id) {
         return "keys";
     case SectionId::words:
         return "words";
+    case SectionId::word_slots:
+        return "word slots";
     case SectionId::psi_blocks:
         return "psi blocks";
     case SectionId::psi_bits:

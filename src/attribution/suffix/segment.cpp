@@ -74,8 +74,11 @@ Result<Segment> Segment::Impl::make(Container container) {
     switch (static_cast<Form>(counts.form)) {
     case Form::hot:
         impl->tier = OL_TRY(HotTier::open(file));
-        impl->dictionary = std::make_unique<PlainDictionary>(
-            OL_TRY(file.array<text::SymbolWord>(SectionId::words, counts.words)));
+        impl->dictionary =
+            OL_TRY_IN(PlainDictionary::open(
+                          OL_TRY(file.array<text::SymbolWord>(SectionId::words, counts.words)),
+                          file.section(SectionId::word_slots)),
+                      "segment {}", file.name());
         break;
     default:
         return fail(ErrorCode::corrupted, "segment {}: form {} is not known to this version",

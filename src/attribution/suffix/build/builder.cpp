@@ -9,6 +9,7 @@
 #include "attribution/suffix/container.hpp"
 #include "attribution/suffix/segment_impl.hpp"
 #include "attribution/suffix/tier/hot_tier.hpp"
+#include "attribution/suffix/tier/plain_dictionary.hpp"
 #include "base/check.hpp"
 #include "base/huge_array.hpp"
 #include "base/limits.hpp"
@@ -308,6 +309,7 @@ Status SegmentBuilder::write(const Path& path, Form form, ThreadPool& pool,
     const auto keys = suffix_keys(arrays.text, arrays.suffixes, pool);
     add(SectionId::keys, std::span<const u64>(keys));
     add(SectionId::words, std::span<const text::SymbolWord>(arrays.words));
+    file.add(SectionId::word_slots, make_word_slots(arrays.words), &pool);
     if (!progress("writing", symbols, symbols)) return stopped();
     return file.finish(counts);
 }

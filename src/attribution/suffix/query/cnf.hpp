@@ -13,15 +13,15 @@ struct CnfQuery {
     // Clauses of phrases: all clauses, any phrase of each. At most limits::cnf_clauses clauses and
     // limits::cnf_phrases phrases in all; none empty.
     std::vector<std::vector<std::vector<text::SymbolWord>>> clauses;
-    // The first symbols of the clauses' occurrences lie within so many symbols of each other (and in
-    // one record); 0: anywhere in the record.
+    // The first symbols of the clauses' occurrences lie within so many symbols of each other (and
+    // in one record); 0: anywhere in the record.
     std::uint32_t distance = 0;
     std::size_t limit = 100; // places returned
 };
 
 struct CnfPlace {
-    std::uint32_t record = 0;       // number
-    std::vector<Hit> clauses;       // one a clause, in the order of the query
+    std::uint32_t record = 0; // number
+    std::vector<Hit> clauses; // one a clause, in the order of the query
     bool operator==(const CnfPlace&) const = default;
 };
 struct CnfResult {

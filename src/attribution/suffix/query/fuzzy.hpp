@@ -11,12 +11,12 @@
 namespace ol::attribution::suffix {
 
 struct FuzzyRules {
-    std::uint32_t seed_min_symbols = 3;      // of an exact match that may start a chain
+    std::uint32_t seed_min_symbols = 3;       // of an exact match that may start a chain
     std::uint32_t seed_max_occurrences = 256; // more frequent seeds say nothing of a record
-    std::uint32_t max_gap = 8;               // symbols between two seeds, on either side
-    std::uint32_t min_matched = 8;           // matched symbols of a span that is returned
-    std::uint32_t max_edit_percent = 30;     // edits per 100 matched symbols
-    std::size_t limit = 64;                  // spans returned
+    std::uint32_t max_gap = 8;                // symbols between two seeds, on either side
+    std::uint32_t min_matched = 8;            // matched symbols of a span that is returned
+    std::uint32_t max_edit_percent = 30;      // edits per 100 matched symbols
+    std::size_t limit = 64;                   // spans returned
 };
 
 struct FuzzySpan {

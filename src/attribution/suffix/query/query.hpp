@@ -48,10 +48,10 @@ struct NextSymbol {
     bool operator==(const NextSymbol&) const = default;
 };
 struct Continuation {
-    std::uint32_t context = 0;  // symbols of the context that were used
-    std::uint64_t total = 0;    // occurrences of that context
-    std::uint64_t ends = 0;     // of them at the end of a record
-    std::uint64_t distinct = 0; // different symbols that follow
+    std::uint32_t context = 0;       // symbols of the context that were used
+    std::uint64_t total = 0;         // occurrences of that context
+    std::uint64_t ends = 0;          // of them at the end of a record
+    std::uint64_t distinct = 0;      // different symbols that follow
     std::vector<NextSymbol> symbols; // most frequent first, then by word; at most `limit`
     bool operator==(const Continuation&) const = default;
 };
