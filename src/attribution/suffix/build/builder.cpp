@@ -21,9 +21,9 @@ namespace {
 using u32 = std::uint32_t;
 using u64 = std::uint64_t;
 
-// Records are symbolised in parallel, about this much text at a time.
-constexpr std::size_t batch_bytes = 4 << 20;
-constexpr std::size_t batch_max_records = 8192;
+// Records are symbolised in parallel, about this much text at a time: what fits in the caches.
+constexpr std::size_t batch_bytes = 256 << 10;
+constexpr std::size_t batch_max_records = 4096;
 constexpr std::size_t grain = 1 << 14;
 // What sorting takes a symbol beside T and SA in natural text, rounded up (suffix_sort.hpp).
 constexpr u64 sort_bytes = 12;
@@ -36,6 +36,22 @@ u32 word_bytes(const text::SymbolWord& word) {
 struct Symbolised {
     std::vector<text::Symbol> symbols;
     std::vector<u64> hashes;
+};
+
+// An array that grows by pieces: nothing is copied, and what was read can be given back.
+class Numbers {
+public:
+    void push_back(u32 number) {
+        if (size_ % piece == 0) pieces_.emplace_back(piece);
+        pieces_.back()[size_++ % piece] = number;
+    }
+    u32 operator[](u64 i) const { return pieces_[i / piece][i % piece]; }
+    u64 size() const { return size_; }
+
+private:
+    static constexpr u64 piece = 1 << 20;
+    std::vector<HugeArray<u32>> pieces_;
+    u64 size_ = 0;
 };
 
 std::unexpected<Error> stopped() {
@@ -75,7 +91,7 @@ std::vector<u32> sorted_words(const std::vector<text::SymbolWord>& words,
 struct SegmentBuilder::Draft {
     u32 first_record = 0;
     WordNumbers words;
-    std::vector<u32> numbers; // of words; separators: 0
+    Numbers numbers; // of words; separators: 0
     PlaceEncoder places;
     std::vector<u32> starts;
     std::vector<RecordRow> rows;
@@ -223,7 +239,7 @@ struct Arrays {
 };
 
 // Turns word numbers into ranks that keep the order of the words.
-void rank_words(std::vector<u32>& numbers, const std::vector<u32>& starts,
+void rank_words(Numbers numbers, const std::vector<u32>& starts,
                 const std::vector<text::SymbolWord>& words, ThreadPool& pool, Arrays& out) {
     const u32 records = static_cast<u32>(starts.size() - 1);
     std::vector<u32> occurrences(words.size(), 0);
@@ -250,7 +266,6 @@ void rank_words(std::vector<u32>& numbers, const std::vector<u32>& starts,
             out.text[last] = static_cast<u32>(r);
         }
     });
-    numbers = {};
 }
 
 void invert(Arrays& arrays, ThreadPool& pool) {
@@ -275,7 +290,7 @@ Status SegmentBuilder::write(const Path& path, Form form, ThreadPool& pool,
     draft->starts.push_back(symbols);
     if (!progress("dictionary", 0, symbols)) return stopped();
     Arrays arrays;
-    rank_words(draft->numbers, draft->starts, draft->words.words(), pool, arrays);
+    rank_words(std::move(draft->numbers), draft->starts, draft->words.words(), pool, arrays);
     draft->words = WordNumbers();
     const Counts counts{symbols, static_cast<u32>(draft->rows.size()),
                         static_cast<u32>(arrays.words.size()), static_cast<u32>(form),
