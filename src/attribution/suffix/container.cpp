@@ -94,8 +94,6 @@ std::string_view to_string(SectionId id) {
         return "psi blocks";
     case SectionId::psi_bits:
         return "psi bits";
-    case SectionId::sample_marks:
-        return "sample marks";
     case SectionId::samples:
         return "samples";
     case SectionId::inverse_samples:

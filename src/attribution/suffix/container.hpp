@@ -33,7 +33,6 @@ enum class SectionId : std::uint32_t {
     // cold (tier/cold_tier.hpp)
     psi_blocks = 32,
     psi_bits = 33,
-    sample_marks = 34,
     samples = 35,
     inverse_samples = 36,
     front_coded_words = 37,

@@ -8,6 +8,7 @@
 #include "attribution/suffix/build/word_numbers.hpp"
 #include "attribution/suffix/container.hpp"
 #include "attribution/suffix/segment_impl.hpp"
+#include "attribution/suffix/tier/cold_tier.hpp"
 #include "attribution/suffix/tier/hot_tier.hpp"
 #include "attribution/suffix/tier/plain_dictionary.hpp"
 #include "base/check.hpp"
@@ -317,14 +318,18 @@ Status SegmentBuilder::write(const Path& path, Form form, ThreadPool& pool,
     }
     add(SectionId::first, std::span<const u32>(arrays.first));
     file.add(SectionId::places, draft->places.finish(), &pool);
-    OL_CHECK(form == Form::hot);
-    add(SectionId::text, std::span<const u32>(arrays.text));
-    add(SectionId::suffix_array, std::span<const u32>(arrays.suffixes));
-    add(SectionId::inverse, std::span<const u32>(arrays.inverse));
-    const auto keys = suffix_keys(arrays.text, arrays.suffixes, pool);
-    add(SectionId::keys, std::span<const u64>(keys));
-    add(SectionId::words, std::span<const text::SymbolWord>(arrays.words));
-    file.add(SectionId::word_slots, make_word_slots(arrays.words), &pool);
+    if (form == Form::cold) {
+        OL_TRY(write_cold_sections(
+            file, {counts, arrays.suffixes, arrays.inverse, arrays.first, arrays.words}, pool));
+    } else {
+        add(SectionId::text, std::span<const u32>(arrays.text));
+        add(SectionId::suffix_array, std::span<const u32>(arrays.suffixes));
+        add(SectionId::inverse, std::span<const u32>(arrays.inverse));
+        const auto keys = suffix_keys(arrays.text, arrays.suffixes, pool);
+        add(SectionId::keys, std::span<const u64>(keys));
+        add(SectionId::words, std::span<const text::SymbolWord>(arrays.words));
+        file.add(SectionId::word_slots, make_word_slots(arrays.words), &pool);
+    }
     if (!progress("writing", symbols, symbols)) return stopped();
     return file.finish(counts);
 }
