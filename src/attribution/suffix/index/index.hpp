@@ -26,7 +26,7 @@ namespace ol::attribution::suffix {
 using RecordSource = std::function<Result<std::optional<SourceRecord>>()>;
 
 struct BuildLimits {
-    std::uint64_t memory_bytes = 0; // what a build may take at its peak; 0: 4 GiB
+    std::uint64_t memory_bytes = 0;    // what a build may take at its peak; 0: 4 GiB
     std::uint64_t segment_symbols = 0; // at most so many symbols a segment; 0: what memory allows
 };
 
