@@ -3,7 +3,7 @@
 #include <numeric>
 #include <random>
 
-#include "attribution/suffix/sais.hpp"
+#include "attribution/suffix/build/sais.hpp"
 #include "attribution/suffix/segment_impl.hpp"
 #include "base/limits.hpp"
 

@@ -1,7 +1,7 @@
 // SA-IS: Nong, Zhang, Chan, "Two Efficient Algorithms for Linear Time Suffix Array Construction",
 // IEEE Transactions on Computers 60(10), 2011. The sentinel below every letter is not stored: the
 // last suffix is L-type and is induced first.
-#include "attribution/suffix/sais.hpp"
+#include "attribution/suffix/build/sais.hpp"
 
 #include <algorithm>
 #include <vector>
