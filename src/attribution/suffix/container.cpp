@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <optional>
 
 #include "attribution/suffix/checksum.hpp"
 #include "attribution/suffix/segment.hpp"
@@ -29,7 +30,7 @@ struct Header {
     char magic[8];
     std::uint64_t file_size;
     std::uint32_t symbols, records, words, form;
-    std::uint32_t section_count, reserved[5];
+    std::uint32_t section_count, first_record, reserved[4];
     std::uint64_t checksum; // of the header, this member being zero
     RawEntry sections[max_sections];
 };
@@ -104,23 +105,46 @@ std::string_view to_string(SectionId id) {
 }
 
 struct ContainerWriter::Impl {
-    explicit Impl(AtomicFile opened)
-        : file(std::move(opened)) {}
-    AtomicFile file;
+    std::optional<AtomicFile> file; // or
+    Bytes memory;
     Header header{};
-    Status failed;
+    Status state; // of writing
+
+    std::uint64_t size() const { return file ? file->size() : memory.size(); }
+    void write(ByteView bytes) {
+        if (!file) {
+            append(memory, bytes);
+        } else if (state) {
+            state = file->write(bytes);
+        }
+    }
+    ByteView seal(const Counts& counts) {
+        std::memcpy(header.magic, magic, sizeof magic);
+        header.file_size = size();
+        header.symbols = counts.symbols;
+        header.records = counts.records;
+        header.words = counts.words;
+        header.form = counts.form;
+        header.first_record = counts.first_record;
+        header.checksum = checksum_of(header);
+        return {reinterpret_cast<const std::uint8_t*>(&header), sizeof header};
+    }
 };
 
 ContainerWriter::ContainerWriter(std::unique_ptr<Impl> impl)
-    : impl_(std::move(impl)) {}
+    : impl_(std::move(impl)) {
+    const Header blank{};
+    impl_->write({reinterpret_cast<const std::uint8_t*>(&blank), sizeof blank});
+}
+ContainerWriter::ContainerWriter()
+    : ContainerWriter(std::make_unique<Impl>()) {}
 ContainerWriter::ContainerWriter(ContainerWriter&&) noexcept = default;
 ContainerWriter& ContainerWriter::operator=(ContainerWriter&&) noexcept = default;
 ContainerWriter::~ContainerWriter() = default;
 
 Result<ContainerWriter> ContainerWriter::create(const Path& path) {
-    auto impl = std::make_unique<Impl>(OL_TRY(AtomicFile::create(path)));
-    const Header blank{};
-    OL_TRY(impl->file.write({reinterpret_cast<const std::uint8_t*>(&blank), sizeof blank}));
+    auto impl = std::make_unique<Impl>();
+    impl->file = OL_TRY(AtomicFile::create(path));
     return ContainerWriter(std::move(impl));
 }
 
@@ -129,29 +153,27 @@ void ContainerWriter::add(SectionId id, ByteView bytes, ThreadPool* pool) {
     OL_CHECK(header.section_count < max_sections);
     OL_CHECK(header.section_count == 0 ||
              header.sections[header.section_count - 1].id < static_cast<std::uint32_t>(id));
-    if (!impl_->failed) return;
-    const std::uint64_t end = impl_->file.size();
+    const std::uint64_t end = impl_->size();
     const std::uint64_t offset = (end + alignment - 1) / alignment * alignment;
     const std::uint8_t padding[alignment] = {};
-    impl_->failed = impl_->file.write({padding, offset - end});
-    if (impl_->failed) impl_->failed = impl_->file.write(bytes);
+    impl_->write({padding, offset - end});
+    impl_->write(bytes);
     header.sections[header.section_count++] = {static_cast<std::uint32_t>(id), 0, offset,
                                                bytes.size(), checksum_of(id, bytes, pool)};
 }
 
 Status ContainerWriter::finish(const Counts& counts) {
-    OL_TRY(std::move(impl_->failed));
-    Header& header = impl_->header;
-    std::memcpy(header.magic, magic, sizeof magic);
-    header.file_size = impl_->file.size();
-    header.symbols = counts.symbols;
-    header.records = counts.records;
-    header.words = counts.words;
-    header.form = counts.form;
-    header.checksum = checksum_of(header);
-    OL_TRY(impl_->file.write_at(
-        0, {reinterpret_cast<const std::uint8_t*>(&header), sizeof header}));
-    return impl_->file.commit();
+    OL_CHECK(impl_->file.has_value());
+    OL_TRY(std::move(impl_->state));
+    OL_TRY(impl_->file->write_at(0, impl_->seal(counts)));
+    return impl_->file->commit();
+}
+
+Bytes ContainerWriter::take(const Counts& counts) {
+    OL_CHECK(!impl_->file.has_value());
+    const ByteView header = impl_->seal(counts);
+    std::copy(header.begin(), header.end(), impl_->memory.begin());
+    return std::move(impl_->memory);
 }
 
 Result<Container> Container::open(const Path& path, Check check, ThreadPool* pool) {
@@ -188,11 +210,12 @@ Status Container::read(Check check, ThreadPool* pool) {
         return corrupted("checksum of the header differs");
     }
     if (header.file_size != bytes_.size()) {
-        return corrupted(fmt::format("{} bytes where the header says {}", bytes_.size(),
-                                     header.file_size));
+        return corrupted(
+            fmt::format("{} bytes where the header says {}", bytes_.size(), header.file_size));
     }
-    counts_ = {header.symbols, header.records, header.words, header.form};
+    counts_ = {header.symbols, header.records, header.words, header.form, header.first_record};
     bool agrees = header.section_count <= max_sections &&
+                  counts_.first_record <= 0xffffffff - counts_.records &&
                   counts_.symbols <= limits::segment_symbols &&
                   counts_.records <= counts_.symbols &&
                   counts_.words <= counts_.symbols - counts_.records;
@@ -221,6 +244,12 @@ Status Container::read(Check check, ThreadPool* pool) {
         end = offset + size;
     }
     return {};
+}
+
+std::vector<SectionId> Container::sections() const {
+    std::vector<SectionId> out;
+    for (const auto& entry : entries_) out.push_back(entry.id);
+    return out;
 }
 
 bool Container::has(SectionId id) const {

@@ -182,10 +182,4 @@ void suffix_array_into(std::span<const u32> text, u32 alphabet, std::span<u32> o
     Sorter(text.data(), out.data(), text.size(), alphabet).run();
 }
 
-std::vector<u32> build_suffix_array(std::span<const u32> text, u32 alphabet) {
-    std::vector<u32> out(text.size());
-    suffix_array_into(text, alphabet, out);
-    return out;
-}
-
 } // namespace ol::attribution::suffix

@@ -47,11 +47,11 @@ public:
         , symbols_per_key_(64 / bits_)
         , pool_(pool) {}
 
-    // False when the budget is spent.
-    bool run(std::span<u32> out);
+    enum class Outcome { done, too_repetitive, stopped };
+    Outcome run(std::span<u32> out, const ProgressSink& progress);
 
 private:
-    void find_lms();
+    void find_lms(std::span<u32> scratch);
     void scatter();
     u64 key_at(u32 position) const;
     bool sort_buckets();
@@ -78,13 +78,13 @@ private:
     std::atomic<u64> spent_{0};
 };
 
-void Sorter::find_lms() {
+// `scratch` is as long as the text.
+void Sorter::find_lms(std::span<u32> scratch) {
     const std::size_t count = text_.size();
     counts_.assign(alphabet_, 0);
     lms_starts_.assign(std::size_t{alphabet_} + 1, 0);
-    HugeArray<u32> reversed(count / 2 + 1); // a slot is written always, and kept where it counts
-    std::size_t found = 0;
-    bool is_s = false; // of i + 1; the last suffix is L-type
+    std::size_t found = 0; // in scratch, descending; a slot is written always, kept where it counts
+    bool is_s = false;     // of i + 1; the last suffix is L-type
     u32 next = text_[count - 1];
     ++counts_[next];
     for (std::size_t i = count - 1; i-- > 0;) {
@@ -92,14 +92,14 @@ void Sorter::find_lms() {
         ++counts_[letter];
         const bool s = (letter < next) | ((letter == next) & is_s);
         const bool lms = is_s & !s;
-        reversed[found] = static_cast<u32>(i + 1);
+        scratch[found] = static_cast<u32>(i + 1);
         found += lms;
         lms_starts_[next + 1] += lms;
         is_s = s;
         next = letter;
     }
     lms_ = HugeArray<u32>(found);
-    for (std::size_t k = 0; k < found; ++k) lms_[k] = reversed[found - 1 - k];
+    for (std::size_t k = 0; k < found; ++k) lms_[k] = scratch[found - 1 - k];
     for (std::size_t c = 0; c < alphabet_; ++c) lms_starts_[c + 1] += lms_starts_[c];
 }
 
@@ -235,8 +235,7 @@ void Sorter::sort_by_rank(std::span<const Group> groups, std::vector<Group>& tie
         },
         [&](Item& item, const Group& group) { item.key = rank_of_[item.lms + group.jump]; });
     for (const auto& group : groups) {
-        sort_by_key(std::span<Item>(items_.data() + group.begin, group.end - group.begin),
-                    scratch);
+        sort_by_key(std::span<Item>(items_.data() + group.begin, group.end - group.begin), scratch);
         for (u32 i = group.begin; i < group.end;) {
             u32 j = i + 1;
             while (j < group.end && items_[j].key == items_[i].key) ++j;
@@ -304,10 +303,19 @@ void Sorter::place(std::span<u32> out) {
     }
 }
 
-bool Sorter::run(std::span<u32> out) {
-    find_lms();
+Sorter::Outcome Sorter::run(std::span<u32> out, const ProgressSink& progress) {
+    // Shares of the time that the steps take in natural text, in percent.
+    const auto go_on = [&](u64 percent) {
+        return progress("suffix array", text_.size() * percent / 100, text_.size());
+    };
+    if (!go_on(0)) return Outcome::stopped;
+    find_lms(out);
     scatter();
-    if (!sort_buckets() || !sort_tied()) return false;
+    if (!go_on(20)) return Outcome::stopped;
+    if (!sort_buckets()) return Outcome::too_repetitive;
+    if (!go_on(60)) return Outcome::stopped;
+    if (!sort_tied()) return Outcome::too_repetitive;
+    if (!go_on(75)) return Outcome::stopped;
     rank_of_ = HugeArray<u32>();
     jump_ = HugeArray<u32>();
     place(out);
@@ -315,19 +323,21 @@ bool Sorter::run(std::span<u32> out) {
     lms_ = HugeArray<u32>();
     lms_starts_ = {};
     induce_from_lms(text_, counts_, out);
-    return true;
+    return go_on(100) ? Outcome::done : Outcome::stopped;
 }
 
 } // namespace
 
-void sort_suffixes(std::span<const u32> text, u32 alphabet, std::span<u32> out,
-                   ThreadPool& pool) {
+bool sort_suffixes(std::span<const u32> text, u32 alphabet, std::span<u32> out, ThreadPool& pool,
+                   const ProgressSink& progress) {
     OL_CHECK(out.size() == text.size() && text.size() <= (std::size_t{1} << 31));
-    if (text.size() >= small_text && alphabet < 1U << 31 &&
-        Sorter(text, alphabet, pool).run(out)) {
-        return;
+    if (text.size() >= small_text && alphabet < 1U << 31) {
+        const auto outcome = Sorter(text, alphabet, pool).run(out, progress);
+        if (outcome != Sorter::Outcome::too_repetitive) return outcome == Sorter::Outcome::done;
     }
+    if (!progress("suffix array", 0, text.size())) return false;
     suffix_array_into(text, alphabet, out);
+    return true;
 }
 
 } // namespace ol::attribution::suffix

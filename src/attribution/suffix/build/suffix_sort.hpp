@@ -8,14 +8,17 @@
 #include <cstdint>
 #include <span>
 
+#include "base/progress.hpp"
 #include "base/thread_pool.hpp"
 
 namespace ol::attribution::suffix {
 
 // Fills out (as long as text, at most 2^31 symbols) with the suffix array of text over
 // [0, alphabet); the end of text is smaller than every symbol. Beside `out` it takes at most 14
-// bytes a symbol, 9 in natural text, and three words a letter. text must not overlap out.
-void sort_suffixes(std::span<const std::uint32_t> text, std::uint32_t alphabet,
-                   std::span<std::uint32_t> out, ThreadPool& pool);
+// bytes a symbol, 9 in natural text, and three words a letter. text must not overlap out. False
+// when the progress sink asked to stop; out is then worth nothing.
+bool sort_suffixes(std::span<const std::uint32_t> text, std::uint32_t alphabet,
+                   std::span<std::uint32_t> out, ThreadPool& pool,
+                   const ProgressSink& progress = no_progress);
 
 } // namespace ol::attribution::suffix

@@ -17,7 +17,7 @@ void expect_same(const Text& text, std::uint32_t alphabet, const char* what) {
     for (unsigned threads : {1U, 2U, 7U}) {
         ThreadPool pool(threads);
         std::fill(found.begin(), found.end(), 7);
-        sort_suffixes(text, alphabet, found, pool);
+        ASSERT_TRUE(sort_suffixes(text, alphabet, found, pool));
         ASSERT_EQ(found, wanted) << what << ", " << threads << " threads";
     }
 }
@@ -85,9 +85,9 @@ TEST(SuffixSort, the_widest_letters) {
     Prng prng(13);
     Text text(6000);
     for (auto& letter : text) {
-        letter = static_cast<std::uint32_t>(prng.below(3)) * 9'000'000U;
+        letter = static_cast<std::uint32_t>(prng.below(3)) * 900'000U;
     }
-    expect_same(text, 27'000'000, "wide");
+    expect_same(text, 2'700'000, "wide");
 }
 
 } // namespace

@@ -34,24 +34,24 @@ void put(Bytes& out, Lengths lengths) {
     out.insert(out.end(), {0, static_cast<std::uint8_t>(shared), static_cast<std::uint8_t>(rest)});
 }
 
-// Turns the word before into the one at `at` and moves behind it; false when that is no encoding
+// Turns the word before into the one at `at` and moves behind it. {0, 0} when that is no encoding
 // of a word.
-bool take(ByteView bytes, std::size_t& at, SymbolWord& word) {
-    if (at >= bytes.size()) return false;
+Lengths take(ByteView bytes, std::size_t& at, SymbolWord& word) {
+    if (at >= bytes.size()) return {};
     const u32 nibbles = bytes[at++];
     Lengths lengths{nibbles >> 4, nibbles & nibble_max};
     if (lengths.rest == 0) {
-        if (lengths.shared != 0 || bytes.size() - at < 2) return false;
+        if (lengths.shared != 0 || bytes.size() - at < 2) return {};
         lengths = {bytes[at], bytes[at + 1]};
         at += 2;
-        if (lengths.shared <= nibble_max && lengths.rest <= nibble_max) return false;
+        if (lengths.shared <= nibble_max && lengths.rest <= nibble_max) return {};
     }
     const auto [shared, rest] = lengths;
-    if (shared + rest > text::symbol_max_bytes || bytes.size() - at < rest) return false;
+    if (shared + rest > text::symbol_max_bytes || bytes.size() - at < rest) return {};
     std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), rest, word.begin() + shared);
     std::fill(word.begin() + shared + rest, word.end(), 0);
     at += rest;
-    return true;
+    return lengths;
 }
 
 u32 shared_bytes(const SymbolWord& a, const SymbolWord& b) {
@@ -101,21 +101,22 @@ Result<std::unique_ptr<FrontCodedDictionary>> FrontCodedDictionary::open(ByteVie
     return out;
 }
 
+// That a word shares all it can with the one before, and goes on with a larger byte, says that it
+// is larger; that its other bytes are not zero, that its length is what it seems.
 Status FrontCodedDictionary::check() const {
     SymbolWord word, before; // the word before the first is all zeros: smaller than each word
     std::size_t at = 0;
     for (u32 i = 0; i < count_; ++i) {
-        bool sound = true;
-        if (i % words_per_block == 0) {
-            sound = starts_[i / words_per_block] == at;
-            word = {};
-        }
-        sound = sound && take(words_, at, word);
-        const auto length = sound ? length_of(word) : 0;
-        sound = sound && std::find(word.begin(), word.begin() + length, 0) == word.begin() + length;
-        sound = sound && std::all_of(word.begin() + length, word.end(),
-                                     [](std::uint8_t byte) { return byte == 0; });
-        if (!sound || word <= before) {
+        const bool head = i % words_per_block == 0;
+        bool sound = !head || starts_[i / words_per_block] == at;
+        if (head) word = {};
+        const auto [shared, rest] = sound ? take(words_, at, word) : Lengths{};
+        sound = rest != 0 &&
+                (head ? shared == 0 && before < word : before[shared] < word[shared]) &&
+                std::find(word.begin() + shared, word.begin() + shared + rest, 0) ==
+                    word.begin() + shared + rest;
+        sound = sound && (shared == 0 || before[shared - 1] != 0);
+        if (!sound) {
             return fail(ErrorCode::corrupted, "section of words: word {} is not sound", i);
         }
         before = word;
@@ -130,7 +131,7 @@ Status FrontCodedDictionary::check() const {
 SymbolWord FrontCodedDictionary::decode(u32 block, u32 last) const {
     SymbolWord word;
     std::size_t at = starts_[block];
-    for (u32 i = 0; i <= last; ++i) OL_CHECK(take(words_, at, word));
+    for (u32 i = 0; i <= last; ++i) OL_CHECK(take(words_, at, word).rest != 0);
     return word;
 }
 
@@ -158,7 +159,7 @@ u32 FrontCodedDictionary::find(const SymbolWord& word) const {
     std::size_t at = starts_[low - 1];
     SymbolWord at_hand;
     for (u32 i = first; i < count_ && i < first + words_per_block; ++i) {
-        OL_CHECK(take(words_, at, at_hand));
+        OL_CHECK(take(words_, at, at_hand).rest != 0);
         if (at_hand == word) return i;
         if (at_hand > word) break;
     }

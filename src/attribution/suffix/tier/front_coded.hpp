@@ -19,7 +19,7 @@ Result<Bytes> front_code(std::span<const text::SymbolWord> words);
 class FrontCodedDictionary final : public Dictionary {
 public:
     // Views `section`, which must outlive this and start at a multiple of 4 bytes. Reads all of it:
-    // corrupted unless it holds `count` ascending words and no more.
+    // corrupted unless it is what front_code makes of `count` words.
     static Result<std::unique_ptr<FrontCodedDictionary>> open(ByteView section,
                                                               std::uint32_t count);
 

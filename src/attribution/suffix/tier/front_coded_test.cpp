@@ -117,6 +117,7 @@ TEST(FrontCodedDictionary, is_safe_on_altered_bytes) {
         Words others;
         for (std::uint32_t i = 0; i < words.size(); ++i) others.push_back((*opened)->word(i));
         ASSERT_TRUE(std::is_sorted(others.begin(), others.end()));
+        ASSERT_EQ(*front_code(others), section);
         expect_equals(**opened, others);
     }
     EXPECT_GT(opened_altered, 0U);
