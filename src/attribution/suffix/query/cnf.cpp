@@ -72,11 +72,11 @@ private:
 };
 
 void SegmentSearch::find_clauses() {
-    const auto& tier = tier_of(*ref_.segment);
+    const auto& tier = ref_.segment->tier();
     for (const auto& phrases : query_.clauses) {
         Clause& clause = clauses_.emplace_back();
         for (const auto& phrase : phrases) {
-            clause.phrases.push_back(ranks_in(*ref_.segment, phrase));
+            clause.phrases.push_back(ref_.segment->ranks_of(phrase));
             clause.intervals.push_back(tier.find(clause.phrases.back()));
             clause.count += alive_in(ref_, clause.intervals.back());
         }
@@ -84,11 +84,7 @@ void SegmentSearch::find_clauses() {
 }
 
 Range SegmentSearch::range_of(u32 record) const {
-    const u32 records = ref_.segment->record_count();
-    return {ref_.segment->table_entry(record).offset,
-            record + 1 < records ? ref_.segment->table_entry(record + 1).offset
-                                 : ref_.segment->symbol_count(),
-            record};
+    return {ref_.segment->start_of(record), ref_.segment->start_of(record + 1), record};
 }
 
 // The records in which something was found.
@@ -139,7 +135,7 @@ Occurrences SegmentSearch::within(const Clause& clause, const std::vector<Range>
 
 void SegmentSearch::scan(const Clause& clause, const Range& range, Occurrences& out) const {
     std::vector<u32> text(range.end - range.start);
-    tier_of(*ref_.segment).read_text(range.start, text);
+    ref_.segment->tier().read_text(range.start, text);
     for (u32 i = 0; i < clause.phrases.size(); ++i) {
         const auto& phrase = clause.phrases[i];
         auto at = text.begin();

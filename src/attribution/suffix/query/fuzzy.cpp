@@ -80,7 +80,7 @@ public:
         , size_(static_cast<u32>(answer.size()))
         , anchors_(view.segments().size()) {
         for (const SegmentRef& ref : view.segments()) {
-            answers_.push_back(ranks_in(*ref.segment, answer));
+            answers_.push_back(ref.segment->ranks_of(answer));
         }
     }
 
@@ -114,12 +114,12 @@ void FuzzySearch::find_seed(u32 start) {
             const SegmentRef& ref = view_.segments()[s];
             const Pattern answer(answers_[s]);
             if (length == rules_.seed_min_symbols) {
-                intervals[s] = tier_of(*ref.segment).find(answer.subspan(start, length));
+                intervals[s] = ref.segment->tier().find(answer.subspan(start, length));
             } else if (intervals[s].count() > 0) {
                 const u32 next = answer[start + length - 1];
                 intervals[s] = next == absent
                                    ? Interval{}
-                                   : tier_of(*ref.segment).narrow(intervals[s], length - 1, next);
+                                   : ref.segment->tier().narrow(intervals[s], length - 1, next);
             }
             alive += alive_in(ref, intervals[s]);
         }
@@ -143,7 +143,7 @@ std::vector<Match> FuzzySearch::matches_of(u32 segment) {
     auto& anchors = anchors_[segment];
     std::sort(anchors.begin(), anchors.end());
     const Segment& index = view_.segment(segment);
-    const auto& tier = tier_of(index);
+    const auto& tier = index.tier();
     const auto& answer = answers_[segment];
     std::vector<Match> out;
     std::int64_t line = -std::int64_t{size_} - 1;
@@ -182,7 +182,7 @@ std::optional<Chain> FuzzySearch::follow(u32 segment, const Match& x, const Chai
     const u32 gap = y.start + cut - x.end(), gap_there = y.at + cut - x.at_end();
     if (gap > rules_.max_gap || gap_there > rules_.max_gap) return std::nullopt;
     gap_text_.resize(gap_there);
-    if (gap_there > 0) tier_of(view_.segment(segment)).read_text(x.at_end(), gap_text_);
+    if (gap_there > 0) view_.segment(segment).tier().read_text(x.at_end(), gap_text_);
     const Gap cost = levenshtein_(Pattern(answers_[segment]).subspan(x.end(), gap), gap_text_);
     return Chain{.start = chain.start,
                  .at = chain.at,

@@ -4,15 +4,12 @@
 #include <cstdint>
 #include <vector>
 
-#include "attribution/suffix/index/tier_of.hpp"
 #include "attribution/suffix/query/query.hpp"
 
 namespace ol::attribution::suffix {
 
 // invalid_argument when a symbol is a separator.
 Status check_phrase(Phrase phrase);
-// Each word's rank in the segment, or `absent`.
-std::vector<std::uint32_t> ranks_in(const Segment& segment, Phrase phrase);
 
 inline std::uint32_t alive_in(const SegmentRef& ref, Interval interval) {
     return ref.dead == nullptr ? interval.count() : ref.dead->alive_in(interval);
@@ -27,7 +24,7 @@ Hit hit_at(const IndexView& view, Position at, std::size_t length);
 template <class Visit>
 void for_each_alive(const SegmentRef& ref, Interval interval, const Visit& visit) {
     constexpr std::uint32_t chunk = 4096;
-    const auto& tier = tier_of(*ref.segment);
+    const auto& tier = ref.segment->tier();
     std::vector<std::uint32_t> positions(std::min(interval.count(), chunk));
     std::span<const std::uint32_t> dead;
     if (ref.dead != nullptr) dead = ref.dead->ranks();

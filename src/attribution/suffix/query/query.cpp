@@ -39,7 +39,7 @@ std::vector<u32> smallest_positions(const SegmentRef& ref, Interval interval, st
 // Each distinct one costs a few steps: the end of its suffixes is first bounded by doubling.
 void next_in_segment(const SegmentRef& ref, Interval interval, u32 depth,
                      std::vector<NextSymbol>& out) {
-    const auto& tier = tier_of(*ref.segment);
+    const auto& tier = ref.segment->tier();
     u32 low = interval.low;
     while (low < interval.high) {
         const std::int64_t symbol = tier.symbol_after(low, depth);
@@ -80,7 +80,7 @@ Continuation continuation(const IndexView& view, Phrase phrase, std::size_t limi
     out.context = static_cast<u32>(phrase.size());
     u32 segments_with_it = 0;
     for (const SegmentRef& ref : view.segments()) {
-        const Interval all = tier_of(*ref.segment).find(ranks_in(*ref.segment, phrase));
+        const Interval all = ref.segment->tier().find(ref.segment->ranks_of(phrase));
         if (all.count() == 0) continue;
         const Interval followed{first_followed(*ref.segment, all, out.context), all.high};
         const u32 alive = alive_in(ref, all);
@@ -103,7 +103,7 @@ Continuation continuation(const IndexView& view, Phrase phrase, std::size_t limi
 
 bool is_followed(const IndexView& view, Phrase phrase) {
     return std::ranges::any_of(view.segments(), [&](const SegmentRef& ref) {
-        const Interval all = tier_of(*ref.segment).find(ranks_in(*ref.segment, phrase));
+        const Interval all = ref.segment->tier().find(ref.segment->ranks_of(phrase));
         if (all.count() == 0) return false;
         const u32 low = first_followed(*ref.segment, all, static_cast<u32>(phrase.size()));
         return alive_in(ref, {low, all.high}) > 0;
@@ -137,15 +137,8 @@ Status check_phrase(Phrase phrase) {
     return {};
 }
 
-std::vector<u32> ranks_in(const Segment& segment, Phrase phrase) {
-    std::vector<u32> out;
-    out.reserve(phrase.size());
-    for (const auto& word : phrase) out.push_back(segment.rank_of(word).value_or(absent));
-    return out;
-}
-
 u32 first_followed(const Segment& segment, Interval interval, u32 depth) {
-    const auto& tier = tier_of(segment);
+    const auto& tier = segment.tier();
     u32 low = interval.low, high = interval.high;
     while (low < high) {
         const u32 middle = low + (high - low) / 2;
@@ -173,7 +166,7 @@ Result<u64> count(const IndexView& view, Phrase phrase) {
     OL_TRY(check_phrase(phrase));
     u64 out = 0;
     for (const SegmentRef& ref : view.segments()) {
-        out += alive_in(ref, tier_of(*ref.segment).find(ranks_in(*ref.segment, phrase)));
+        out += alive_in(ref, ref.segment->tier().find(ref.segment->ranks_of(phrase)));
     }
     return out;
 }
@@ -184,7 +177,7 @@ Result<std::vector<Hit>> locate(const IndexView& view, Phrase phrase, std::size_
     std::vector<Hit> out;
     for (u32 s = 0; s < view.segments().size() && out.size() < limit; ++s) {
         const SegmentRef& ref = view.segments()[s];
-        const Interval all = tier_of(*ref.segment).find(ranks_in(*ref.segment, phrase));
+        const Interval all = ref.segment->tier().find(ref.segment->ranks_of(phrase));
         const std::size_t alive = alive_in(ref, all);
         if (skip >= alive) {
             skip -= alive;
@@ -206,7 +199,7 @@ Result<Spread> spread(const IndexView& view, Phrase phrase) {
     std::vector<u32> clusters;
     std::map<Address, OwnerCount> owners;
     for (const SegmentRef& ref : view.segments()) {
-        const Interval all = tier_of(*ref.segment).find(ranks_in(*ref.segment, phrase));
+        const Interval all = ref.segment->tier().find(ref.segment->ranks_of(phrase));
         std::unordered_map<u32, u64> in_record;
         for_each_alive(ref, all,
                        [&](u32 position) { ++in_record[ref.segment->record_at(position)]; });
