@@ -188,6 +188,11 @@ Segment::Place Segment::place_at(u32 position) const {
     });
 }
 
+void Segment::read_places(u32 record, std::span<const u32> word_bytes, std::span<Place> out) const {
+    OL_CHECK(record < record_count() && out.size() < start_of(record + 1) - start_of(record));
+    impl_->places.read(start_of(record), word_bytes, out);
+}
+
 u64 Segment::occurrences(const text::SymbolWord& word) const {
     const auto rank = rank_of(word);
     return rank ? impl_->tier->bucket(*rank).count() : 0;

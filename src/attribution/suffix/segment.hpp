@@ -111,6 +111,9 @@ public:
     // separators.
     using Place = suffix::Place;
     Place place_at(std::uint32_t position) const;
+    // The places of all symbols of a record, without its separator, from the lengths of their words.
+    void read_places(std::uint32_t record, std::span<const std::uint32_t> word_bytes,
+                     std::span<Place> out) const;
 
     // How often the symbol occurs, and its surprise -log2(count / symbols) in 1/256 bit, rounded
     // down by integer arithmetic alone; a word that does not occur counts as once.

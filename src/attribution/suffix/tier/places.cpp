@@ -146,4 +146,30 @@ Place PlaceView::at(u32 position, u32 record_start,
     return place;
 }
 
+void PlaceView::read(u32 record_start, std::span<const u32> word_bytes,
+                     std::span<Place> out) const {
+    OL_CHECK(out.size() == word_bytes.size());
+    OL_CHECK(std::uint64_t{record_start} + out.size() <= symbols_);
+    std::size_t next = 0;
+    u32 end = 0;
+    for (u32 i = 0; i < out.size(); ++i) {
+        const u32 p = record_start + i;
+        if (i == 0 || p % block == 0) {
+            next = std::size_t{exception_starts_[p / block]} * exception_unit;
+            for (u32 before = p / block * block; before < p; ++before) { // of records before
+                if (code(before) != exception) continue;
+                take_varint(exceptions_, next);
+                take_varint(exceptions_, next);
+            }
+        }
+        u32 gap = code(p), size = word_bytes[i];
+        if (gap == exception) {
+            gap = take_varint(exceptions_, next);
+            size += unzigzag(take_varint(exceptions_, next));
+        }
+        out[i] = {end + gap, size};
+        end = out[i].offset + out[i].size;
+    }
+}
+
 } // namespace ol::attribution::suffix

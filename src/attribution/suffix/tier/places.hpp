@@ -51,6 +51,10 @@ public:
     Place at(std::uint32_t position, std::uint32_t record_start,
              const std::function<std::uint32_t(std::uint32_t)>& word_bytes) const;
 
+    // The places of a record's first symbols, from the lengths of their words.
+    void read(std::uint32_t record_start, std::span<const std::uint32_t> word_bytes,
+              std::span<Place> out) const;
+
 private:
     std::uint8_t code(std::uint32_t position) const {
         return codes_[position / 4] >> position % 4 * 2 & 3;

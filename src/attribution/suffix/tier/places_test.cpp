@@ -82,6 +82,15 @@ void expect_round_trip(const Text& text) {
         if (text.items[p].separator) continue;
         ASSERT_EQ(place_at(*view, text, p), text.items[p].place) << p;
     }
+    for (std::uint32_t start = 0, p = 0; p < count; ++p) {
+        if (!text.items[p].separator) continue;
+        std::vector<std::uint32_t> word_bytes;
+        for (std::uint32_t q = start; q < p; ++q) word_bytes.push_back(text.items[q].word_bytes);
+        std::vector<Place> places(word_bytes.size());
+        view->read(start, word_bytes, places);
+        for (std::uint32_t q = start; q < p; ++q) ASSERT_EQ(places[q - start], text.items[q].place);
+        start = p + 1;
+    }
 }
 
 TEST(Places, equal_plain_arrays) {
