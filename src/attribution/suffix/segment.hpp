@@ -1,5 +1,5 @@
-// Segment: an immutable, memory-mapped suffix index over the symbols of a datanet version, with its
-// commitment (docs/formats/segment.md). One segment per version for now.
+// Segment: an immutable, memory-mapped suffix index over the symbols of a datanet version
+// (docs/formats/segment.md); its commitment and proofs are in proof/.
 //
 // T is the sequence of all records' symbols, each record followed by its unique separator; SA is
 // *the* suffix array of T (exact order over the whole segment, end of text smallest), ISA its
@@ -42,15 +42,6 @@ struct TableEntry {
     std::uint32_t cluster = 0;
     // abi.encode(uint256 offset, bytes32 leaf, address owner, uint256 cluster)
     Bytes encode() const;
-};
-
-// What the ledger stores for a version. Leaves: T: the 32-byte words; SA, ISA: the value as a
-// 32-byte big-endian number; table: TableEntry::encode. All are MerkleTree roots.
-struct IndexCommitment {
-    Hash32 text_root, suffix_array_root, inverse_root, table_root;
-    std::uint64_t symbol_count = 0; // length of T, separators included
-    std::uint64_t record_count = 0;
-    bool operator==(const IndexCommitment&) const = default;
 };
 
 // The two forms of a segment: the same answers; hot is faster, cold is smaller.
@@ -106,20 +97,6 @@ public:
     // and its interval (length 0: every suffix).
     using Longest = suffix::Longest;
     std::vector<Longest> matching_statistics(std::span<const text::SymbolWord> pattern) const;
-
-    // The first call hashes everything; later calls and openings reuse the upper nodes. Thread
-    // safe.
-    IndexCommitment commitment(ThreadPool* pool = nullptr) const;
-    // R1 and R2 over the whole segment, the record table and the dictionary: the first fault,
-    // named. Safe on any file that opens; a segment that was not built here is audited before it is
-    // queried.
-    Status audit() const;
-    // Merkle openings for disputes: of T at a position, of the table at a record, of SA at a rank
-    // and of ISA at a position. not_found beyond the end.
-    Result<std::vector<Hash32>> prove_symbol(std::uint32_t position) const;
-    Result<std::vector<Hash32>> prove_table(std::uint32_t record) const;
-    Result<std::vector<Hash32>> prove_suffix_array(std::uint32_t rank) const;
-    Result<std::vector<Hash32>> prove_inverse(std::uint32_t position) const;
 
 private:
     friend class Cursor;

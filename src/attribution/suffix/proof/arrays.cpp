@@ -1,0 +1,78 @@
+#include "attribution/suffix/proof/arrays.hpp"
+
+namespace ol::attribution::suffix {
+
+namespace {
+
+using u32 = std::uint32_t;
+
+struct Kept {
+    std::vector<text::SymbolWord> words;
+    std::vector<u32> text, suffixes, inverse; // of a cold segment
+};
+
+// The dictionary, from where its words stand in the text.
+std::vector<text::SymbolWord> words_of(const Segment& segment, std::span<const u32> text) {
+    std::vector<text::SymbolWord> words(segment.dictionary_size());
+    const u32 records = segment.record_count();
+    for (u32 position = 0; position < text.size(); ++position) {
+        const u32 word = text[position] - records; // separators wrap beyond the dictionary
+        if (word < words.size() && words[word].is_zero()) words[word] = segment.word_at(position);
+    }
+    return words;
+}
+
+void unpack(const Segment& segment, Kept& kept) {
+    const u32 count = segment.symbol_count();
+    kept.text.resize(count);
+    kept.suffixes.resize(count);
+    kept.inverse.resize(count);
+    for (u32 i = 0; i < count; ++i) {
+        kept.text[i] = segment.rank_of(segment.word_at(i)).value_or(0xffffffff);
+        kept.suffixes[i] = segment.suffix_at(i);
+        kept.inverse[i] = segment.inverse_at(i);
+    }
+}
+
+} // namespace
+
+SegmentArrays SegmentArrays::of(const Segment& segment) {
+    SegmentArrays out;
+    auto kept = std::make_shared<Kept>();
+    if (segment.form() == Form::cold) {
+        unpack(segment, *kept);
+        out.text = kept->text;
+        out.suffixes = kept->suffixes;
+        out.inverse = kept->inverse;
+    } else {
+        out.text = segment.ranks();
+        out.suffixes = segment.suffix_array();
+        out.inverse = segment.inverse();
+    }
+    kept->words = words_of(segment, out.text);
+    out.words = kept->words;
+    out.records = segment.record_count();
+    out.table = [&segment](u32 record) { return segment.table_entry(record); };
+    out.find = [&segment](std::span<const text::SymbolWord> phrase) {
+        return segment.find(phrase);
+    };
+    out.keep = std::move(kept);
+    return out;
+}
+
+text::SymbolWord SegmentArrays::word_at(u32 position) const {
+    const u32 rank = text[position];
+    if (rank < records) return text::separator_word(rank);
+    return rank - records < words.size() ? words[rank - records] : no_word;
+}
+
+u32 SegmentArrays::record_at(u32 position) const {
+    u32 low = 0, high = records; // record `low` starts at or before the position
+    while (high - low > 1) {
+        const u32 middle = low + (high - low) / 2;
+        (table(middle).offset <= position ? low : high) = middle;
+    }
+    return low;
+}
+
+} // namespace ol::attribution::suffix
