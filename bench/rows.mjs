@@ -13,9 +13,13 @@ export function options() {
   return out;
 }
 
+// Four digits; whole numbers whole; - where there is none.
+const short = (value) => (value === null ? "-" : Number.isInteger(value) ? value : Number(value.toPrecision(4)));
+
 export class Rows {
   rows = [];
 
+  // ours is null where only the peer was measured.
   // bar: {at_least} or {at_most}, of ours (or of the ratio when `of` is "ratio"); met is computed here.
   add({ measure, unit, ours, peer = null, peers = null, bar = null, how }) {
     const ratio = peers === null || !ours ? null : peers / ours;
@@ -30,10 +34,12 @@ export class Rows {
   finish(file) {
     for (const row of this.rows) {
       const bar = row.bar === null ? ""
-        : `  bar ${row.bar.at_least !== undefined ? ">= " + row.bar.at_least : "<= " + row.bar.at_most}`
+        : `  bar ${row.bar.of === "ratio" ? "of the ratio " : ""}`
+          + `${row.bar.at_least !== undefined ? ">= " + row.bar.at_least : "<= " + row.bar.at_most}`
           + ` ${row.met === null ? "not measured" : row.met ? "met" : "NOT MET"}`;
-      const peer = row.peer === null ? "" : `  ${row.peer} ${row.peers === null ? "not available" : row.peers}`;
-      console.log(`${row.measure.padEnd(36)} ${Number(row.ours.toPrecision(4))} ${row.unit}${peer}${bar}`);
+      const peer = row.peer === null ? "" : `  ${row.peer} ${row.peers === null ? "not available" : short(row.peers)}`;
+      const ratio = row.ratio === null ? "" : ` (ratio ${short(row.ratio)})`;
+      console.log(`${row.measure.padEnd(36)} ${short(row.ours)} ${row.unit}${peer}${ratio}${bar}`);
     }
     if (file) writeFileSync(file, JSON.stringify(this.rows, null, 2) + "\n");
   }

@@ -46,7 +46,6 @@ public:
         if (fd_ >= 0) ::close(fd_);
     }
     int get() const { return fd_; }
-    int release() { return std::exchange(fd_, -1); }
 
 private:
     int fd_;
@@ -80,40 +79,10 @@ Result<Buffer> read_whole(const Path& path, std::uint64_t limit_bytes) {
     return out;
 }
 
-Status write_atomic(const Path& path, ByteView bytes, mode_t mode) {
-    static std::atomic<unsigned> counter{0};
-    if (path.has_parent_path()) OL_TRY(make_directories(path.parent_path()));
-    Path temporary = path;
-    temporary += fmt::format(".tmp-{}-{}", ::getpid(), counter.fetch_add(1));
-    {
-        Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-        if (file.get() < 0) return system_failure("create", temporary);
-        std::size_t written = 0;
-        while (written < bytes.size()) {
-            const ssize_t put = ::write(file.get(), bytes.data() + written, bytes.size() - written);
-            if (put < 0 && errno == EINTR) continue;
-            if (put < 0) {
-                auto failure = system_failure("write", temporary);
-                ::unlink(temporary.c_str());
-                return failure;
-            }
-            written += static_cast<std::size_t>(put);
-        }
-        if (::fsync(file.get()) != 0 || ::close(file.release()) != 0) {
-            auto failure = system_failure("sync", temporary);
-            ::unlink(temporary.c_str());
-            return failure;
-        }
-    }
-    if (::rename(temporary.c_str(), path.c_str()) != 0) {
-        auto failure = system_failure("rename to", path);
-        ::unlink(temporary.c_str());
-        return failure;
-    }
-    const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
-    const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory.get() >= 0) ::fsync(directory.get());
-    return {};
+Status write_with_mode(const Path& path, ByteView bytes, unsigned mode) {
+    auto file = OL_TRY(AtomicFile::create(path, mode));
+    OL_TRY(file.write(bytes));
+    return file.commit();
 }
 
 } // namespace
@@ -126,16 +95,80 @@ Result<std::string> read_text_file(const Path& path, std::uint64_t limit_bytes) 
     return read_whole<std::string>(path, limit_bytes);
 }
 
+Result<AtomicFile> AtomicFile::create(const Path& path, unsigned mode) {
+    static std::atomic<unsigned> counter{0};
+    if (path.has_parent_path()) OL_TRY(make_directories(path.parent_path()));
+    AtomicFile out;
+    out.path_ = path;
+    Path temporary = path;
+    temporary += fmt::format(".tmp-{}-{}", ::getpid(), counter.fetch_add(1));
+    out.descriptor_ = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (out.descriptor_ < 0) return system_failure("create", temporary);
+    out.temporary_ = temporary;
+    return out;
+}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1))
+    , path_(std::move(other.path_))
+    , temporary_(std::exchange(other.temporary_, Path()))
+    , size_(other.size_) {}
+
+AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    std::swap(path_, other.path_);
+    std::swap(temporary_, other.temporary_);
+    std::swap(size_, other.size_);
+    return *this;
+}
+
+AtomicFile::~AtomicFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+Status AtomicFile::write(ByteView bytes) {
+    OL_TRY(write_at(size_, bytes));
+    return {};
+}
+
+Status AtomicFile::write_at(std::uint64_t offset, ByteView bytes) {
+    size_ = std::max<std::uint64_t>(size_, offset + bytes.size());
+    while (!bytes.empty()) {
+        const ssize_t put =
+            ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return system_failure("write", temporary_);
+        bytes = bytes.subspan(static_cast<std::size_t>(put));
+        offset += static_cast<std::uint64_t>(put);
+    }
+    return {};
+}
+
+Status AtomicFile::commit() {
+    if (::fsync(descriptor_) != 0 || ::close(std::exchange(descriptor_, -1)) != 0) {
+        return system_failure("sync", temporary_);
+    }
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+        return system_failure("rename to", path_);
+    }
+    temporary_.clear();
+    const Path folder = path_.has_parent_path() ? path_.parent_path() : Path(".");
+    const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory.get() >= 0) ::fsync(directory.get());
+    return {};
+}
+
 Status write_file_atomic(const Path& path, ByteView bytes) {
-    return write_atomic(path, bytes, 0644);
+    return write_with_mode(path, bytes, 0644);
 }
 
 Status write_file_atomic(const Path& path, std::string_view text) {
-    return write_atomic(path, as_bytes(text), 0644);
+    return write_with_mode(path, as_bytes(text), 0644);
 }
 
 Status write_secret_file(const Path& path, std::string_view text) {
-    return write_atomic(path, as_bytes(text), 0600);
+    return write_with_mode(path, as_bytes(text), 0600);
 }
 
 Status make_directories(const Path& path) {

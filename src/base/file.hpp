@@ -25,6 +25,31 @@ Status write_file_atomic(const Path& path, std::string_view text);
 // The same with mode 0600, for keys.
 Status write_secret_file(const Path& path, std::string_view text);
 
+// The same for content that does not fit in memory: bytes go to a temporary sibling, which commit()
+// syncs and renames over `path`. Without commit() it is removed and `path` stays as it was.
+class AtomicFile {
+public:
+    // Creates the parent folders. `mode`: the file's permissions.
+    static Result<AtomicFile> create(const Path& path, unsigned mode = 0644);
+    AtomicFile(AtomicFile&& other) noexcept;
+    AtomicFile& operator=(AtomicFile&& other) noexcept;
+    AtomicFile(const AtomicFile&) = delete;
+    AtomicFile& operator=(const AtomicFile&) = delete;
+    ~AtomicFile();
+
+    Status write(ByteView bytes);                         // at the end
+    Status write_at(std::uint64_t offset, ByteView bytes); // over what is there
+    std::uint64_t size() const { return size_; }
+    Status commit(); // once; nothing may be written after it
+
+private:
+    AtomicFile() = default;
+
+    int descriptor_ = -1;
+    Path path_, temporary_;
+    std::uint64_t size_ = 0;
+};
+
 // Creates the folder and its parents.
 Status make_directories(const Path& path);
 // All regular files under `root` (or `root` itself if it is one), sorted by path. A folder that

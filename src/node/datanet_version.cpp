@@ -1,7 +1,6 @@
 // Versions of a datanet: published, opened, and rebuilt from public data.
 #include <map>
 
-#include "attribution/suffix/proof/audit.hpp"
 #include "node/datanet_service.hpp"
 #include "node/schema.hpp"
 
@@ -216,7 +215,7 @@ Result<Json> DatanetService::verify(const DatanetRow& datanet, std::uint64_t num
     const auto segment =
         OL_TRY(attribution::suffix::Segment::build(sources, path, *context_.pool, progress));
     progress("auditing the suffix array", 0, 1);
-    OL_TRY(attribution::suffix::audit(segment, path.string(), context_.pool.get()));
+    OL_TRY(segment.audit(context_.pool.get()));
     const auto lists = OwnerLists::make(segment, context_.pool.get());
     const auto index = Prover(segment, lists, context_.pool.get()).commitment();
     std::error_code ignored;

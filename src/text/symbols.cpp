@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -259,8 +260,13 @@ Result<std::vector<Symbol>> symbolize(std::string_view text) {
 }
 
 std::string_view symbol_text(const SymbolWord& word) {
-    std::size_t size = word.size();
-    while (size > 0 && word[size - 1] == 0) --size;
+    static_assert(std::endian::native == std::endian::little);
+    std::array<std::uint64_t, 4> parts;
+    std::memcpy(parts.data(), word.data.data(), sizeof parts);
+    std::size_t part = parts.size();
+    while (part > 0 && parts[part - 1] == 0) --part;
+    const std::size_t size =
+        part == 0 ? 0 : 8 * part - static_cast<std::size_t>(std::countl_zero(parts[part - 1])) / 8;
     return {reinterpret_cast<const char*>(word.data.data()), size};
 }
 

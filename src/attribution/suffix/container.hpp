@@ -1,6 +1,6 @@
 // The file that holds a segment (docs/formats/segment.md): a header, a table of sections, the
-// sections, each at a multiple of 64 bytes with its checksum. Written front to back beside its place
-// and renamed over it; mapped read-only.
+// sections, each at a multiple of 64 bytes with its checksum. Written front to back beside its
+// place and renamed over it; mapped read-only.
 #pragma once
 
 #include <cstdint>
@@ -29,10 +29,10 @@ enum class SectionId : std::uint32_t {
     inverse = 18,      // u32 rank in SA x symbols
     keys = 19,         // tier/hot_tier.hpp
     words = 20,        // 32 bytes x words
+    word_slots = 21,   // tier/plain_dictionary.hpp
     // cold (tier/cold_tier.hpp)
     psi_blocks = 32,
     psi_bits = 33,
-    sample_marks = 34,
     samples = 35,
     inverse_samples = 36,
     front_coded_words = 37,
@@ -42,7 +42,8 @@ std::string_view to_string(SectionId id);
 // What the header says besides the sections.
 struct Counts {
     std::uint32_t symbols = 0, records = 0, words = 0;
-    std::uint32_t form = 0; // Form
+    std::uint32_t form = 0;         // Form
+    std::uint32_t first_record = 0; // number of record 0 in the whole index
     bool operator==(const Counts&) const = default;
 };
 
@@ -50,6 +51,8 @@ class ContainerWriter {
 public:
     // Opens the temporary file beside `path`.
     static Result<ContainerWriter> create(const Path& path);
+    // Into memory, for tests and small things: take() ends it.
+    ContainerWriter();
     ContainerWriter(ContainerWriter&&) noexcept;
     ContainerWriter& operator=(ContainerWriter&&) noexcept;
     ~ContainerWriter(); // removes the temporary file unless finished
@@ -62,6 +65,7 @@ public:
     }
     // Writes the header, syncs and renames.
     Status finish(const Counts& counts);
+    Bytes take(const Counts& counts);
 
 private:
     struct Impl;
@@ -82,6 +86,7 @@ public:
     const Counts& counts() const { return counts_; }
     const std::string& name() const { return name_; }
     std::uint64_t size() const { return bytes_.size(); }
+    std::vector<SectionId> sections() const; // ascending
     bool has(SectionId id) const;
     // Empty when it is not there.
     ByteView section(SectionId id) const;

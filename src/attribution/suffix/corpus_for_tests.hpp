@@ -36,6 +36,16 @@ private:
     Path path_;
 };
 
+// The value, or the end of the test run.
+template <class T>
+T must(Result<T> result) {
+    if (!result) {
+        ADD_FAILURE() << result.error().to_string();
+        std::abort();
+    }
+    if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
 struct Corpus {
     std::vector<std::string> texts;
     std::vector<std::uint32_t> clusters;
@@ -142,6 +152,34 @@ inline Corpus random_corpus(Prng& prng, std::size_t record_count, std::size_t ma
         rows.push_back(row);
         corpus.texts.push_back(join(row));
         corpus.clusters.push_back(cluster);
+    }
+    return corpus;
+}
+
+// Corpora of one kind of oddity: all words alike, one symbol a record, empty records, scripts that
+// are not Latin, code points of 4 bytes, one phrase again and again.
+inline Corpus odd_corpus(Prng& prng, int kind) {
+    static const std::vector<std::vector<std::string>> vocabularies = {
+        {"a"},
+        {"a", "b"},
+        {"λόγος", "слово", "كلمة", "शब्द", "단어", "מילה"},
+        {"日", "本", "語", "ひ", "らが", "な"},
+        {"😀", "𝔘", "𐎀𐎁", "𠜎", "👩‍👩‍👧", "𝟙"},
+    };
+    const auto& words = vocabularies[static_cast<std::size_t>(kind) % vocabularies.size()];
+    Corpus corpus;
+    const auto records = 1 + prng.below(8);
+    for (std::uint32_t r = 0; r < records; ++r) {
+        std::vector<std::string> row;
+        const auto choice = prng.below(6);
+        const auto size = choice == 0 ? 0 : choice == 1 ? 1 : prng.below(60);
+        const auto period = 1 + prng.below(5);
+        for (std::size_t i = 0; i < size; ++i) {
+            row.push_back(i >= period && choice > 2 ? row[i - period]
+                                                    : words[prng.below(words.size())]);
+        }
+        corpus.texts.push_back(join(row));
+        corpus.clusters.push_back(r > 0 && prng.below(4) == 0 ? corpus.clusters[r - 1] : r);
     }
     return corpus;
 }

@@ -1,5 +1,6 @@
-// Segment: an immutable, memory-mapped suffix index over the symbols of a datanet version
-// (docs/formats/segment.md); its commitment and proofs are in proof/.
+// Segment: an immutable, memory-mapped suffix index over the symbols of some records
+// (docs/formats/segment.md). An index is one or several of them (index/index.hpp); a datanet
+// version has one.
 //
 // T is the sequence of all records' symbols, each record followed by its unique separator; SA is
 // *the* suffix array of T (exact order over the whole segment, end of text smallest), ISA its
@@ -18,6 +19,9 @@
 #include <vector>
 
 #include "attribution/suffix/interval.hpp"
+#include "attribution/suffix/tier/dictionary.hpp"
+#include "attribution/suffix/tier/places.hpp"
+#include "attribution/suffix/tier/tier.hpp"
 #include "base/file.hpp"
 #include "base/progress.hpp"
 #include "base/result.hpp"
@@ -47,48 +51,69 @@ struct TableEntry {
 // The two forms of a segment: the same answers; hot is faster, cold is smaller.
 enum class Form : std::uint32_t { hot = 1, cold = 2 };
 
+struct OpenOptions {
+    // Whether every section's checksum is compared; without it a file opens at once, whatever its
+    // size, and only the header is checked.
+    bool checksums = true;
+    ThreadPool* pool = nullptr; // to check with several threads
+};
+
 class Segment {
 public:
     // Builds and writes the file at `path` (atomically), then opens it. too_large beyond
-    // limits::segment_symbols; invalid_argument when a text is not UTF-8 (names the record).
+    // limits::segment_symbols; invalid_argument when a text is not UTF-8 (names the record). More
+    // than fits in memory is built by Index; build/builder.hpp takes records one by one.
     static Result<Segment> build(const std::vector<SourceRecord>& records, const Path& path,
                                  ThreadPool& pool, const ProgressSink& progress = no_progress);
-    // corrupted (with the file's name) when truncated, altered or of another format: header,
-    // section bounds and checksums are checked at open.
-    static Result<Segment> open(const Path& path);
+    // corrupted (with the file's name) when truncated, altered or of another format.
+    static Result<Segment> open(const Path& path, const OpenOptions& options = {});
     // The same over bytes in memory; `name` stands for the file in errors.
     static Result<Segment> parse(Bytes bytes, std::string_view name);
     Segment(Segment&&) noexcept;
     Segment& operator=(Segment&&) noexcept;
     ~Segment();
 
+    const std::string& name() const; // of the file
+    std::uint64_t file_bytes() const;
+    Form form() const;
     std::uint32_t symbol_count() const;
     std::uint32_t record_count() const;
+    std::uint32_t first_record() const;    // number of record 0 in the index; 0 when alone
     std::uint32_t dictionary_size() const; // distinct words; separators are not counted
-    // T as ranks that keep the order of the words: the separator of record r is r, word d of the
-    // sorted dictionary is record_count + d.
+    const Tier& tier() const;
+    const Dictionary& dictionary() const;
+
+    text::SymbolWord word_at(std::uint32_t position) const; // T
+    std::uint32_t suffix_at(std::uint32_t rank) const;      // SA
+    std::uint32_t inverse_at(std::uint32_t position) const; // ISA
+    // In the hot form alone: T as ranks that keep the order of the words (the separator of record r
+    // is r, word d of the sorted dictionary is record_count + d), SA and ISA.
     std::span<const std::uint32_t> ranks() const;
     std::span<const std::uint32_t> suffix_array() const;
     std::span<const std::uint32_t> inverse() const;
-    Form form() const;
-    // Single entries, in both forms; the spans above are for the hot form alone.
-    std::uint32_t suffix_at(std::uint32_t rank) const;
-    std::uint32_t inverse_at(std::uint32_t position) const;
-    std::string_view label(std::uint32_t record) const;
-    text::SymbolWord word_at(std::uint32_t position) const;
+    // The first rank in SA of each word's suffixes, then symbol_count.
+    std::span<const std::uint32_t> first_ranks() const;
+
     TableEntry table_entry(std::uint32_t record) const;
     std::uint32_t record_at(std::uint32_t position) const; // whose text covers this position
+    std::uint32_t start_of(std::uint32_t record) const;    // record == record_count: symbol_count
+    std::string_view label(std::uint32_t record) const;
     // Byte offset and size, in the record's text, of the symbol at a position; {0,0} for
     // separators.
-    struct Place {
-        std::uint32_t offset = 0, size = 0;
-    };
+    using Place = suffix::Place;
     Place place_at(std::uint32_t position) const;
+    // The places of all symbols of a record, without its separator, from the lengths of their words.
+    void read_places(std::uint32_t record, std::span<const std::uint32_t> word_bytes,
+                     std::span<Place> out) const;
+
     // How often the symbol occurs, and its surprise -log2(count / symbols) in 1/256 bit, rounded
     // down by integer arithmetic alone; a word that does not occur counts as once.
     std::uint64_t occurrences(const text::SymbolWord& word) const;
     std::uint32_t surprise(const text::SymbolWord& word) const;
     std::optional<std::uint32_t> rank_of(const text::SymbolWord& word) const;
+    // The words as ranks, `absent` where one does not occur.
+    std::vector<std::uint32_t> ranks_of(std::span<const text::SymbolWord> words) const;
+    text::SymbolWord word_of(std::uint32_t rank) const;
 
     // All suffixes that start with the pattern: {0, 0} when it does not occur, every suffix for the
     // empty pattern.
@@ -98,8 +123,13 @@ public:
     using Longest = suffix::Longest;
     std::vector<Longest> matching_statistics(std::span<const text::SymbolWord> pattern) const;
 
+    // Whether the segment says what docs/formats/segment.md asks: dictionary, record table,
+    // separators, R1, R2, buckets, keys. corrupted with the first fault, named; Prover (proof/)
+    // proves it where it is one of the committed arrays. Safe on any file that opens; a segment
+    // that was not built here is audited before it is queried.
+    Status audit(ThreadPool* pool = nullptr) const;
+
 private:
-    friend class Cursor;
     struct Impl;
     explicit Segment(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;

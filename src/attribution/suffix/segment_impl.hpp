@@ -1,34 +1,34 @@
-// What a Segment holds: the mapped file, its search structures.
+// What a Segment holds: the mapped file and what answers from it.
 #pragma once
 
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "attribution/suffix/layout.hpp"
-#include "attribution/suffix/search.hpp"
+#include "attribution/suffix/container.hpp"
 #include "attribution/suffix/segment.hpp"
-#include "base/file.hpp"
 
 namespace ol::attribution::suffix {
 
+// As it lies in the file.
+struct RecordRow {
+    Hash32 leaf_hash;
+    Address owner;
+    std::uint32_t cluster = 0;
+};
+static_assert(sizeof(RecordRow) == 56 && alignof(RecordRow) == 4);
+static_assert(sizeof(text::SymbolWord) == 32);
+
 struct Segment::Impl {
-    static Result<Segment> make(MappedFile file, Bytes memory, std::string name);
+    static Result<Segment> make(Container container);
 
-    // absent when the word does not occur.
-    std::uint32_t rank_of(const text::SymbolWord& word) const;
-    std::vector<std::uint32_t> ranks_of(std::span<const text::SymbolWord> words) const;
-    text::SymbolWord word_of(std::uint32_t rank) const;
-    TableEntry table_entry(std::uint32_t record) const;
-
-    MappedFile file; // or
-    Bytes memory;
-    std::string name;
-    SegmentView view;
-    Search search;
-    // The first 8 bytes, big endian, of every 16th word: the top of the dictionary's binary search
-    // in few cache lines.
-    std::vector<std::uint64_t> keys;
+    Container container;
+    Counts counts;
+    std::unique_ptr<Tier> tier;
+    std::unique_ptr<Dictionary> dictionary;
+    PlaceView places;
+    std::span<const std::uint32_t> starts, first, label_starts;
+    std::span<const RecordRow> records;
+    ByteView labels;
 };
 
 } // namespace ol::attribution::suffix

@@ -4,8 +4,8 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <tuple>
 
-#include "attribution/suffix/segment_impl.hpp"
 #include "base/limits.hpp"
 
 namespace ol::attribution::suffix {
@@ -14,10 +14,71 @@ namespace {
 
 using u32 = std::uint32_t;
 
+// A span that cannot be made longer on either side, and where it occurs.
+struct Maximal {
+    u32 start = 0, length = 0;
+    struct Place {
+        u32 segment;
+        Interval interval;
+        auto operator<=>(const Place& other) const {
+            return std::tie(segment, interval.low, interval.high) <=>
+                   std::tie(other.segment, other.interval.low, other.interval.high);
+        }
+        bool operator==(const Place&) const = default;
+    };
+    std::vector<Place> places; // by segment
+    u32 end() const { return start + length; }
+};
+
+// The answer as each segment's ranks, and how often each of its words occurs.
+struct Answer {
+    std::vector<std::vector<u32>> ranks; // by segment
+    std::vector<std::uint64_t> counts;
+};
+
+Answer ranks_of(const IndexView& view, std::span<const text::SymbolWord> words) {
+    Answer out;
+    out.counts.resize(words.size());
+    for (const auto& [segment, first_record, dead] : view.segments()) {
+        out.ranks.push_back(segment->ranks_of(words));
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            const Interval bucket = segment->tier().bucket(out.ranks.back()[i]);
+            out.counts[i] += dead == nullptr ? bucket.count() : dead->alive_in(bucket);
+        }
+    }
+    return out;
+}
+
+// Maximal in the whole index are the spans that are maximal in a segment and within no other
+// segment's span.
+std::vector<Maximal> maximal_spans(const IndexView& view, const Answer& answer, u32 min_length) {
+    std::vector<Maximal> found;
+    const auto segments = view.segments();
+    for (u32 s = 0; s < segments.size(); ++s) {
+        for (const auto& [start, longest] : segments[s].segment->tier().maximal_spans(
+                 answer.ranks[s], std::max(min_length, 1U), segments[s].dead)) {
+            found.push_back({start, longest.length, {{s, longest.interval}}});
+        }
+    }
+    if (segments.size() == 1) return found;
+    std::stable_sort(found.begin(), found.end(), [](const Maximal& a, const Maximal& b) {
+        return a.start != b.start ? a.start < b.start : a.length > b.length;
+    });
+    std::vector<Maximal> out;
+    for (auto& span : found) {
+        if (out.empty() || span.end() > out.back().end()) {
+            out.push_back(std::move(span));
+        } else if (span.start == out.back().start && span.length == out.back().length) {
+            out.back().places.push_back(span.places[0]);
+        }
+    }
+    return out;
+}
+
 // A cluster that contains a span, and the smallest position of the span in it.
 struct Holder {
     u32 cluster = 0;
-    u32 position = 0;
+    Position at;
     auto operator<=>(const Holder&) const = default;
 };
 using Holders = std::vector<Holder>;
@@ -31,21 +92,36 @@ void merge(Holders& holders) {
     holders.erase(end, holders.end());
 }
 
-// The clusters of an interval, by cluster; nothing when the span is boilerplate. Merging now and
-// then stops the scan early but never changes the answer: the number of distinct clusters only
+// The clusters of a span's places, by cluster; nothing when the span is boilerplate. Merging now
+// and then stops the scan early but never changes the answer: the number of distinct clusters only
 // grows.
-std::optional<Holders> holders_of(const Segment& segment, Interval interval,
+std::optional<Holders> holders_of(const IndexView& view, std::span<const Maximal::Place> places,
                                   const TraceRules& rules) {
-    if (interval.count() > rules.span_max_occurrences) return std::nullopt;
+    std::uint64_t occurrences = 0;
+    for (const auto& [s, interval] : places) {
+        const auto* const dead = view.segments()[s].dead;
+        occurrences += dead == nullptr ? interval.count() : dead->alive_in(interval);
+    }
+    if (occurrences > rules.span_max_occurrences) return std::nullopt;
+    constexpr u32 step = 256; // positions located at once
+    u32 positions[step];
     Holders holders;
-    std::size_t next_merge = 256;
-    for (u32 i = interval.low; i < interval.high; ++i) {
-        const u32 position = segment.suffix_array()[i];
-        holders.push_back({segment.table_entry(segment.record_at(position)).cluster, position});
-        if (holders.size() < next_merge) continue;
-        merge(holders);
-        if (holders.size() > rules.span_common) return std::nullopt;
-        next_merge = 2 * holders.size() + 256;
+    std::size_t next_merge = step;
+    for (const auto& [s, interval] : places) {
+        const auto& [segment, first_record, dead] = view.segments()[s];
+        for (u32 low = interval.low; low < interval.high; low += step) {
+            const u32 count = std::min(step, interval.high - low);
+            segment->tier().locate({low, low + count}, {positions, count});
+            for (u32 i = 0; i < count; ++i) {
+                if (dead != nullptr && dead->contains(low + i)) continue;
+                const u32 record = segment->record_at(positions[i]);
+                holders.push_back({segment->table_entry(record).cluster, {s, positions[i]}});
+            }
+            if (holders.size() < next_merge) continue;
+            merge(holders);
+            if (holders.size() > rules.span_common) return std::nullopt;
+            next_merge = 2 * holders.size() + step;
+        }
     }
     merge(holders);
     if (holders.size() > rules.span_common) return std::nullopt;
@@ -103,44 +179,53 @@ Status check(std::span<const text::SymbolWord> answer, const TraceRules& rules) 
 
 } // namespace
 
-Result<Trace> trace(const Segment& segment, std::span<const text::SymbolWord> answer,
+Result<Trace> trace(const IndexView& view, std::span<const text::SymbolWord> words,
                     const TraceRules& rules) {
-    OL_TRY(check(answer, rules));
-    const auto statistics = segment.matching_statistics(answer);
-    std::vector<u32> surprises;
-    surprises.reserve(answer.size());
-    for (const auto& word : answer) surprises.push_back(segment.surprise(word));
-    std::vector<std::uint64_t> bits(answer.size() + 1, 0); // sums of surprises
-    for (std::size_t i = 0; i < answer.size(); ++i) bits[i + 1] = bits[i] + surprises[i];
+    OL_TRY(check(words, rules));
+    const Answer answer = ranks_of(view, words);
+    const auto spans = maximal_spans(view, answer, rules.span_min_symbols);
+    // Only what a span covers needs its surprise; bits are the sums of surprises.
+    std::vector<u32> surprises(words.size());
+    std::vector<std::uint64_t> bits(words.size() + 1, 0);
+    std::size_t known_to = 0;
+    for (const auto& span : spans) {
+        for (std::size_t i = std::max<std::size_t>(known_to, span.start); i < span.end(); ++i) {
+            surprises[i] =
+                surprise_of(view.symbol_count(), std::max<std::uint64_t>(answer.counts[i], 1));
+        }
+        const std::size_t from = std::max<std::size_t>(known_to, span.start);
+        for (std::size_t i = from; i < span.end(); ++i) bits[i + 1] = bits[i] + surprises[i];
+        known_to = std::max<std::size_t>(known_to, span.end());
+    }
 
-    std::map<std::pair<u32, u32>, std::optional<Holders>> known; // phrases recur within an answer
+    // Phrases recur within an answer.
+    std::map<std::vector<Maximal::Place>, std::optional<Holders>> known;
     std::vector<Candidate> candidates;
-    u32 last_end = 0;
-    for (u32 i = 0; i < answer.size(); ++i) {
-        const auto [length, interval] = statistics[i];
-        const u32 end = i + length;
-        if (length == 0 || end <= last_end) continue; // within the match before it
-        last_end = end;
-        if (length < rules.span_min_symbols || bits[end] - bits[i] < rules.span_min_bits) continue;
-        const auto [at, fresh] = known.try_emplace({interval.low, interval.high});
-        if (fresh) at->second = holders_of(segment, interval, rules);
-        if (at->second) candidates.push_back({{.start = i, .length = length}, &*at->second});
+    for (const auto& span : spans) {
+        if (bits[span.end()] - bits[span.start] < rules.span_min_bits) continue;
+        const auto [at, fresh] = known.try_emplace(span.places);
+        if (fresh) at->second = holders_of(view, span.places, rules);
+        if (at->second) {
+            candidates.push_back({{.start = span.start, .length = span.length}, &*at->second});
+        }
     }
     share_positions(candidates, surprises);
 
     Trace out;
-    out.symbol_count = static_cast<u32>(answer.size());
+    out.symbol_count = static_cast<u32>(words.size());
     for (const auto& [span, holders] : candidates) {
         if (span.owned == 0) continue;
         const u32 paid =
             static_cast<u32>(std::min<std::size_t>(holders->size(), rules.span_max_clusters));
         for (u32 k = 0; k < paid; ++k) {
-            const auto [cluster, position] = (*holders)[k];
+            const auto& [cluster, at] = (*holders)[k];
+            const u32 record = view.heir_of(cluster);
             out.matches.push_back({.span = static_cast<u32>(out.spans.size()),
-                                   .position = position,
-                                   .record = cluster,
-                                   .owner = segment.table_entry(cluster).owner,
-                                   .credit = span.credit / paid + (k < span.credit % paid)});
+                                   .position = at.position,
+                                   .record = record,
+                                   .owner = view.table_entry(record).owner,
+                                   .credit = span.credit / paid + (k < span.credit % paid),
+                                   .segment = at.segment});
         }
         out.covered += span.owned;
         out.spans.push_back(span);
@@ -148,43 +233,56 @@ Result<Trace> trace(const Segment& segment, std::span<const text::SymbolWord> an
     return out;
 }
 
-Cursor::Cursor(const Segment& segment)
-    : segment_(&segment)
-    , interval_(segment.impl_->search.everything()) {}
+Cursor::Cursor(IndexView view)
+    : view_(std::move(view))
+    , states_(view_.segments().size()) {
+    for (std::size_t s = 0; s < states_.size(); ++s) {
+        states_[s].interval = {0, view_.segments()[s].segment->symbol_count()};
+    }
+}
+
+void Cursor::extend(const SegmentRef& ref, State& state, u32 rank) const {
+    const Tier& tier = ref.segment->tier();
+    const Interval everything{0, ref.segment->symbol_count()};
+    const auto occurs = [&](Interval interval) {
+        return interval.count() > 0 && (ref.dead == nullptr || ref.dead->alive_in(interval) > 0);
+    };
+    while (rank != absent) {
+        const u32 depth = state.length();
+        const Interval longer =
+            depth == 0 ? tier.bucket(rank) : tier.narrow(state.interval, depth, rank);
+        if (occurs(longer) && depth < limits::answer_symbols) {
+            state.ranks.push_back(rank);
+            state.interval = longer;
+            return;
+        }
+        if (depth == 0) break;
+        ++state.begin;
+        state.interval =
+            tier.without_first(Pattern(state.ranks).subspan(state.begin), state.interval);
+        if (state.begin > 4096 && state.begin > state.ranks.size() / 2) {
+            state.ranks.erase(state.ranks.begin(),
+                              state.ranks.begin() + static_cast<std::ptrdiff_t>(state.begin));
+            state.begin = 0;
+        }
+    }
+    state.ranks.clear();
+    state.begin = 0;
+    state.interval = everything;
+}
 
 u32 Cursor::push(const text::SymbolWord& word) {
-    const auto& impl = *segment_->impl_;
-    const u32 rank = impl.rank_of(word);
-    if (rank == absent) {
-        ranks_.clear();
-        begin_ = 0;
-        interval_ = impl.search.everything();
-        return 0;
+    length_ = 0;
+    for (std::size_t s = 0; s < states_.size(); ++s) {
+        const auto& ref = view_.segments()[s];
+        extend(ref, states_[s], ref.segment->ranks_of({&word, 1})[0]);
+        length_ = std::max(length_, states_[s].length());
     }
-    for (;;) {
-        const u32 depth = static_cast<u32>(ranks_.size() - begin_);
-        const Interval longer =
-            depth == 0 ? impl.search.bucket(rank) : impl.search.narrow(interval_, depth, rank);
-        if (longer.count() > 0) {
-            ranks_.push_back(rank);
-            interval_ = longer;
-            return depth + 1;
-        }
-        const u32 hint_position = impl.view.suffixes[interval_.low] + 1;
-        ++begin_;
-        if (depth == 1) {
-            ranks_.clear();
-            begin_ = 0;
-            interval_ = impl.search.everything();
-            continue;
-        }
-        interval_ = impl.search.around(Search::Pattern(ranks_).subspan(begin_),
-                                       impl.view.inverse[hint_position]);
-        if (begin_ > 4096 && begin_ > ranks_.size() / 2) {
-            ranks_.erase(ranks_.begin(), ranks_.begin() + static_cast<std::ptrdiff_t>(begin_));
-            begin_ = 0;
-        }
-    }
+    return length_;
+}
+
+Interval Cursor::interval(u32 segment) const {
+    return states_[segment].length() == length_ ? states_[segment].interval : Interval{};
 }
 
 } // namespace ol::attribution::suffix

@@ -1,11 +1,12 @@
-// Trace: the spans of an answer that occur in a segment, and their credit (design 02 A).
+// Trace: the spans of an answer that occur in an index, and their credit (docs/formats/segment.md,
+// "Trace"). Deleted records are as if they were not there.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "attribution/suffix/segment.hpp"
+#include "attribution/suffix/index/view.hpp"
 
 namespace ol::attribution::suffix {
 
@@ -31,9 +32,10 @@ struct Span {
 struct Match {
     std::uint32_t span = 0;     // index into Trace::spans
     std::uint32_t position = 0; // in T: the smallest position of an occurrence within the cluster
-    std::uint32_t record = 0;   // the cluster's earliest record (table index), who is paid
+    std::uint32_t record = 0;   // number of the cluster's earliest record, who is paid
     Address owner;              // of that record
     std::uint32_t credit = 0; // the span's credit / clusters; the first (credit mod n) get one more
+    std::uint32_t segment = 0; // of the position, in the view
     bool operator==(const Match&) const = default;
 };
 
@@ -48,22 +50,36 @@ struct Trace {
 // (ties: the leftmost). Spans that own nothing, or that are boilerplate, are left out, and
 // boilerplate spans own no position. too_large beyond limits::answer_symbols; invalid_argument when
 // span_max_clusters is 0 or the answer holds a separator.
-Result<Trace> trace(const Segment& segment, std::span<const text::SymbolWord> answer,
+Result<Trace> trace(const IndexView& view, std::span<const text::SymbolWord> answer,
                     const TraceRules& rules);
+inline Result<Trace> trace(const Segment& segment, std::span<const text::SymbolWord> answer,
+                           const TraceRules& rules) {
+    return trace(IndexView(segment), answer, rules);
+}
 
-// Follows a decode symbol by symbol: how long a suffix of what was pushed occurs in the segment.
+// Follows a decode symbol by symbol: how long a suffix of what was pushed occurs in the index.
+// At most limits::answer_symbols of it are remembered.
 class Cursor {
 public:
-    explicit Cursor(const Segment& segment);
+    explicit Cursor(IndexView view); // the view's segments must outlive the cursor
     // Length of the longest suffix of all pushed symbols (this one included) that occurs.
     std::uint32_t push(const text::SymbolWord& word);
-    Interval interval() const { return interval_; } // of that suffix; every suffix for length 0
+    // Of that suffix in one segment: every suffix for length 0, {0, 0} where only a shorter one
+    // occurs.
+    Interval interval(std::uint32_t segment = 0) const;
+    std::uint32_t length() const { return length_; }
 
 private:
-    const Segment* segment_; // must outlive the cursor
-    std::vector<std::uint32_t> ranks_;
-    std::size_t begin_ = 0; // the match is ranks_[begin_, end)
-    Interval interval_;
+    struct State {
+        std::vector<std::uint32_t> ranks; // the match is ranks[begin, end)
+        std::size_t begin = 0;
+        Interval interval;
+        std::uint32_t length() const { return static_cast<std::uint32_t>(ranks.size() - begin); }
+    };
+    void extend(const SegmentRef& ref, State& state, std::uint32_t rank) const;
+    IndexView view_;
+    std::vector<State> states_; // one a segment
+    std::uint32_t length_ = 0;
 };
 
 } // namespace ol::attribution::suffix

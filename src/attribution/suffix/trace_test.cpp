@@ -98,7 +98,7 @@ Trace naive_trace(const Corpus& corpus, const Segment& segment, const Words& ans
             if (k == n) break;
             out.matches.push_back({static_cast<std::uint32_t>(out.spans.size()), position, head,
                                    corpus.records()[head].owner,
-                                   span.credit / n + (k < span.credit % n ? 1U : 0U)});
+                                   span.credit / n + (k < span.credit % n ? 1U : 0U), 0});
             ++k;
         }
         out.spans.push_back(span);
@@ -230,8 +230,8 @@ TEST(Trace, refuses_what_it_cannot_trace) {
               ErrorCode::invalid_argument);
     TraceRules rules;
     rules.span_max_clusters = 0;
-    EXPECT_EQ(trace(segment, {}, rules).error().code, ErrorCode::invalid_argument);
-    const auto nothing = trace(segment, {}, {});
+    EXPECT_EQ(trace(segment, Words{}, rules).error().code, ErrorCode::invalid_argument);
+    const auto nothing = trace(segment, Words{}, {});
     ASSERT_TRUE(nothing);
     EXPECT_EQ(nothing->symbol_count, 0U);
 }
@@ -245,7 +245,7 @@ TEST(Cursor, equals_scanning) {
         const auto segment = test::build_segment(corpus, folder.file("c.seg"));
         const Words text = test::text_of(corpus);
         const Words pushed = test::words_of(test::random_answer(prng, corpus, 8, vocabulary));
-        Cursor cursor(segment);
+        Cursor cursor{IndexView(segment)};
         EXPECT_EQ(cursor.interval(), (Interval{0, segment.symbol_count()}));
         for (std::size_t i = 0; i < pushed.size(); ++i) {
             std::size_t longest = 0;

@@ -26,8 +26,9 @@ namespace ol::attribution::suffix {
 using RecordSource = std::function<Result<std::optional<SourceRecord>>()>;
 
 struct BuildLimits {
-    std::uint64_t memory_bytes = 0; // what a build may take at its peak; 0: 4 GiB
+    std::uint64_t memory_bytes = 0;    // what a build may take at its peak; 0: 4 GiB
     std::uint64_t segment_symbols = 0; // at most so many symbols a segment; 0: what memory allows
+    Form form = Form::hot;             // of segments that are appended
 };
 
 class Index {
@@ -69,8 +70,9 @@ public:
     Status convert(std::size_t segment, Form form, ThreadPool& pool,
                    const ProgressSink& progress = no_progress);
 
+    struct Impl; // index_impl.hpp
+
 private:
-    struct Impl;
     explicit Index(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };

@@ -46,9 +46,9 @@ public:
     // once.
     std::uint64_t occurrences(const text::SymbolWord& word) const;
     std::uint32_t surprise(const text::SymbolWord& word) const;
-    std::uint32_t record_at(Position at) const;                // the record's number
-    TableEntry table_entry(std::uint32_t record) const;        // by number
-    std::uint32_t segment_of(std::uint32_t record) const;      // index of its segment
+    std::uint32_t record_at(Position at) const;           // the record's number
+    TableEntry table_entry(std::uint32_t record) const;   // by number
+    std::uint32_t segment_of(std::uint32_t record) const; // index of its segment
     bool is_dead(std::uint32_t record) const;
     // The record that is paid for a cluster: its earliest one that is not deleted.
     std::uint32_t heir_of(std::uint32_t cluster) const;

@@ -1,5 +1,8 @@
 #include "attribution/suffix/proof/arrays.hpp"
 
+#include "attribution/suffix/tier/dictionary.hpp"
+#include "attribution/suffix/tier/tier.hpp"
+
 namespace ol::attribution::suffix {
 
 namespace {
@@ -11,26 +14,16 @@ struct Kept {
     std::vector<u32> text, suffixes, inverse; // of a cold segment
 };
 
-// The dictionary, from where its words stand in the text.
-std::vector<text::SymbolWord> words_of(const Segment& segment, std::span<const u32> text) {
-    std::vector<text::SymbolWord> words(segment.dictionary_size());
-    const u32 records = segment.record_count();
-    for (u32 position = 0; position < text.size(); ++position) {
-        const u32 word = text[position] - records; // separators wrap beyond the dictionary
-        if (word < words.size() && words[word].is_zero()) words[word] = segment.word_at(position);
-    }
-    return words;
-}
-
 void unpack(const Segment& segment, Kept& kept) {
     const u32 count = segment.symbol_count();
     kept.text.resize(count);
     kept.suffixes.resize(count);
-    kept.inverse.resize(count);
+    kept.inverse.assign(count, 0);
+    segment.tier().read_text(0, kept.text);
+    segment.tier().locate({0, count}, kept.suffixes);
+    // A cold segment has no inverse of its own.
     for (u32 i = 0; i < count; ++i) {
-        kept.text[i] = segment.rank_of(segment.word_at(i)).value_or(0xffffffff);
-        kept.suffixes[i] = segment.suffix_at(i);
-        kept.inverse[i] = segment.inverse_at(i);
+        if (kept.suffixes[i] < count) kept.inverse[kept.suffixes[i]] = i;
     }
 }
 
@@ -49,7 +42,8 @@ SegmentArrays SegmentArrays::of(const Segment& segment) {
         out.suffixes = segment.suffix_array();
         out.inverse = segment.inverse();
     }
-    kept->words = words_of(segment, out.text);
+    kept->words.resize(segment.dictionary_size());
+    for (u32 d = 0; d < kept->words.size(); ++d) kept->words[d] = segment.dictionary().word(d);
     out.words = kept->words;
     out.records = segment.record_count();
     out.table = [&segment](u32 record) { return segment.table_entry(record); };

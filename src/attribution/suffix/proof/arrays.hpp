@@ -17,7 +17,7 @@ struct SegmentArrays {
     std::span<const std::uint32_t> text;     // ranks: record r's separator is r, word d records + d
     std::span<const std::uint32_t> suffixes; // SA; as long as the text
     std::span<const std::uint32_t> inverse;  // ISA; as long as the text
-    std::span<const text::SymbolWord> words; // the dictionary; zero where a word is not used
+    std::span<const text::SymbolWord> words; // the dictionary
     std::uint32_t records = 0;
     std::function<TableEntry(std::uint32_t)> table; // of records [0, records)
     // All suffixes that start with the phrase; may be empty: then they are searched for.

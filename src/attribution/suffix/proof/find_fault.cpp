@@ -86,7 +86,7 @@ private:
         });
         if (first == nowhere) return std::nullopt;
         return fault(FaultKind::form, static_cast<u32>(TreeId::text), first / symbols_per_leaf,
-                     "position {} holds no symbol", first.load());
+                     "position {} holds no word", first.load());
     }
 
     Found table() const {
@@ -104,10 +104,13 @@ private:
     Found clusters() const {
         for (u32 r = 0; r < arrays_.records; ++r) {
             const u32 head = arrays_.table(r).cluster;
-            if (head > r || (head < r && arrays_.table(head).cluster != head)) {
-                return fault(FaultKind::cluster, r, 0,
-                             "record {} is of cluster {}, which is later or not its own head", r,
+            if (head > r) {
+                return fault(FaultKind::cluster, r, 0, "record {} is of the later cluster {}", r,
                              head);
+            }
+            if (arrays_.table(head).cluster != head) {
+                return fault(FaultKind::cluster, r, 0,
+                             "record {} is of cluster {}, which is not its own head", r, head);
             }
         }
         return std::nullopt;
@@ -133,7 +136,8 @@ private:
         const u32 found = arrays_.text[position];
         if (found < arrays_.records && position + 1 != record_end(found)) {
             return fault(FaultKind::separator, found, position,
-                         "the separator of record {} stands at {}", found, position);
+                         "position {} holds no word but the separator of record {}", position,
+                         found);
         }
         return fault(FaultKind::separator, record, record_end(record) - 1,
                      "record {} does not end with its separator at position {}", record,

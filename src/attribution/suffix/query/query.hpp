@@ -20,7 +20,7 @@ struct Hit {
     Position at;
     std::uint32_t record = 0; // number
     std::uint32_t offset = 0; // of its first byte in the record's text
-    std::uint32_t size = 0;   // bytes from its first to its last symbol
+    std::uint32_t size = 0;   // bytes from its first to its last symbol; 0 for the empty phrase
     bool operator==(const Hit&) const = default;
 };
 // The first `limit` occurrences in the order of the index (segment, position), after `skip`.
@@ -35,8 +35,8 @@ struct OwnerCount {
 };
 struct Spread {
     std::uint64_t count = 0;
-    std::uint32_t records = 0, clusters = 0;
-    std::vector<OwnerCount> owners; // most occurrences first, then by address
+    std::uint32_t records = 0, clusters = 0; // that hold it; clusters by their number
+    std::vector<OwnerCount> owners;          // most occurrences first, then by address
     bool operator==(const Spread&) const = default;
 };
 // How the phrase is spread over records, clusters and owners. Scans all its occurrences.
@@ -49,7 +49,7 @@ struct NextSymbol {
 };
 struct Continuation {
     std::uint32_t context = 0;  // symbols of the context that were used
-    std::uint64_t total = 0;    // occurrences of that context
+    std::uint64_t total = 0;    // occurrences of that context: ends + the counts of all symbols
     std::uint64_t ends = 0;     // of them at the end of a record
     std::uint64_t distinct = 0; // different symbols that follow
     std::vector<NextSymbol> symbols; // most frequent first, then by word; at most `limit`
@@ -60,7 +60,8 @@ Result<Continuation> next_symbols(const IndexView& view, Phrase phrase, std::siz
 // Infinity-gram (Liu et al. 2024, "Infini-gram", section 3): what follows the longest suffix of the
 // context that occurs and is followed by something; context 0 where none is.
 Result<Continuation> infinity_gram(const IndexView& view, Phrase context, std::size_t limit);
-// P(word | longest suffix of the context that occurs) = count / total.
+// P(word | context) = count / total, with the context and the total of infinity_gram; what is left
+// is for the ends of records. invalid_argument when the word is a separator.
 struct Probability {
     std::uint32_t context = 0;
     std::uint64_t count = 0, total = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "text/symbols.hpp"
 
@@ -14,6 +15,11 @@ public:
     virtual text::SymbolWord word(std::uint32_t number) const = 0; // number < size()
     // size() when the word is not there.
     virtual std::uint32_t find(const text::SymbolWord& word) const = 0;
+    // The same for many words; numbers is as long as words.
+    virtual void find_all(std::span<const text::SymbolWord> words,
+                          std::span<std::uint32_t> numbers) const {
+        for (std::size_t i = 0; i < words.size(); ++i) numbers[i] = find(words[i]);
+    }
 };
 
 } // namespace ol::attribution::suffix

@@ -1,7 +1,7 @@
 // Places: for each symbol of T the bytes of its record's text that it stands for, in about half a
 // byte a symbol. The section knows the gaps (bytes between a symbol and the one before it, or the
 // start of the record); sizes follow from the words, since a symbol is nearly always as long as its
-// word. What differs is an exception. Format: docs/formats/segment.md, "Places".
+// word. What differs is an exception. Format: docs/formats/segment-cold.md, "Places".
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,8 @@ public:
     Bytes finish();
 
 private:
-    void put(std::uint32_t gap, std::uint32_t size, std::uint32_t word_bytes);
+    void begin_symbol();
+    void put(std::uint8_t code);
     Bytes codes_, exceptions_;
     std::vector<std::uint32_t> bases_, exception_starts_;
     std::uint32_t end_ = 0; // of the last symbol in its record
@@ -38,7 +39,8 @@ private:
 class PlaceView {
 public:
     PlaceView() = default;
-    // corrupted when the section's sizes do not agree with `symbols`.
+    // corrupted when the section's sizes do not agree with `symbols`. The section starts at a
+    // multiple of 4 bytes, as those of a container do.
     static Result<PlaceView> open(ByteView section, std::uint32_t symbols);
 
     // Where reading must begin to know the place of `position` in a record that starts at
@@ -49,8 +51,14 @@ public:
     Place at(std::uint32_t position, std::uint32_t record_start,
              const std::function<std::uint32_t(std::uint32_t)>& word_bytes) const;
 
+    // The places of a record's first symbols, from the lengths of their words.
+    void read(std::uint32_t record_start, std::span<const std::uint32_t> word_bytes,
+              std::span<Place> out) const;
+
 private:
-    static constexpr std::uint32_t block = 64;
+    std::uint8_t code(std::uint32_t position) const {
+        return codes_[position / 4] >> position % 4 * 2 & 3;
+    }
     std::uint32_t symbols_ = 0;
     const std::uint8_t* codes_ = nullptr; // two bits a symbol
     std::span<const std::uint32_t> bases_, exception_starts_;

@@ -1,7 +1,7 @@
 // SA-IS: Nong, Zhang, Chan, "Two Efficient Algorithms for Linear Time Suffix Array Construction",
 // IEEE Transactions on Computers 60(10), 2011. The sentinel below every letter is not stored: the
 // last suffix is L-type and is induced first.
-#include "attribution/suffix/sais.hpp"
+#include "attribution/suffix/build/sais.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -180,12 +180,6 @@ void suffix_array_into(std::span<const u32> text, u32 alphabet, std::span<u32> o
     if (text.empty()) return;
     for (auto letter : text) OL_CHECK(letter < alphabet);
     Sorter(text.data(), out.data(), text.size(), alphabet).run();
-}
-
-std::vector<u32> build_suffix_array(std::span<const u32> text, u32 alphabet) {
-    std::vector<u32> out(text.size());
-    suffix_array_into(text, alphabet, out);
-    return out;
 }
 
 } // namespace ol::attribution::suffix

@@ -1,0 +1,53 @@
+// HugeArray: a large array of plain values on huge pages where the system has them: random access
+// then costs a cache miss and not a walk through the page tables as well. Starts as zeros.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace ol {
+
+namespace detail {
+void* map_huge(std::size_t bytes); // stops the process when there is no memory
+void unmap_huge(void* data, std::size_t bytes);
+} // namespace detail
+
+template <class T>
+class HugeArray {
+    static_assert(std::is_trivially_copyable_v<T>);
+
+public:
+    HugeArray() = default;
+    explicit HugeArray(std::size_t size)
+        : data_(size == 0 ? nullptr : static_cast<T*>(detail::map_huge(size * sizeof(T))))
+        , size_(size) {}
+    HugeArray(HugeArray&& other) noexcept
+        : data_(std::exchange(other.data_, nullptr))
+        , size_(std::exchange(other.size_, 0)) {}
+    HugeArray& operator=(HugeArray&& other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    HugeArray(const HugeArray&) = delete;
+    HugeArray& operator=(const HugeArray&) = delete;
+    ~HugeArray() {
+        if (data_ != nullptr) detail::unmap_huge(data_, size_ * sizeof(T));
+    }
+
+    T* data() { return data_; }
+    const T* data() const { return data_; }
+    std::size_t size() const { return size_; }
+    T& operator[](std::size_t i) { return data_[i]; }
+    const T& operator[](std::size_t i) const { return data_[i]; }
+    operator std::span<T>() { return {data_, size_}; }
+    operator std::span<const T>() const { return {data_, size_}; }
+
+private:
+    T* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+} // namespace ol
