@@ -3,6 +3,7 @@
 // is a file; odd, it is the sections of a file that is sealed here, so that checksums do not hide
 // them.
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstdlib>
 
@@ -73,6 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         add(SectionId::inverse, 4 * counts.symbols);
         add(SectionId::keys, 8 * ((counts.symbols + 31) / 32));
         add(SectionId::words, 32 * counts.words);
+        add(SectionId::word_slots, 8 + 4 * std::bit_ceil(2 * counts.words + 2));
         file = writer.take(counts);
     }
     const auto segment = Segment::parse(std::move(file), "fuzz");

@@ -16,6 +16,7 @@
 
 #include "attribution/suffix/build/builder.hpp"
 #include "attribution/suffix/build/suffix_sort.hpp"
+#include "attribution/suffix/container.hpp"
 #include "attribution/suffix/query/query.hpp"
 #include "attribution/suffix/trace.hpp"
 #include "base/huge_array.hpp"
@@ -279,6 +280,34 @@ void follow(const Segment& segment, const std::vector<Words>& outputs, Report& r
     report.add(measure, "us/symbol", median(times));
 }
 
+void measure_cold(const std::vector<std::string>& texts, const std::vector<Words>& outputs,
+                  const Options& options, Report& report) {
+    ThreadPool pool;
+    const Path path = options.work / "cold.segment";
+    {
+        SegmentBuilder builder;
+        must(builder.add(records_of(texts), pool));
+        must(builder.write(path, Form::cold, pool));
+    }
+    const auto segment = must(Segment::open(path));
+    const double symbols = segment.symbol_count();
+    const auto container = must(Container::open(path, Container::Check::header));
+    double table = 0;
+    for (const auto id : container.sections()) {
+        const auto bytes = static_cast<double>(container.section(id).size());
+        if (id == SectionId::records || id == SectionId::starts) table += bytes;
+        report.add(fmt::format("cold tier, section {}", to_string(id)), "bytes/symbol",
+                   bytes / symbols);
+    }
+    // The record table (hashes and owners of records) is the same in every form.
+    report.add("index, cold tier with locate", "bytes/symbol",
+               (static_cast<double>(container.size()) - table) / symbols);
+    report.add("index, cold tier with the record table", "bytes/symbol",
+               static_cast<double>(container.size()) / symbols);
+    report.add("trace of 200 symbols, cold tier", "ms", trace_ms(segment, outputs));
+    follow(segment, outputs, report, "streaming cursor, cold tier");
+}
+
 void write_lists(const Path& path, const Segment& segment, const std::vector<Words>& lists) {
     std::vector<u32> out{static_cast<u32>(lists.size())};
     for (const auto& list : lists) out.push_back(static_cast<u32>(list.size()));
@@ -321,9 +350,8 @@ void export_symbols(const Path& folder, const Segment& segment, const std::vecto
 int main(int argc, char** argv) {
     const Options options = parse(argc, argv);
     Report report;
-    auto texts = read_texts(options.corpus);
+    const auto texts = read_texts(options.corpus);
     const Segment segment = build(texts, options, report);
-    texts = {};
     const auto outputs = outputs_of(options.heldout);
     const auto phrases = phrases_of(segment, outputs);
     if (options.symbols) export_symbols(*options.symbols, segment, outputs, phrases);
@@ -331,6 +359,7 @@ int main(int argc, char** argv) {
     report.add("trace of 200 symbols, hot", "ms", trace_ms(segment, outputs));
     count_phrases(segment, phrases, report);
     follow(segment, outputs, report, "streaming cursor");
+    measure_cold(texts, outputs, options, report);
     report.write(options.json);
     return 0;
 }

@@ -88,12 +88,12 @@ std::string_view to_string(SectionId id) {
         return "keys";
     case SectionId::words:
         return "words";
+    case SectionId::word_slots:
+        return "word slots";
     case SectionId::psi_blocks:
         return "psi blocks";
     case SectionId::psi_bits:
         return "psi bits";
-    case SectionId::sample_marks:
-        return "sample marks";
     case SectionId::samples:
         return "samples";
     case SectionId::inverse_samples:

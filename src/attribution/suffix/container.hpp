@@ -29,10 +29,10 @@ enum class SectionId : std::uint32_t {
     inverse = 18,      // u32 rank in SA x symbols
     keys = 19,         // tier/hot_tier.hpp
     words = 20,        // 32 bytes x words
+    word_slots = 21,   // tier/plain_dictionary.hpp
     // cold (tier/cold_tier.hpp)
     psi_blocks = 32,
     psi_bits = 33,
-    sample_marks = 34,
     samples = 35,
     inverse_samples = 36,
     front_coded_words = 37,

@@ -4,6 +4,8 @@
 #include <bit>
 
 #include "attribution/suffix/segment_impl.hpp"
+#include "attribution/suffix/tier/cold_tier.hpp"
+#include "attribution/suffix/tier/front_coded.hpp"
 #include "attribution/suffix/tier/hot_tier.hpp"
 #include "attribution/suffix/tier/plain_dictionary.hpp"
 #include "base/check.hpp"
@@ -74,8 +76,17 @@ Result<Segment> Segment::Impl::make(Container container) {
     switch (static_cast<Form>(counts.form)) {
     case Form::hot:
         impl->tier = OL_TRY(HotTier::open(file));
-        impl->dictionary = std::make_unique<PlainDictionary>(
-            OL_TRY(file.array<text::SymbolWord>(SectionId::words, counts.words)));
+        impl->dictionary =
+            OL_TRY_IN(PlainDictionary::open(
+                          OL_TRY(file.array<text::SymbolWord>(SectionId::words, counts.words)),
+                          file.section(SectionId::word_slots)),
+                      "segment {}", file.name());
+        break;
+    case Form::cold:
+        impl->tier = OL_TRY_IN(ColdTier::open(file), "segment {}", file.name());
+        impl->dictionary = OL_TRY_IN(
+            FrontCodedDictionary::open(file.section(SectionId::front_coded_words), counts.words),
+            "segment {}", file.name());
         break;
     default:
         return fail(ErrorCode::corrupted, "segment {}: form {} is not known to this version",

@@ -111,7 +111,8 @@ public:
     // separators.
     using Place = suffix::Place;
     Place place_at(std::uint32_t position) const;
-    // The places of all symbols of a record, without its separator, from the lengths of their words.
+    // The places of all symbols of a record, without its separator, from the lengths of their
+    // words.
     void read_places(std::uint32_t record, std::span<const std::uint32_t> word_bytes,
                      std::span<Place> out) const;
 

@@ -17,8 +17,9 @@ struct SegmentView {
 
 class Audit {
 public:
-    Audit(const SegmentView& view, std::string_view name)
+    Audit(const SegmentView& view, const Dictionary& lookup, std::string_view name)
         : view_(view)
+        , lookup_(lookup)
         , symbols_(view.counts.symbols)
         , records_(view.counts.records)
         , words_(view.counts.words)
@@ -49,6 +50,7 @@ private:
             if (d > 0 && !(view_.words[d - 1] < word)) {
                 return fault("words {} and {} of the dictionary are out of order", d - 1, d);
             }
+            if (lookup_.find(word) != d) return fault("word {} is not found by its slot", d);
         }
         return {};
     }
@@ -127,6 +129,7 @@ private:
     }
 
     const SegmentView& view_;
+    const Dictionary& lookup_;
     u32 symbols_, records_, words_;
     std::string_view name_;
 };
@@ -143,7 +146,7 @@ Status Segment::audit() const {
         impl_->first,
         impl_->records,
         *impl_->container.array<text::SymbolWord>(SectionId::words, impl_->counts.words)};
-    return Audit(view, name()).run();
+    return Audit(view, dictionary(), name()).run();
 }
 
 } // namespace ol::attribution::suffix

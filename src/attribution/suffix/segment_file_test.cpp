@@ -126,6 +126,10 @@ TEST_F(LyingFile, is_refuted_by_the_audit) {
     expect_fault("not a symbol", [&](Sections& file) {
         section<text::SymbolWord>(file, SectionId::words)[0] = {};
     });
+    expect_fault("by its slot", [&](Sections& file) {
+        auto& slots = file.at(SectionId::word_slots);
+        std::fill(slots.begin() + 8, slots.end(), std::uint8_t{0});
+    });
     expect_fault("count of word",
                  [&](Sections& file) { section<u32>(file, SectionId::first)[1] += 1; });
     expect_fault("count of word",

@@ -8,7 +8,9 @@
 #include "attribution/suffix/build/word_numbers.hpp"
 #include "attribution/suffix/container.hpp"
 #include "attribution/suffix/segment_impl.hpp"
+#include "attribution/suffix/tier/cold_tier.hpp"
 #include "attribution/suffix/tier/hot_tier.hpp"
+#include "attribution/suffix/tier/plain_dictionary.hpp"
 #include "base/check.hpp"
 #include "base/huge_array.hpp"
 #include "base/limits.hpp"
@@ -20,9 +22,9 @@ namespace {
 using u32 = std::uint32_t;
 using u64 = std::uint64_t;
 
-// Records are symbolised in parallel, about this much text at a time.
-constexpr std::size_t batch_bytes = 4 << 20;
-constexpr std::size_t batch_max_records = 8192;
+// Records are symbolised in parallel, about this much text at a time: what fits in the caches.
+constexpr std::size_t batch_bytes = 256 << 10;
+constexpr std::size_t batch_max_records = 4096;
 constexpr std::size_t grain = 1 << 14;
 // What sorting takes a symbol beside T and SA in natural text, rounded up (suffix_sort.hpp).
 constexpr u64 sort_bytes = 12;
@@ -35,6 +37,22 @@ u32 word_bytes(const text::SymbolWord& word) {
 struct Symbolised {
     std::vector<text::Symbol> symbols;
     std::vector<u64> hashes;
+};
+
+// An array that grows by pieces: nothing is copied, and what was read can be given back.
+class Numbers {
+public:
+    void push_back(u32 number) {
+        if (size_ % piece == 0) pieces_.emplace_back(piece);
+        pieces_.back()[size_++ % piece] = number;
+    }
+    u32 operator[](u64 i) const { return pieces_[i / piece][i % piece]; }
+    u64 size() const { return size_; }
+
+private:
+    static constexpr u64 piece = 1 << 20;
+    std::vector<HugeArray<u32>> pieces_;
+    u64 size_ = 0;
 };
 
 std::unexpected<Error> stopped() {
@@ -74,7 +92,7 @@ std::vector<u32> sorted_words(const std::vector<text::SymbolWord>& words,
 struct SegmentBuilder::Draft {
     u32 first_record = 0;
     WordNumbers words;
-    std::vector<u32> numbers; // of words; separators: 0
+    Numbers numbers; // of words; separators: 0
     PlaceEncoder places;
     std::vector<u32> starts;
     std::vector<RecordRow> rows;
@@ -222,7 +240,7 @@ struct Arrays {
 };
 
 // Turns word numbers into ranks that keep the order of the words.
-void rank_words(std::vector<u32>& numbers, const std::vector<u32>& starts,
+void rank_words(Numbers numbers, const std::vector<u32>& starts,
                 const std::vector<text::SymbolWord>& words, ThreadPool& pool, Arrays& out) {
     const u32 records = static_cast<u32>(starts.size() - 1);
     std::vector<u32> occurrences(words.size(), 0);
@@ -249,7 +267,6 @@ void rank_words(std::vector<u32>& numbers, const std::vector<u32>& starts,
             out.text[last] = static_cast<u32>(r);
         }
     });
-    numbers = {};
 }
 
 void invert(Arrays& arrays, ThreadPool& pool) {
@@ -274,7 +291,7 @@ Status SegmentBuilder::write(const Path& path, Form form, ThreadPool& pool,
     draft->starts.push_back(symbols);
     if (!progress("dictionary", 0, symbols)) return stopped();
     Arrays arrays;
-    rank_words(draft->numbers, draft->starts, draft->words.words(), pool, arrays);
+    rank_words(std::move(draft->numbers), draft->starts, draft->words.words(), pool, arrays);
     draft->words = WordNumbers();
     const Counts counts{symbols, static_cast<u32>(draft->rows.size()),
                         static_cast<u32>(arrays.words.size()), static_cast<u32>(form),
@@ -301,13 +318,18 @@ Status SegmentBuilder::write(const Path& path, Form form, ThreadPool& pool,
     }
     add(SectionId::first, std::span<const u32>(arrays.first));
     file.add(SectionId::places, draft->places.finish(), &pool);
-    OL_CHECK(form == Form::hot);
-    add(SectionId::text, std::span<const u32>(arrays.text));
-    add(SectionId::suffix_array, std::span<const u32>(arrays.suffixes));
-    add(SectionId::inverse, std::span<const u32>(arrays.inverse));
-    const auto keys = suffix_keys(arrays.text, arrays.suffixes, pool);
-    add(SectionId::keys, std::span<const u64>(keys));
-    add(SectionId::words, std::span<const text::SymbolWord>(arrays.words));
+    if (form == Form::cold) {
+        OL_TRY(write_cold_sections(
+            file, {counts, arrays.suffixes, arrays.inverse, arrays.first, arrays.words}, pool));
+    } else {
+        add(SectionId::text, std::span<const u32>(arrays.text));
+        add(SectionId::suffix_array, std::span<const u32>(arrays.suffixes));
+        add(SectionId::inverse, std::span<const u32>(arrays.inverse));
+        const auto keys = suffix_keys(arrays.text, arrays.suffixes, pool);
+        add(SectionId::keys, std::span<const u64>(keys));
+        add(SectionId::words, std::span<const text::SymbolWord>(arrays.words));
+        file.add(SectionId::word_slots, make_word_slots(arrays.words), &pool);
+    }
     if (!progress("writing", symbols, symbols)) return stopped();
     return file.finish(counts);
 }

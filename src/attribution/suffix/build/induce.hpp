@@ -1,5 +1,5 @@
-// Induced sorting: from the sorted LMS suffixes to the whole suffix array in two scans (Nong, Zhang,
-// Chan 2011), with one random access to the text for each suffix.
+// Induced sorting: from the sorted LMS suffixes to the whole suffix array in two scans (Nong,
+// Zhang, Chan 2011), with one random access to the text for each suffix.
 #pragma once
 
 #include <cstdint>

@@ -1,13 +1,11 @@
 // WordNumbers: distinct words, numbered as they come, with how often each came.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <cstring>
 #include <random>
 #include <vector>
 
-#include "text/symbols.hpp"
+#include "attribution/suffix/word_hash.hpp"
 
 namespace ol::attribution::suffix {
 
@@ -16,19 +14,13 @@ namespace ol::attribution::suffix {
 class WordNumbers {
 public:
     WordNumbers()
-        : slots_(1 << 12, 0) {
-        std::random_device random;
-        for (auto& seed : seeds_) seed = std::uint64_t{random()} << 32 | random();
-    }
+        : hash_([] {
+            std::random_device random;
+            return std::uint64_t{random()} << 32 | random();
+        }())
+        , slots_(1 << 12, 0) {}
 
-    std::uint64_t hash_of(const text::SymbolWord& word) const {
-        std::array<std::uint64_t, 4> parts;
-        std::memcpy(parts.data(), word.data.data(), sizeof parts);
-        // Most words are short: their last half is zero and needs no second product.
-        const std::uint64_t low = fold(parts[0] ^ seeds_[0], parts[1] ^ seeds_[1]);
-        if ((parts[2] | parts[3]) == 0) return fold(low ^ seeds_[4], seeds_[5]);
-        return fold(low ^ seeds_[4], fold(parts[2] ^ seeds_[2], parts[3] ^ seeds_[3]) ^ seeds_[5]);
-    }
+    std::uint64_t hash_of(const text::SymbolWord& word) const { return hash_(word); }
     void prefetch(std::uint64_t hash) const {
         __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
     }
@@ -39,7 +31,7 @@ public:
         const auto tag = static_cast<std::uint32_t>(hash >> 32);
         while (slots_[at] != 0) {
             const std::uint32_t found = static_cast<std::uint32_t>(slots_[at]) - 1;
-            if (slots_[at] >> 32 == tag && same(words_[found], word)) return found;
+            if (slots_[at] >> 32 == tag && same_word(words_[found], word)) return found;
             at = (at + 1) & mask;
         }
         words_.push_back(word);
@@ -54,16 +46,6 @@ public:
     }
 
 private:
-    static bool same(const text::SymbolWord& a, const text::SymbolWord& b) {
-        std::array<std::uint64_t, 4> x, y;
-        std::memcpy(x.data(), a.data.data(), sizeof x);
-        std::memcpy(y.data(), b.data.data(), sizeof y);
-        return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3])) == 0;
-    }
-    static std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-        const auto product = static_cast<unsigned __int128>(a) * b;
-        return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-    }
     void grow() {
         std::vector<std::uint64_t> wider(slots_.size() * 2, 0);
         const std::size_t mask = wider.size() - 1;
@@ -76,7 +58,7 @@ private:
         slots_ = std::move(wider);
     }
 
-    std::array<std::uint64_t, 6> seeds_;
+    WordHash hash_;
     std::vector<text::SymbolWord> words_;
     std::vector<std::uint64_t> slots_; // upper half of the hash, number + 1; 0 when free
 };

@@ -22,8 +22,9 @@ namespace ol::attribution::suffix {
 // What the ledger stores for a version.
 struct IndexCommitment {
     Hash32 text_root, suffix_array_root, inverse_root, slot_root;
-    Hash32 table_root;  // leaves: TableEntry::encode, one a record
-    Hash32 owners_root; // sum-tree over owners ascending: leaf abi.encode(owner, root of O_X), |O_X|
+    Hash32 table_root; // leaves: TableEntry::encode, one a record
+    Hash32
+        owners_root; // sum-tree over owners ascending: leaf abi.encode(owner, root of O_X), |O_X|
     std::uint64_t symbol_count = 0; // length of T, separators included; the sum of all |O_X|
     std::uint64_t record_count = 0;
     std::uint64_t owner_count = 0;
@@ -32,10 +33,10 @@ struct IndexCommitment {
 
 // The owners' lists of one segment, packed one after another.
 struct OwnerLists {
-    std::vector<Address> owners;         // ascending
-    std::vector<std::uint64_t> starts;   // owners + 1; list x is ranks[starts[x], starts[x + 1])
-    std::vector<std::uint32_t> ranks;    // N
-    std::vector<std::uint32_t> slots;    // N: SLOT
+    std::vector<Address> owners;       // ascending
+    std::vector<std::uint64_t> starts; // owners + 1; list x is ranks[starts[x], starts[x + 1])
+    std::vector<std::uint32_t> ranks;  // N
+    std::vector<std::uint32_t> slots;  // N: SLOT
 
     static OwnerLists make(const Segment& segment, ThreadPool* pool = nullptr);
     // The file beside a segment: checksummed, written atomically. corrupted with its name.

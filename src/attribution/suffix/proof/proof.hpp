@@ -15,28 +15,28 @@
 namespace ol::attribution::suffix {
 
 enum class FaultKind : std::uint8_t {
-    inverse = 1,   // R1: ISA[SA[i]] is not i, or SA[i] is outside of T
-    order = 2,     // R2: the suffixes at i and i + 1 are out of order
-    list_order,    // an owner's list does not ascend
-    slot,          // O_X[SLOT[i]] is not i, where X owns the record of SA[i]
-    table_order,   // offsets of neighbouring records do not ascend, or the first is not 0
-    separator,     // a record does not end with its separator, or a separator stands elsewhere
-    cluster,       // a record's cluster is later than it, or is not its own head
-    owner_order,   // owners do not ascend
+    inverse = 1, // R1: ISA[SA[i]] is not i, or SA[i] is outside of T
+    order = 2,   // R2: the suffixes at i and i + 1 are out of order
+    list_order,  // an owner's list does not ascend
+    slot,        // O_X[SLOT[i]] is not i, where X owns the record of SA[i]
+    table_order, // offsets of neighbouring records do not ascend, or the first is not 0
+    separator,   // a record does not end with its separator, or a separator stands elsewhere
+    cluster,     // a record's cluster is later than it, or is not its own head
+    owner_order, // owners do not ascend
 };
 
 // What a proof that holds has shown.
 struct Claim {
     enum class Kind : std::uint8_t { order_fault = 1, occurrences = 2, span = 3, longer_match = 4 };
     Kind kind = Kind::occurrences;
-    FaultKind fault = FaultKind::order;       // order_fault
-    std::vector<text::SymbolWord> phrase;     // occurrences, span, longer_match
-    std::uint64_t count = 0;                  // occurrences: of the phrase in T
-    Address owner;                            // occurrences: X; span: the record's owner
-    std::uint64_t owner_count = 0;            // occurrences: those in X's records
-    std::uint32_t position = 0;               // span, longer_match: of the occurrence in T
-    std::uint32_t record = 0, offset = 0;     // span: symbol `offset` of record `record`
-    std::uint32_t start = 0;                  // longer_match: where the phrase stands in the answer
+    FaultKind fault = FaultKind::order;   // order_fault
+    std::vector<text::SymbolWord> phrase; // occurrences, span, longer_match
+    std::uint64_t count = 0;              // occurrences: of the phrase in T
+    Address owner;                        // occurrences: X; span: the record's owner
+    std::uint64_t owner_count = 0;        // occurrences: those in X's records
+    std::uint32_t position = 0;           // span, longer_match: of the occurrence in T
+    std::uint32_t record = 0, offset = 0; // span: symbol `offset` of record `record`
+    std::uint32_t start = 0;              // longer_match: where the phrase stands in the answer
 };
 
 // Makes proofs about one segment. Thread safe. The first use hashes everything.
@@ -48,16 +48,16 @@ public:
     ~Prover();
 
     const IndexCommitment& commitment() const;
-    // The first fault of the segment and its lists (the order of FaultKind), with its proof; nothing
-    // when all is in order.
+    // The first fault of the segment and its lists (the order of FaultKind), with its proof;
+    // nothing when all is in order.
     struct Fault {
         FaultKind kind;
         std::string text; // "ranks 17 and 18 are out of order (R2)"
         Bytes proof;
     };
     std::optional<Fault> find_fault() const;
-    // "phrase occurs exactly n times, k of them in records of `owner`" (n and k are found here; both
-    // may be 0). invalid_argument for an empty phrase or one beyond limits::proof_symbols.
+    // "phrase occurs exactly n times, k of them in records of `owner`" (n and k are found here;
+    // both may be 0). invalid_argument for an empty phrase or one beyond limits::proof_symbols.
     Result<Bytes> prove_occurrences(std::span<const text::SymbolWord> phrase,
                                     const Address& owner) const;
     // "`length` symbols at `position` are symbols of record r at offset o, owned by X".

@@ -1,6 +1,7 @@
 #include "attribution/suffix/tier/hot_tier.hpp"
 
 #include <algorithm>
+#include <bitset>
 #include <cstring>
 
 #include "attribution/suffix/tier/hot_search.hpp"
@@ -61,37 +62,71 @@ public:
         , tier_(tier) {}
 
     // Calls use(i, walk) with the closed walk of each position of the pattern, in order; a walk
-    // with an empty bucket stands for no match.
+    // with an empty bucket stands for no match. Positions at which no match of min_length symbols
+    // can start may be passed by.
     template <class Use>
-    void each_position(Pattern pattern, const DeadRanks* dead, Use use) const {
-        Walk walks[positions_in_step], some[positions_in_step];
+    void each_position(Pattern pattern, u32 min_length, const DeadRanks* dead, Use use) const {
+        Walk walks[positions_in_step];
         std::size_t i = 0;
         while (i < pattern.size()) {
             const std::size_t count = std::min(positions_in_step, pattern.size() - i);
-            for (std::size_t k = 0; k < count; ++k) tier_.prefetch_bucket(pattern[i + k]);
-            std::size_t searched = 0;
+            const auto closed = close_some(pattern.subspan(i), {walks, count}, min_length, dead);
             for (std::size_t k = 0; k < count; ++k) {
-                walks[k].pattern = pattern.subspan(i + k);
-                walks[k].bucket = tier_.bucket(pattern[i + k]);
-                if (walks[k].bucket.count() > 0) some[searched++] = walks[k];
-            }
-            close({some, searched});
-            searched = 0;
-            for (std::size_t k = 0; k < count; ++k) {
-                if (walks[k].bucket.count() > 0) walks[k] = some[searched++];
-                use(i + k, finish(walks[k], dead));
+                if (closed[k]) use(i + k, walks[k]);
             }
             i += count;
+            if (!closed[count - 1]) continue;
             Walk last = walks[count - 1];
             while (i < pattern.size() && last.bucket.count() > 0 && last.length() > long_match) {
                 last = after(last, pattern.subspan(i));
-                use(i, finish(last, dead));
+                Walk alive = last;
+                finish(alive, dead);
+                use(i, alive);
                 ++i;
             }
         }
     }
 
 private:
+    // The end of a match never moves left from one position to the next. So once the match at a
+    // position is known, those before it end there at the latest, and most that are to be long need
+    // no search: every fourth position is searched first, then what may still matter between them.
+    std::bitset<positions_in_step> close_some(Pattern pattern, std::span<Walk> walks,
+                                              u32 min_length, const DeadRanks* dead) const {
+        for (std::size_t k = 0; k < walks.size(); ++k) tier_.prefetch_bucket(pattern[k]);
+        std::bitset<positions_in_step> closed;
+        Walk some[positions_in_step];
+        std::size_t place_of[positions_in_step];
+        for (const unsigned round : {3U, 1U, 0U}) {
+            std::size_t searched = 0;
+            std::size_t end = pattern.size(); // of the matches here at the latest
+            for (std::size_t k = walks.size(); k-- > 0;) {
+                if (closed[k]) {
+                    end = k + (walks[k].bucket.count() == 0 ? 0 : walks[k].length());
+                    continue;
+                }
+                const bool last =
+                    round == 3 && k + 1 == walks.size(); // the next ones start from it
+                if ((round != 0 && k % 4 != round && !last) || end < k + min_length) continue;
+                closed[k] = true;
+                Walk& walk = walks[k];
+                walk.pattern = pattern.subspan(k);
+                walk.bucket = tier_.bucket(pattern[k]);
+                if (walk.bucket.count() == 0) {
+                    end = k;
+                    continue;
+                }
+                place_of[searched] = k;
+                some[searched++] = walk;
+            }
+            close({some, searched});
+            for (std::size_t j = 0; j < searched; ++j) {
+                walks[place_of[j]] = some[j];
+                finish(walks[place_of[j]], dead);
+            }
+        }
+        return closed;
+    }
     // The walk of the next position: one symbol further in the text, all but the first symbol of
     // the last match are there.
     Walk after(const Walk& walk, Pattern pattern) const {
@@ -102,11 +137,10 @@ private:
         close_from(next, hint, walk.length() - 1);
         return next;
     }
-    Walk finish(Walk walk, const DeadRanks* dead) const {
+    void finish(Walk& walk, const DeadRanks* dead) const {
         if (walk.bucket.count() > 0 && dead != nullptr && !skip_dead(walk, *dead)) {
             walk.bucket = {};
         }
-        return walk;
     }
 
     const HotTier& tier_;
@@ -180,7 +214,7 @@ Interval HotTier::without_first(Pattern rest, Interval whole) const {
 void HotTier::matching_statistics(Pattern pattern, const DeadRanks* dead,
                                   std::span<Longest> out) const {
     const Search search(*this);
-    search.each_position(pattern, dead, [&](std::size_t i, const Walk& walk) {
+    search.each_position(pattern, 0, dead, [&](std::size_t i, const Walk& walk) {
         out[i] = walk.bucket.count() == 0 ? Longest{0, {0, symbols_}}
                                           : Longest{walk.length(), search.interval_of(walk)};
     });
@@ -191,7 +225,7 @@ std::vector<Tier::Maximal> HotTier::maximal_spans(Pattern pattern, u32 min_lengt
     const Search search(*this);
     std::vector<Maximal> out;
     std::size_t last_end = 0;
-    search.each_position(pattern, dead, [&](std::size_t i, const Walk& walk) {
+    search.each_position(pattern, min_length, dead, [&](std::size_t i, const Walk& walk) {
         if (walk.bucket.count() == 0) return;
         const u32 length = walk.length();
         if (i + length <= last_end) return; // within the match before it

@@ -1,6 +1,9 @@
 #include "attribution/suffix/tier/plain_dictionary.hpp"
 
 #include <algorithm>
+#include <bit>
+
+#include "attribution/suffix/checksum.hpp"
 
 namespace ol::attribution::suffix {
 
@@ -8,72 +11,73 @@ namespace {
 
 using u32 = std::uint32_t;
 
-constexpr std::size_t words_per_key = 16;
 constexpr std::size_t words_in_step = 64;
 
-std::uint64_t key_of(const text::SymbolWord& word) { return get_be64(word.data.data()); }
-
-// Halves the ranges of many searches in step, so that their cache misses overlap: first(i) is the
-// first element of range i that is not below(i, element).
-template <class Element, class Below>
-void lower_bounds(const Element* elements, std::span<u32> low, std::span<u32> high, Below below) {
-    for (bool more = true; more;) {
-        more = false;
-        for (std::size_t i = 0; i < low.size(); ++i) {
-            __builtin_prefetch(elements + low[i] + (high[i] - low[i]) / 2);
-        }
-        for (std::size_t i = 0; i < low.size(); ++i) {
-            if (low[i] == high[i]) continue;
-            const u32 middle = low[i] + (high[i] - low[i]) / 2;
-            const bool is_below = below(i, elements[middle]);
-            low[i] = is_below ? middle + 1 : low[i];
-            high[i] = is_below ? high[i] : middle;
-            more |= low[i] < high[i];
-        }
-    }
-}
+std::size_t slot_count(std::size_t words) { return std::bit_ceil(2 * words + 2); }
 
 } // namespace
 
-PlainDictionary::PlainDictionary(std::span<const text::SymbolWord> words)
-    : words_(words) {
-    keys_.reserve(words.size() / words_per_key + 1);
-    for (std::size_t i = 0; i < words.size(); i += words_per_key) {
-        keys_.push_back(key_of(words[i]));
+Bytes make_word_slots(std::span<const text::SymbolWord> words) {
+    const auto* const bytes = reinterpret_cast<const std::uint8_t*>(words.data());
+    const std::uint64_t key = checksum64({bytes, words.size_bytes()}, words.size());
+    const WordHash hash(key);
+    std::vector<u32> slots(slot_count(words.size()), 0);
+    const std::size_t mask = slots.size() - 1;
+    for (u32 n = 0; n < words.size(); ++n) {
+        std::size_t at = hash(words[n]) & mask;
+        while (slots[at] != 0) at = (at + 1) & mask;
+        slots[at] = n + 1;
     }
+    Bytes out(sizeof key + slots.size() * sizeof(u32));
+    std::memcpy(out.data(), &key, sizeof key);
+    std::memcpy(out.data() + sizeof key, slots.data(), slots.size() * sizeof(u32));
+    return out;
 }
 
-u32 PlainDictionary::find(const text::SymbolWord& word) const {
-    u32 number = 0;
-    find_all({&word, 1}, {&number, 1});
-    return number;
+Result<std::unique_ptr<PlainDictionary>>
+PlainDictionary::open(std::span<const text::SymbolWord> words, ByteView slots) {
+    std::uint64_t key = 0;
+    const std::size_t count = slot_count(words.size());
+    if (slots.size() != sizeof key + count * sizeof(u32)) {
+        return fail(ErrorCode::corrupted, "section of word slots: {} bytes do not fit {} words",
+                    slots.size(), words.size());
+    }
+    std::memcpy(&key, slots.data(), sizeof key);
+    const auto* const first = reinterpret_cast<const u32*>(slots.data() + sizeof key);
+    return std::unique_ptr<PlainDictionary>(new PlainDictionary(words, key, {first, count}));
 }
+
+// A false table gives false answers, but no more probes than it has slots.
+u32 PlainDictionary::probe(const text::SymbolWord& word, std::uint64_t hash) const {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t at = hash & mask;
+    for (std::size_t probes = 0; probes <= mask && slots_[at] != 0; ++probes) {
+        const u32 number = slots_[at] - 1;
+        if (number < words_.size() && same_word(words_[number], word)) return number;
+        at = (at + 1) & mask;
+    }
+    return size();
+}
+
+u32 PlainDictionary::find(const text::SymbolWord& word) const { return probe(word, hash_(word)); }
 
 void PlainDictionary::find_all(std::span<const text::SymbolWord> words,
                                std::span<u32> numbers) const {
+    const std::size_t mask = slots_.size() - 1;
+    std::uint64_t hashes[words_in_step];
     for (std::size_t begin = 0; begin < words.size(); begin += words_in_step) {
         const std::size_t count = std::min(words_in_step, words.size() - begin);
-        const auto some = words.subspan(begin, count);
-        u32 low_of[words_in_step], high_of[words_in_step];
-        const std::span<u32> low(low_of, count), high(high_of, count);
-        // Words before the last smaller key are smaller; words from the first larger key on are
-        // larger.
-        std::fill(low.begin(), low.end(), 0U);
-        std::fill(high.begin(), high.end(), static_cast<u32>(keys_.size()));
-        lower_bounds(keys_.data(), low, high,
-                     [&](std::size_t i, std::uint64_t key) { return key < key_of(some[i]); });
+        // In step, so that the misses of all words overlap: slots, then words, then the answers.
         for (std::size_t i = 0; i < count; ++i) {
-            const auto above =
-                std::upper_bound(keys_.begin() + low[i], keys_.end(), key_of(some[i]));
-            const auto end = static_cast<std::size_t>(above - keys_.begin());
-            high[i] = static_cast<u32>(std::min(end * words_per_key, words_.size()));
-            low[i] = low[i] == 0 ? 0 : static_cast<u32>((low[i] - 1) * words_per_key);
+            hashes[i] = hash_(words[begin + i]);
+            __builtin_prefetch(&slots_[hashes[i] & mask]);
         }
-        lower_bounds(words_.data(), low, high,
-                     [&](std::size_t i, const text::SymbolWord& word) { return word < some[i]; });
         for (std::size_t i = 0; i < count; ++i) {
-            const bool found = low[i] < words_.size() && words_[low[i]] == some[i];
-            numbers[begin + i] = found ? low[i] : size();
+            const u32 slot = slots_[hashes[i] & mask];
+            if (slot != 0 && slot <= words_.size()) __builtin_prefetch(&words_[slot - 1]);
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            numbers[begin + i] = probe(words[begin + i], hashes[i]);
         }
     }
 }
