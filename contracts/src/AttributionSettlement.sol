@@ -179,9 +179,21 @@ contract AttributionSettlement is IAttributionSettlement, ReentrancyGuardTransie
         uint256,
         bytes32,
         bytes32[] memory,
-        bytes32,
+        bytes memory,
         bytes32[] memory
     ) public nonReentrant {
+        _open(receipt, receipt.fee, index, proof);
+        _judge();
+    }
+
+    /// @inheritdoc IAttributionSettlement
+    function challengeLongerMatch(
+        Receipt calldata receipt,
+        uint64 index,
+        SumProofStep[] calldata proof,
+        uint256,
+        bytes calldata
+    ) external nonReentrant {
         _open(receipt, receipt.fee, index, proof);
         _judge();
     }

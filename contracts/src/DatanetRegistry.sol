@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {IndexVerifier} from "./IndexVerifier.sol";
 import {IDatanetRegistry, IProtocolParameters, IStakeVault} from "./interfaces/IOpenLedger.sol";
 import {IndexCommitment, OpenedRecord, RecordLeaf} from "./interfaces/Types.sol";
 import {Keys} from "./lib/Keys.sol";
@@ -35,12 +36,15 @@ contract DatanetRegistry is IDatanetRegistry, ReentrancyGuardTransient {
         bytes32 root;
         bytes32 manifestHash;
         IndexCommitment index;
+        bool refuted;
     }
 
     uint256 public constant MAX_TEXT_BYTES = 128; // of names and licences
 
     IProtocolParameters public immutable parameters;
     IStakeVault public immutable vault;
+    /// Judges proofs about the index of a version; without state.
+    IndexVerifier public immutable indexVerifier;
     uint256 public batchCount;
     mapping(bytes32 leafHash => bool) public revoked;
     mapping(bytes32 datanetId => Datanet) private _datanets;
@@ -56,6 +60,7 @@ contract DatanetRegistry is IDatanetRegistry, ReentrancyGuardTransient {
     error UnknownDatanet(bytes32 datanetId);
     error UnknownBatch(uint256 batchId);
     error UnknownVersion(bytes32 datanetId, uint64 version);
+    error AlreadyRefuted(bytes32 datanetId, uint64 version);
     error OnlyDatanetOwner(address caller, address owner);
     error EmptyCommitment();
     error BondTooSmall(uint256 sent, uint256 least);
@@ -76,6 +81,7 @@ contract DatanetRegistry is IDatanetRegistry, ReentrancyGuardTransient {
         if (parameters_ == address(0) || vault_ == address(0)) revert ZeroAddress();
         parameters = IProtocolParameters(parameters_);
         vault = IStakeVault(vault_);
+        indexVerifier = new IndexVerifier();
     }
 
     /// @inheritdoc IDatanetRegistry
@@ -183,12 +189,27 @@ contract DatanetRegistry is IDatanetRegistry, ReentrancyGuardTransient {
         if (msg.sender != entry.owner) revert OnlyDatanetOwner(msg.sender, entry.owner);
         if (
             root == 0 || manifestHash == 0 || index.textRoot == 0 || index.suffixArrayRoot == 0
-                || index.inverseRoot == 0 || index.tableRoot == 0 || index.symbolCount == 0
-                || index.recordCount == 0
+                || index.inverseRoot == 0 || index.slotRoot == 0 || index.tableRoot == 0
+                || index.ownersRoot == 0 || index.symbolCount == 0 || index.recordCount == 0
+                || index.ownerCount == 0
         ) revert EmptyCommitment();
         version = ++entry.versionCount;
-        _versions[datanetId][version] = Version(root, manifestHash, index);
+        _versions[datanetId][version] = Version(root, manifestHash, index, false);
         emit VersionPublished(datanetId, version, root, manifestHash, index);
+    }
+
+    /// @inheritdoc IDatanetRegistry
+    function challengeVersion(bytes32 datanetId, uint64 version, bytes calldata proof) external {
+        Version storage entry = _versionOf(datanetId, version);
+        if (entry.refuted) revert AlreadyRefuted(datanetId, version);
+        uint8 fault = indexVerifier.verifyFault(entry.index, proof);
+        entry.refuted = true;
+        emit VersionRefuted(datanetId, version, fault, msg.sender);
+    }
+
+    /// @inheritdoc IDatanetRegistry
+    function isRefuted(bytes32 datanetId, uint64 version) external view returns (bool) {
+        return _versionOf(datanetId, version).refuted;
     }
 
     /// @inheritdoc IDatanetRegistry
@@ -259,11 +280,15 @@ contract DatanetRegistry is IDatanetRegistry, ReentrancyGuardTransient {
         view
         returns (bytes32 root, bytes32 manifestHash, IndexCommitment memory index)
     {
+        Version storage entry = _versionOf(datanetId, version);
+        return (entry.root, entry.manifestHash, entry.index);
+    }
+
+    function _versionOf(bytes32 datanetId, uint64 version) private view returns (Version storage) {
         if (version == 0 || version > _datanets[datanetId].versionCount) {
             revert UnknownVersion(datanetId, version);
         }
-        Version storage entry = _versions[datanetId][version];
-        return (entry.root, entry.manifestHash, entry.index);
+        return _versions[datanetId][version];
     }
 
     function _checkText(string calldata text) private pure {

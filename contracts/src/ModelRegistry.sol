@@ -33,6 +33,7 @@ contract ModelRegistry is IModelRegistry {
     error BaseExists(bytes32 baseHash);
     error UnknownBase(bytes32 baseHash);
     error UnknownVersion(bytes32 datanetId, uint64 version);
+    error VersionRefuted(bytes32 datanetId, uint64 version);
     error AdapterExists(bytes32 adapterId);
     error UnknownAdapter(bytes32 adapterId);
     error PriceTooHigh(uint256 price, uint256 max);
@@ -68,6 +69,7 @@ contract ModelRegistry is IModelRegistry {
         if (version == 0 || version > datanets.versionCount(datanetId)) {
             revert UnknownVersion(datanetId, version);
         }
+        if (datanets.isRefuted(datanetId, version)) revert VersionRefuted(datanetId, version);
         _checkPrice(priceInPerThousand);
         _checkPrice(priceOutPerThousand);
         adapterId = keccak256(abi.encode(msg.sender, name));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IndexVerifier} from "./IndexVerifier.sol";
 import {IDatanetRegistry, IModelRegistry, IProtocolParameters} from "./interfaces/IOpenLedger.sol";
 import {
     IndexCommitment,
@@ -32,6 +33,7 @@ contract ReceiptVerifier {
     IDatanetRegistry public immutable datanets;
     IModelRegistry public immutable models;
     address public immutable vault;
+    IndexVerifier public immutable indexVerifier;
 
     struct Terms {
         Attribution.Parties parties;
@@ -57,6 +59,7 @@ contract ReceiptVerifier {
         datanets = IDatanetRegistry(datanets_);
         models = IModelRegistry(models_);
         vault = vault_;
+        indexVerifier = IDatanetRegistry(datanets_).indexVerifier();
     }
 
     function challengeReceipt(Receipt calldata receipt, uint64, SumProofStep[] calldata)
@@ -94,15 +97,39 @@ contract ReceiptVerifier {
         uint256 offset,
         bytes32 answerWord,
         bytes32[] memory answerProof,
-        bytes32 textWord,
+        bytes memory textLeaf,
         bytes32[] memory textProof
     ) public view returns (string memory) {
         (uint256 place, uint256 position) = _placesOf(receipt, matchIndex, offset);
         IndexCommitment memory index = _indexOf(receipt);
         if (position >= index.symbolCount) return "span: the match leaves the text";
         if (!_opens(receipt, answerWord, place, answerProof)) revert AnswerWordNotProved();
-        if (!_opens(index, textWord, position, textProof)) revert TextWordNotProved();
-        return answerWord != textWord ? "span: the text has another symbol there" : "";
+        try indexVerifier.symbolOf(index, position, textLeaf, textProof) returns (bytes32 word) {
+            return answerWord != word ? "span: the text has another symbol there" : "";
+        } catch {
+            revert TextWordNotProved();
+        }
+    }
+
+    /// A trace takes maximal spans only: an honest receipt has none that could be longer.
+    function challengeLongerMatch(
+        Receipt calldata receipt,
+        uint64,
+        SumProofStep[] calldata,
+        uint256 spanIndex,
+        bytes calldata longer
+    ) external view returns (string memory) {
+        if (spanIndex >= receipt.spans.length) {
+            revert NoSuchSpan(spanIndex, receipt.spans.length);
+        }
+        Span calldata span = receipt.spans[spanIndex];
+        IndexVerifier.LongerMatch memory found = indexVerifier.verifyLongerMatch(
+            _indexOf(receipt), longer, receipt.answerRoot, receipt.answerSymbols
+        );
+        uint256 length = found.phrase.length;
+        bool holdsSpan = found.start <= span.start
+            && found.start + length >= uint256(span.start) + span.length && length > span.length;
+        return holdsSpan ? "span: more of the answer stands in the text" : "";
     }
 
     /// A record outside the table is refuted without openings.
@@ -180,16 +207,6 @@ contract ReceiptVerifier {
     {
         bytes32 leaf = MerkleTree.leaf(abi.encode(word));
         return MerkleTree.verify(receipt.answerRoot, leaf, place, receipt.answerSymbols, proof);
-    }
-
-    function _opens(
-        IndexCommitment memory index,
-        bytes32 word,
-        uint256 place,
-        bytes32[] memory proof
-    ) private pure returns (bool) {
-        bytes32 leaf = MerkleTree.leaf(abi.encode(word));
-        return MerkleTree.verify(index.textRoot, leaf, place, index.symbolCount, proof);
     }
 
     function _opens(

@@ -14,6 +14,7 @@ import {
     TableEntry
 } from "../src/interfaces/Types.sol";
 import {Attribution} from "../src/lib/Attribution.sol";
+import {ProofReader} from "../src/lib/ProofReader.sol";
 import {World} from "./World.sol";
 
 /// Honest receipts stand, forged ones fall to the right challenge. Challenges of one receipt.
@@ -76,7 +77,7 @@ contract ChallengesTest is World {
                 offset,
                 answer[place],
                 answerProof(place),
-                inText ? text[position] : bytes32(0),
+                inText ? textLeaf(position / 16) : bytes(""),
                 inText ? textProof(position) : new bytes32[](0)
             )
         );
@@ -425,19 +426,77 @@ contract ChallengesTest is World {
         SumProofStep[] memory proof = receiptProof(epoch, 1);
         bytes32[] memory inAnswer = answerProof(2);
         bytes32[] memory inText = textProof(2);
+        bytes memory leaf = textLeaf(0);
         vm.startPrank(WATCHER);
         vm.expectRevert(ReceiptVerifier.AnswerWordNotProved.selector);
-        settlement.challengeSpan(r, 1, proof, 0, 0, "lie", inAnswer, text[2], inText);
+        settlement.challengeSpan(r, 1, proof, 0, 0, "lie", inAnswer, leaf, inText);
         vm.expectRevert(ReceiptVerifier.TextWordNotProved.selector);
-        settlement.challengeSpan(r, 1, proof, 0, 0, answer[2], inAnswer, "lie", inText);
+        settlement.challengeSpan(
+            r, 1, proof, 0, 0, answer[2], inAnswer, bytes.concat(leaf, hex"00"), inText
+        );
         vm.expectRevert(ReceiptVerifier.AnswerWordNotProved.selector);
-        settlement.challengeSpan(r, 1, proof, 0, 1, answer[2], inAnswer, text[2], inText);
+        settlement.challengeSpan(r, 1, proof, 0, 1, answer[2], inAnswer, leaf, inText);
         vm.expectRevert(abi.encodeWithSelector(ReceiptVerifier.OffsetOutsideSpan.selector, 7, 7));
-        settlement.challengeSpan(r, 1, proof, 0, 7, answer[2], inAnswer, text[2], inText);
+        settlement.challengeSpan(r, 1, proof, 0, 7, answer[2], inAnswer, leaf, inText);
         vm.expectRevert(abi.encodeWithSelector(ReceiptVerifier.NoSuchMatch.selector, 3, 3));
-        settlement.challengeSpan(r, 1, proof, 3, 0, answer[2], inAnswer, text[2], inText);
+        settlement.challengeSpan(r, 1, proof, 3, 0, answer[2], inAnswer, leaf, inText);
         vm.expectRevert(AttributionSettlement.ReceiptNotInEpoch.selector);
-        settlement.challengeSpan(r, 0, proof, 0, 0, answer[2], inAnswer, text[2], inText);
+        settlement.challengeSpan(r, 0, proof, 0, 0, answer[2], inAnswer, leaf, inText);
+    }
+
+    /// A host cuts symbols off a span's ends; the answer goes on in the text.
+    function test_spans_that_could_be_longer_fall_to_challengeLongerMatch() external {
+        Receipt[] memory receipts = threeReceipts();
+        Receipt memory honest = receipts[1];
+        uint256 start = honest.spans[0].start;
+        uint256 position = honest.matches[0].position;
+        uint256 clean = vm.snapshotState();
+        for (uint256 k = 0; k < 2; ++k) {
+            Receipt memory forged = copyOf(honest);
+            forged.spans[0].length -= 1;
+            if (k == 1) forged.spans[0].start += 1;
+            Epoch memory epoch = proposeWith(receipts, forged);
+            send(longerCall(epoch, 1, 0, longerMatch(start, honest.spans[0].length, position)));
+            slashed("longer");
+            vm.revertToState(clean);
+        }
+    }
+
+    function test_an_honest_span_stands_against_challengeLongerMatch() external {
+        Receipt[] memory receipts = threeReceipts();
+        Receipt memory honest = receipts[1];
+        Epoch memory epoch = epochOf(receipts);
+        propose(epoch);
+        uint256 start = honest.spans[0].start;
+        uint256 length = honest.spans[0].length;
+        uint256 position = honest.matches[0].position;
+        bytes[5] memory calls = [
+            longerCall(epoch, 1, 0, longerMatch(start, length, position)), // the span itself
+            longerCall(epoch, 1, 0, longerMatch(start, length - 1, position)),
+            longerCall(epoch, 1, 1, longerMatch(start, length, position)), // of another span
+            longerCall(epoch, 1, 0, longerMatch(start - 1, length + 1, position - 1)), // untrue
+            longerCall(epoch, 1, 9, longerMatch(start, length, position)) // of none
+        ];
+        for (uint256 i = 0; i < calls.length; ++i) {
+            vm.prank(WATCHER);
+            (bool success, bytes memory answer_) = address(settlement).call(calls[i]);
+            ok(!success, "an honest receipt was refuted");
+            bytes4 reason = i < 3
+                ? AttributionSettlement.NoFault.selector
+                : i == 3 ? ProofReader.Unproved.selector : ReceiptVerifier.NoSuchSpan.selector;
+            eq(bytes32(bytes4(answer_)), bytes32(reason), "reason");
+        }
+    }
+
+    function longerCall(Epoch memory epoch, uint64 i, uint256 span, bytes memory longer)
+        private
+        view
+        returns (bytes memory)
+    {
+        return abi.encodeCall(
+            settlement.challengeLongerMatch,
+            (epoch.receipts[i], i, receiptProof(epoch, i), span, longer)
+        );
     }
 
     function test_a_forged_owner_falls_to_challengeMatch() external {
@@ -589,6 +648,11 @@ contract ChallengesTest is World {
             "selector"
         );
         eq(
+            bytes32(verifier.challengeLongerMatch.selector),
+            bytes32(settlement.challengeLongerMatch.selector),
+            "selector"
+        );
+        eq(
             bytes32(verifier.challengeMatch.selector),
             bytes32(settlement.challengeMatch.selector),
             "selector"
@@ -659,7 +723,10 @@ contract ChallengesTest is World {
     function bigVersion(Receipt memory r) private {
         vm.startPrank(PUBLISHER);
         r.version = datanets.publishVersion(
-            datanetId, "root", "manifest", IndexCommitment("t", "s", "i", "r", 1_000_000, 5000)
+            datanetId,
+            "root",
+            "manifest",
+            IndexCommitment("t", "s", "i", "l", "r", "o", 1_000_000, 5000, 5000)
         );
         vm.stopPrank();
         vm.prank(MODEL_OWNER);

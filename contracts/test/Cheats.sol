@@ -18,7 +18,10 @@ interface Vm {
     function expectRevert(bytes4 selector) external;
     function expectRevert(bytes calldata data) external;
     function getRecordedLogs() external returns (Log[] memory);
+    function exists(string calldata path) external view returns (bool);
     function prank(address sender) external;
+    function readFileBinary(string calldata path) external view returns (bytes memory);
+    function toString(uint256 value) external pure returns (string memory);
     function recordLogs() external;
     function revertToState(uint256 id) external returns (bool);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);

@@ -339,7 +339,7 @@ contract DatanetRegistryTest is World {
     }
 
     function test_versions() external {
-        IndexCommitment memory index = IndexCommitment("t", "s", "i", "r", 100, 4);
+        IndexCommitment memory index = IndexCommitment("t", "s", "i", "l", "r", "o", 100, 4, 2);
         vm.startPrank(PUBLISHER);
         eq(datanets.publishVersion(net, "root", "manifest", index), 1, "first");
         index.symbolCount = 200;
@@ -350,14 +350,17 @@ contract DatanetRegistryTest is World {
         eq(manifest, "manifest", "manifest");
         eq(stored.symbolCount, 100, "symbols");
         eq(stored.tableRoot, "r", "table");
-        for (uint256 field = 0; field < 8; ++field) {
-            IndexCommitment memory empty = IndexCommitment("t", "s", "i", "r", 100, 4);
+        for (uint256 field = 0; field < 11; ++field) {
+            IndexCommitment memory empty = IndexCommitment("t", "s", "i", "l", "r", "o", 100, 4, 2);
             if (field == 0) empty.textRoot = 0;
             if (field == 1) empty.suffixArrayRoot = 0;
             if (field == 2) empty.inverseRoot = 0;
             if (field == 3) empty.tableRoot = 0;
             if (field == 4) empty.symbolCount = 0;
             if (field == 5) empty.recordCount = 0;
+            if (field == 8) empty.slotRoot = 0;
+            if (field == 9) empty.ownersRoot = 0;
+            if (field == 10) empty.ownerCount = 0;
             vm.expectRevert(DatanetRegistry.EmptyCommitment.selector);
             datanets.publishVersion(
                 net,

@@ -49,6 +49,23 @@ library Trees {
         }
     }
 
+    /// The nodes that lead from leaves [first, last] to the top, level by level, left to right.
+    function proveRange(bytes32[] memory leaves, uint256 first, uint256 last)
+        internal
+        pure
+        returns (bytes memory proof)
+    {
+        while (leaves.length > 1) {
+            if (first % 2 == 1) proof = bytes.concat(proof, leaves[first - 1]);
+            if (last % 2 == 0 && last + 1 < leaves.length) {
+                proof = bytes.concat(proof, leaves[last + 1]);
+            }
+            leaves = up(leaves);
+            first /= 2;
+            last /= 2;
+        }
+    }
+
     function sumRoot(SumProofStep[] memory leaves) internal pure returns (bytes32) {
         uint256 count = leaves.length;
         if (count == 0) {

@@ -169,8 +169,32 @@ abstract contract World is Checks {
         }
     }
 
+    /// Sixteen symbols in their short form, as docs/formats/index-proofs.md has them.
+    function textLeaf(uint256 leaf) internal view returns (bytes memory packed) {
+        for (uint256 i = 16 * leaf; i < 16 * leaf + 16 && i < text.length; ++i) {
+            packed = bytes.concat(packed, shortForm(text[i]));
+        }
+    }
+
+    function shortForm(bytes32 word_) internal pure returns (bytes memory form) {
+        if (word_[0] == 0) return abi.encodePacked(uint8(0), uint32(uint256(word_)));
+        uint256 length = 0;
+        while (length < 32 && word_[length] != 0) ++length;
+        form = abi.encodePacked(uint8(length));
+        for (uint256 i = 0; i < length; ++i) {
+            form = bytes.concat(form, word_[i]);
+        }
+    }
+
+    function textLeaves() internal view returns (bytes32[] memory leaves) {
+        leaves = new bytes32[]((text.length + 15) / 16);
+        for (uint256 i = 0; i < leaves.length; ++i) {
+            leaves[i] = Trees.leaf(textLeaf(i));
+        }
+    }
+
     function textProof(uint256 position) internal view returns (bytes32[] memory) {
-        return Trees.prove(wordLeaves(text), position);
+        return Trees.prove(textLeaves(), position / 16);
     }
 
     function answerProof(uint256 place) internal view returns (bytes32[] memory) {
@@ -183,13 +207,37 @@ abstract contract World is Checks {
 
     function indexOf() internal view returns (IndexCommitment memory) {
         return IndexCommitment(
-            Trees.root(wordLeaves(text)),
+            Trees.root(textLeaves()),
             keccak256("suffix array"),
             keccak256("inverse"),
+            keccak256("slots"),
             Trees.root(tableLeaves()),
+            keccak256("owners"),
             uint64(text.length),
-            uint64(table.length)
+            uint64(table.length),
+            4
         );
+    }
+
+    /// "answer[start, start + length) stands at `position`": a proof made by hand, where both trees
+    /// are small enough that the range is opened leaf by leaf.
+    function longerMatch(uint256 start, uint256 length, uint256 position)
+        internal
+        view
+        returns (bytes memory proof)
+    {
+        proof = abi.encodePacked(hex"0104", uint32(start), uint32(position), uint16(length));
+        for (uint256 i = 0; i < length; ++i) {
+            proof = bytes.concat(proof, shortForm(answer[start + i]));
+        }
+        proof = bytes.concat(proof, Trees.proveRange(wordLeaves(answer), start, start + length - 1));
+        uint256 first = position / 16;
+        uint256 last = (position + length - 1) / 16;
+        proof = abi.encodePacked(proof, uint8(last - first + 1));
+        for (uint256 leaf = first; leaf <= last; ++leaf) {
+            proof = abi.encodePacked(proof, uint32(leaf), textLeaf(leaf));
+        }
+        proof = bytes.concat(proof, Trees.proveRange(textLeaves(), first, last));
     }
 
     // ---- receipts

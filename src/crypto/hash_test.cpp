@@ -46,6 +46,38 @@ TEST(Hash, keccak_equals_cryptopp_for_every_length) {
     }
 }
 
+TEST(Hash, many_at_once_equal_one_by_one) {
+    Prng prng(7);
+    for (int round = 0; round < 300; ++round) {
+        const std::size_t limit = round % 3 == 0 ? 134 : 700; // one block; several
+        std::vector<Bytes> texts(prng.below(23));
+        for (auto& text : texts) text = random_text(prng, prng.below(limit));
+        const std::vector<ByteView> inputs(texts.begin(), texts.end());
+        std::vector<Hash32> out(inputs.size());
+        keccak256_many(inputs, out);
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+            ASSERT_EQ(out[i], cryptopp_keccak(texts[i])) << texts[i].size();
+        }
+    }
+}
+
+TEST(Hash, rows_equal_one_by_one_for_every_length) {
+    Prng prng(8);
+    for (std::size_t size = 0; size <= keccak_row_bytes; ++size) {
+        for (const std::size_t count : {1U, 2U, 4U, 7U, 8U}) {
+            const Bytes rows = random_text(prng, size * count);
+            const auto prefix = static_cast<std::uint8_t>(prng.next());
+            std::vector<Hash32> out(count);
+            keccak256_rows(prefix, rows, out);
+            for (std::size_t i = 0; i < count; ++i) {
+                Bytes row{prefix};
+                append(row, ByteView(rows).subspan(i * size, size));
+                ASSERT_EQ(out[i], cryptopp_keccak(row)) << size << " x " << count;
+            }
+        }
+    }
+}
+
 TEST(Hash, keccak_in_pieces_equals_at_once) {
     Prng prng(2);
     for (int round = 0; round < 300; ++round) {

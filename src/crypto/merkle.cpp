@@ -1,5 +1,6 @@
 #include "crypto/merkle.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -64,6 +65,27 @@ SumLeaf sum_node(const SumLeaf& left, const SumLeaf& right) {
         *sum};
 }
 
+// All pairs of a level, a batch at a time.
+void sum_nodes(const std::vector<SumLeaf>& below, std::vector<SumLeaf>& above) {
+    constexpr std::size_t batch = 32;
+    std::array<std::uint8_t, batch * 128> rows;
+    std::array<Hash32, batch> hashes;
+    for (std::size_t begin = 0; begin < below.size() / 2; begin += batch) {
+        const std::size_t count = std::min(batch, below.size() / 2 - begin);
+        for (std::size_t i = 0; i < count; ++i) {
+            const SumLeaf& left = below[2 * (begin + i)];
+            const SumLeaf& right = below[2 * (begin + i) + 1];
+            auto sum = checked_add(left.sum, right.sum);
+            OL_CHECK(sum.has_value()); // the caller's sums are parts of one total that fits
+            above[begin + i].sum = *sum;
+            const Hash32 words[] = {left.hash, left.sum.to_be(), right.hash, right.sum.to_be()};
+            std::memcpy(rows.data() + 128 * i, words, 128);
+        }
+        keccak256_rows(tag_sum_node, {rows.data(), 128 * count}, {hashes.data(), count});
+        for (std::size_t i = 0; i < count; ++i) above[begin + i].hash = hashes[i];
+    }
+}
+
 Hash32 sum_root_of(std::uint64_t count, const Hash32& top, const U256& total) {
     return hash_words<3>(tag_sum_root, {U256(count).to_be(), top, total.to_be()});
 }
@@ -87,6 +109,12 @@ Hash32 merkle_node(const Hash32& left, const Hash32& right) {
     return hash_words<2>(tag_node, {left, right});
 }
 
+void merkle_nodes(std::span<const Hash32> below, std::span<Hash32> above) {
+    OL_CHECK(below.size() == 2 * above.size());
+    keccak256_rows(tag_node, {below.empty() ? nullptr : below[0].begin(), 32 * below.size()},
+                   above);
+}
+
 Hash32 merkle_root_of(std::uint64_t count, const Hash32& top) {
     return hash_words<2>(tag_root, {U256(count).to_be(), top});
 }
@@ -99,9 +127,8 @@ MerkleTree::MerkleTree(std::vector<Hash32> leaves, ThreadPool* pool) {
         const std::size_t pairs = below.size() / 2;
         std::vector<Hash32> above(half_up(below.size()));
         const auto fill = [&](std::size_t begin, std::size_t end) {
-            for (std::size_t i = begin; i < end; ++i) {
-                above[i] = merkle_node(below[2 * i], below[2 * i + 1]);
-            }
+            merkle_nodes(std::span(below).subspan(2 * begin, 2 * (end - begin)),
+                         std::span(above).subspan(begin, end - begin));
         };
         if (pool != nullptr && pairs > parallel_grain) {
             pool->parallel_for(pairs, parallel_grain, fill);
@@ -178,9 +205,7 @@ SumTree::SumTree(std::vector<SumLeaf> leaves) {
     while (levels_.back().size() > 1) {
         const auto& below = levels_.back();
         std::vector<SumLeaf> above(half_up(below.size()));
-        for (std::size_t i = 0; i < below.size() / 2; ++i) {
-            above[i] = sum_node(below[2 * i], below[2 * i + 1]);
-        }
+        sum_nodes(below, above);
         if (below.size() % 2 == 1) above.back() = below.back();
         levels_.push_back(std::move(above));
     }
@@ -195,8 +220,9 @@ Hash32 SumTree::root() const {
 Result<std::vector<SumProofStep>> SumTree::prove(std::uint64_t index) const {
     OL_TRY(check_index(index, count()));
     std::vector<SumProofStep> proof;
-    collect_siblings(levels_, index,
-                     [&](const SumLeaf& node) { proof.push_back({node.hash, node.sum}); });
+    collect_siblings(levels_, index, [&](const SumLeaf& node) {
+        proof.push_back({node.hash, node.sum});
+    });
     return proof;
 }
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -22,6 +23,9 @@ namespace ol::crypto {
 Hash32 merkle_leaf(ByteView data);
 Hash32 merkle_node(const Hash32& left, const Hash32& right);
 Hash32 merkle_root_of(std::uint64_t count, const Hash32& top);
+// A level's whole pairs at once: above[i] = merkle_node(below[2 i], below[2 i + 1]); `above` may be
+// the front of `below`.
+void merkle_nodes(std::span<const Hash32> below, std::span<Hash32> above);
 
 // A whole tree in memory, from leaf hashes. The same root for every thread count.
 class MerkleTree {

@@ -94,12 +94,20 @@ Result<List> event_data(const TransactionReceipt& receipt, const Address& contra
 
 IndexRoots index_from(const AbiValue& value) {
     const List& f = value.list();
-    return {f[0].word(), f[1].word(), f[2].word(), f[3].word(), f[4].u64(), f[5].u64()};
+    return {f[0].word(), f[1].word(), f[2].word(), f[3].word(), f[4].word(),
+            f[5].word(), f[6].u64(),  f[7].u64(),  f[8].u64()};
 }
 
 List index_value(const IndexRoots& index) {
-    return {index.text_root,  index.suffix_array_root,    index.inverse_root,
-            index.table_root, number(index.symbol_count), number(index.record_count)};
+    return {index.text_root,
+            index.suffix_array_root,
+            index.inverse_root,
+            index.slot_root,
+            index.table_root,
+            index.owners_root,
+            number(index.symbol_count),
+            number(index.record_count),
+            number(index.owner_count)};
 }
 
 constexpr std::uint64_t artifact_bytes = 16ULL << 20;
@@ -130,7 +138,7 @@ Result<Bytes> creation_code(const Path& artifacts, std::string_view contract,
 
 struct MemberName {
     std::string_view name;
-    Address Deployment::* address;
+    Address Deployment::*address;
 };
 
 constexpr std::array<MemberName, 7> members{{{"parameters", &Deployment::parameters},
@@ -293,6 +301,19 @@ Result<std::uint64_t> Contracts::version_count(const Hash32& datanet) {
     return OL_TRY(read(chain_, at_.datanets, sig::datanet_version_count, {datanet}))[0].u64();
 }
 
+Status Contracts::challenge_version(const crypto::PrivateKey& challenger, const Hash32& datanet,
+                                    std::uint64_t version, const Bytes& proof) {
+    OL_TRY(write(chain_, challenger, at_.datanets, sig::datanet_challenge_version,
+                 {datanet, number(version), AbiValue(proof)}));
+    return {};
+}
+
+Result<bool> Contracts::is_refuted(const Hash32& datanet, std::uint64_t version) {
+    return OL_TRY(
+               read(chain_, at_.datanets, sig::datanet_is_refuted, {datanet, number(version)}))[0]
+        .boolean();
+}
+
 Result<bool> Contracts::revoked(const Hash32& leaf_hash) {
     return OL_TRY(read(chain_, at_.datanets, sig::datanet_revoked, {leaf_hash}))[0].boolean();
 }
@@ -419,9 +440,10 @@ Result<U256> Contracts::challenge(const crypto::PrivateKey& challenger, std::str
                                   const List& arguments) {
     for (const sig::Method* known :
          {&sig::settlement_challenge_receipt, &sig::settlement_challenge_span,
-          &sig::settlement_challenge_match, &sig::settlement_challenge_reward,
-          &sig::settlement_challenge_order, &sig::settlement_challenge_leaf_sum,
-          &sig::settlement_challenge_replay, &sig::settlement_challenge_tallied}) {
+          &sig::settlement_challenge_longer, &sig::settlement_challenge_match,
+          &sig::settlement_challenge_reward, &sig::settlement_challenge_order,
+          &sig::settlement_challenge_leaf_sum, &sig::settlement_challenge_replay,
+          &sig::settlement_challenge_tallied}) {
         if (known->signature.substr(0, known->signature.find('(')) != method) continue;
         const auto receipt = OL_TRY(write(chain_, challenger, at_.settlement, *known, arguments));
         return OL_TRY(event_data(receipt, at_.settlement, sig::epoch_challenged))[1].number();

@@ -25,8 +25,9 @@ Result<Deployment> deploy_contracts(Chain& chain, const crypto::PrivateKey& depl
                                     const Address& treasury, const Path& artifacts);
 
 struct IndexRoots {
-    Hash32 text_root, suffix_array_root, inverse_root, table_root;
-    std::uint64_t symbol_count = 0, record_count = 0;
+    Hash32 text_root, suffix_array_root, inverse_root, slot_root, table_root, owners_root;
+    std::uint64_t symbol_count = 0, record_count = 0, owner_count = 0;
+    bool operator==(const IndexRoots&) const = default;
 };
 
 struct BatchOnLedger {
@@ -80,6 +81,10 @@ public:
                                           const IndexRoots& index);
     Result<VersionOnLedger> version(const Hash32& datanet, std::uint64_t version);
     Result<std::uint64_t> version_count(const Hash32& datanet);
+    // proof: of a fault of the version's index (docs/formats/index-proofs.md).
+    Status challenge_version(const crypto::PrivateKey& challenger, const Hash32& datanet,
+                             std::uint64_t version, const Bytes& proof);
+    Result<bool> is_refuted(const Hash32& datanet, std::uint64_t version);
     Result<bool> revoked(const Hash32& leaf_hash);
     Status release_bond(const crypto::PrivateKey& anyone, std::uint64_t batch_id);
     // opened: the ABI values of two OpenedRecord tuples (docs/formats/record.md). Returns wei
@@ -117,8 +122,9 @@ public:
     // AttributionSettlement: values are passed as ABI values so that market owns their meaning.
     Result<std::uint64_t> propose_epoch(const crypto::PrivateKey& settler,
                                         const codec::AbiValue& proposal, const U256& bond);
-    // method: "challengeReceipt", "challengeSpan", "challengeMatch", "challengeReward",
-    // "challengeRewardOrder", "challengeLeafSum", "challengeReplay" or "challengeTalliedReward".
+    // method: "challengeReceipt", "challengeSpan", "challengeLongerMatch", "challengeMatch",
+    // "challengeReward", "challengeRewardOrder", "challengeLeafSum", "challengeReplay" or
+    // "challengeTalliedReward".
     // Returns wei slashed; conflict with NoFault() when the contract finds nothing wrong.
     Result<U256> challenge(const crypto::PrivateKey& challenger, std::string_view method,
                            const codec::AbiValue::List& arguments);

@@ -17,7 +17,7 @@ struct Method {
 
 // Tuples of contracts/src/interfaces/Types.sol.
 #define OL_TABLE_ENTRY "(uint256,bytes32,address,uint256)"
-#define OL_INDEX "(bytes32,bytes32,bytes32,bytes32,uint64,uint64)"
+#define OL_INDEX "(bytes32,bytes32,bytes32,bytes32,bytes32,bytes32,uint64,uint64,uint64)"
 #define OL_SUM_PROOF "(bytes32,uint256)[]"
 #define OL_RECEIPT                                                                                 \
     "(bytes32,uint64,bytes32,address,address,uint64,uint32,uint32,uint256,uint256,bytes32,"        \
@@ -60,6 +60,9 @@ inline constexpr Method datanet_publish{
 inline constexpr Method datanet_version_of{datanets, "versionOf(bytes32,uint64)",
                                            "(bytes32,bytes32," OL_INDEX ")"};
 inline constexpr Method datanet_version_count{datanets, "versionCount(bytes32)", "(uint64)"};
+inline constexpr Method datanet_challenge_version{datanets,
+                                                  "challengeVersion(bytes32,uint64,bytes)"};
+inline constexpr Method datanet_is_refuted{datanets, "isRefuted(bytes32,uint64)", "(bool)"};
 inline constexpr Method datanet_revoked{datanets, "revoked(bytes32)", "(bool)"};
 inline constexpr Method datanet_release{datanets, "releaseBond(uint256)"};
 inline constexpr Method datanet_challenge{datanets,
@@ -87,7 +90,9 @@ inline constexpr Method settlement_challenge_receipt{settlement, "challengeRecei
                                                                  ",uint64," OL_SUM_PROOF ")"};
 inline constexpr Method settlement_challenge_span{
     settlement, "challengeSpan(" OL_RECEIPT ",uint64," OL_SUM_PROOF
-                ",uint256,uint256,bytes32,bytes32[],bytes32,bytes32[])"};
+                ",uint256,uint256,bytes32,bytes32[],bytes,bytes32[])"};
+inline constexpr Method settlement_challenge_longer{
+    settlement, "challengeLongerMatch(" OL_RECEIPT ",uint64," OL_SUM_PROOF ",uint256,bytes)"};
 inline constexpr Method settlement_challenge_match{
     settlement, "challengeMatch(" OL_RECEIPT ",uint64," OL_SUM_PROOF ",uint256," OL_TABLE_ENTRY
                 ",uint256,bytes32[]," OL_TABLE_ENTRY ",bytes32[]," OL_TABLE_ENTRY ",bytes32[])"};
@@ -133,6 +138,8 @@ inline constexpr std::array methods{parameter_get,
                                     datanet_publish,
                                     datanet_version_of,
                                     datanet_version_count,
+                                    datanet_challenge_version,
+                                    datanet_is_refuted,
                                     datanet_revoked,
                                     datanet_release,
                                     datanet_challenge,
@@ -148,6 +155,7 @@ inline constexpr std::array methods{parameter_get,
                                     settlement_propose,
                                     settlement_challenge_receipt,
                                     settlement_challenge_span,
+                                    settlement_challenge_longer,
                                     settlement_challenge_match,
                                     settlement_challenge_reward,
                                     settlement_challenge_order,

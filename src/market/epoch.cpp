@@ -332,39 +332,51 @@ Result<AbiValue::List> challenge_receipt_arguments(const Epoch& epoch, std::size
     return opened_receipt(epoch, index);
 }
 
+namespace {
+
+// The words of a receipt's answer, when they are those of its root.
+Result<std::vector<text::SymbolWord>> opened_answer(const Epoch& epoch, std::size_t index) {
+    const SignedReceipt& item = epoch.receipts[index];
+    auto words = OL_TRY_IN(answer_words(item.answer), "answer of receipt {}", index);
+    if (answer_tree(words).root() != item.receipt.answer_root) {
+        return fail(ErrorCode::unverified,
+                    "the published answer of receipt {} has other symbols than its root", index);
+    }
+    return words;
+}
+
+} // namespace
+
 Result<AbiValue::List> challenge_span_arguments(const Epoch& epoch, std::size_t index,
                                                 std::size_t match, std::size_t offset,
-                                                const attribution::suffix::Segment& segment) {
+                                                const attribution::suffix::Prover& prover) {
     AbiValue::List out = OL_TRY(opened_receipt(epoch, index));
     const SignedReceipt& item = epoch.receipts[index];
     const auto* claimed = OL_TRY(match_of(item.receipt, match));
     const auto& span = item.receipt.spans[claimed->span];
-    const auto words = OL_TRY_IN(answer_words(item.answer), "answer of receipt {}", index);
-    const crypto::MerkleTree tree = answer_tree(words);
-    if (tree.root() != item.receipt.answer_root) {
-        return fail(ErrorCode::unverified,
-                    "the published answer of receipt {} has other symbols than its root", index);
-    }
+    const auto words = OL_TRY(opened_answer(epoch, index));
     const std::uint64_t in_answer = std::uint64_t{span.start} + offset;
     const std::uint64_t in_text = std::uint64_t{claimed->position} + offset;
-    if (offset >= span.length || in_answer >= words.size() || in_text >= segment.symbol_count()) {
+    if (offset >= span.length || in_answer >= words.size() ||
+        in_text >= prover.commitment().symbol_count) {
         return fail(ErrorCode::invalid_argument,
                     "offset {} of match {} lies outside of the span, the answer or the version",
                     offset, match);
     }
+    const auto opening = OL_TRY(prover.open_text(static_cast<std::uint32_t>(in_text)));
     out.push_back(AbiValue(std::uint64_t{match}));
     out.push_back(AbiValue(std::uint64_t{offset}));
     out.push_back(AbiValue(words[in_answer]));
-    out.push_back(hash_list(OL_TRY(tree.prove(in_answer))));
-    const auto position = static_cast<std::uint32_t>(in_text);
-    out.push_back(AbiValue(segment.word_at(position)));
-    out.push_back(hash_list(OL_TRY(segment.prove_symbol(position))));
+    out.push_back(hash_list(OL_TRY(answer_tree(words).prove(in_answer))));
+    out.push_back(AbiValue(opening.leaf));
+    out.push_back(hash_list(opening.siblings));
     return out;
 }
 
 Result<AbiValue::List> challenge_match_arguments(const Epoch& epoch, std::size_t index,
                                                  std::size_t match,
-                                                 const attribution::suffix::Segment& segment) {
+                                                 const attribution::suffix::Segment& segment,
+                                                 const attribution::suffix::Prover& prover) {
     AbiValue::List out = OL_TRY(opened_receipt(epoch, index));
     const auto* claimed = OL_TRY(match_of(epoch.receipts[index].receipt, match));
     if (claimed->position >= segment.symbol_count() || claimed->record >= segment.record_count()) {
@@ -372,16 +384,29 @@ Result<AbiValue::List> challenge_match_arguments(const Epoch& epoch, std::size_t
     }
     const std::uint32_t holder = segment.record_at(claimed->position);
     const bool last = holder + 1 == segment.record_count();
+    const auto siblings = [&](std::uint32_t record) -> Result<AbiValue> {
+        return hash_list(OL_TRY(prover.open_table(record)).siblings);
+    };
     out.push_back(AbiValue(std::uint64_t{match}));
     out.push_back(table_value(segment.table_entry(holder)));
     out.push_back(AbiValue(std::uint64_t{holder}));
-    out.push_back(hash_list(OL_TRY(segment.prove_table(holder))));
+    out.push_back(OL_TRY(siblings(holder)));
     out.push_back(
         table_value(last ? attribution::suffix::TableEntry{} : segment.table_entry(holder + 1)));
-    out.push_back(last ? AbiValue(AbiValue::List{})
-                       : hash_list(OL_TRY(segment.prove_table(holder + 1))));
+    out.push_back(last ? AbiValue(AbiValue::List{}) : OL_TRY(siblings(holder + 1)));
     out.push_back(table_value(segment.table_entry(claimed->record)));
-    out.push_back(hash_list(OL_TRY(segment.prove_table(claimed->record))));
+    out.push_back(OL_TRY(siblings(claimed->record)));
+    return out;
+}
+
+Result<AbiValue::List> challenge_longer_match_arguments(const Epoch& epoch, std::size_t index,
+                                                        const Fault& fault,
+                                                        const attribution::suffix::Prover& prover) {
+    AbiValue::List out = OL_TRY(opened_receipt(epoch, index));
+    const auto words = OL_TRY(opened_answer(epoch, index));
+    out.push_back(AbiValue(std::uint64_t{fault.span}));
+    out.push_back(AbiValue(
+        OL_TRY(prover.prove_longer_match(words, fault.start, fault.length, fault.position))));
     return out;
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "attribution/suffix/proof/proof.hpp"
 #include "crypto/merkle.hpp"
 #include "market/receipt.hpp"
 
@@ -40,12 +41,18 @@ Result<Epoch> make_epoch(std::uint64_t number, std::vector<SignedReceipt> receip
 // Arguments of the contract's challenge calls.
 codec::AbiValue sum_proof_value(const std::vector<crypto::SumProofStep>& proof);
 Result<codec::AbiValue::List> challenge_receipt_arguments(const Epoch& epoch, std::size_t index);
+// The prover is of the version's segment.
 Result<codec::AbiValue::List> challenge_span_arguments(const Epoch& epoch, std::size_t index,
                                                        std::size_t match, std::size_t offset,
-                                                       const attribution::suffix::Segment& segment);
+                                                       const attribution::suffix::Prover& prover);
+Result<codec::AbiValue::List> challenge_match_arguments(const Epoch& epoch, std::size_t index,
+                                                        std::size_t match,
+                                                        const attribution::suffix::Segment& segment,
+                                                        const attribution::suffix::Prover& prover);
+// `fault` is one that find_fault calls "challengeLongerMatch".
 Result<codec::AbiValue::List>
-challenge_match_arguments(const Epoch& epoch, std::size_t index, std::size_t match,
-                          const attribution::suffix::Segment& segment);
+challenge_longer_match_arguments(const Epoch& epoch, std::size_t index, const Fault& fault,
+                                 const attribution::suffix::Prover& prover);
 // The last two are those of challengeTalliedReward.
 Result<codec::AbiValue::List> challenge_reward_arguments(const Epoch& epoch,
                                                          const std::vector<RewardLeaf>& previous,

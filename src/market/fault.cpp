@@ -145,6 +145,33 @@ std::optional<Fault> check_openings(const Receipt& receipt, const Segment& segme
     return {};
 }
 
+// A trace takes maximal spans: the answer's symbol on either side of one does not go on in any
+// record. What challengeLongerMatch refutes.
+std::optional<Fault> check_maximal(const Receipt& receipt, const Segment& segment,
+                                   const std::vector<text::SymbolWord>& words) {
+    for (std::size_t i = 0; i < receipt.spans.size(); ++i) {
+        const Span& span = receipt.spans[i];
+        const std::uint32_t length = span.length + 1;
+        if (length > limits::proof_symbols) continue; // longer than a proof
+        for (const bool before : {true, false}) {
+            if (before ? span.start == 0 : span.start + span.length == words.size()) continue;
+            const std::uint32_t start = before ? span.start - 1 : span.start;
+            const auto found = segment.find(std::span(words).subspan(start, length));
+            if (found.count() == 0) continue;
+            Fault fault{"challengeLongerMatch",
+                        fmt::format("span {} ({} symbols at {}) is not maximal: {} symbols at {} "
+                                    "stand in the version",
+                                    i, span.length, span.start, length, start)};
+            fault.span = i;
+            fault.start = start;
+            fault.length = length;
+            fault.position = segment.suffix_at(found.low);
+            return fault;
+        }
+    }
+    return {};
+}
+
 } // namespace
 
 std::optional<Fault> find_fault(const SignedReceipt& signed_receipt, const Segment& segment,
@@ -168,6 +195,7 @@ std::optional<Fault> find_fault(const SignedReceipt& signed_receipt, const Segme
                               answer_tree(*words).root() == receipt.answer_root;
     if (answer_known) {
         if (auto fault = check_openings(receipt, segment, *words)) return fault;
+        if (auto fault = check_maximal(receipt, segment, *words)) return fault;
     }
 
     const auto signer = crypto::recover(receipt_digest(settlement_domain, receipt.hash()),

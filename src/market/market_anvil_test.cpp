@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "attribution/blend/shares.hpp"
+#include "attribution/suffix/proof/lies_for_tests.hpp"
 #include "codec/abi.hpp"
 #include "ledger/anvil.hpp"
 #include "ledger/contracts.hpp"
@@ -21,6 +22,12 @@ using ledger::Chain;
 using ledger::Contracts;
 using test::address_of;
 using test::World;
+
+ledger::IndexRoots roots_of(const attribution::suffix::IndexCommitment& index) {
+    return {index.text_root,    index.suffix_array_root, index.inverse_root,
+            index.slot_root,    index.table_root,        index.owners_root,
+            index.symbol_count, index.record_count,      index.owner_count};
+}
 
 template <class T>
 T take(Result<T> result) {
@@ -74,9 +81,8 @@ protected:
         EXPECT_EQ(take(contracts->batch(1)).contributor, owner.address());
         EXPECT_EQ(take(contracts->batch(1)).count, 14U);
         EXPECT_EQ(take(contracts->batch_count()), 1U);
-        const auto c = world.segment->commitment();
-        const ledger::IndexRoots index{c.text_root,  c.suffix_array_root, c.inverse_root,
-                                       c.table_root, c.symbol_count,      c.record_count};
+        const auto c = world.prover->commitment();
+        const ledger::IndexRoots index = roots_of(c);
         EXPECT_EQ(take(contracts->publish_version(owner, world.datanet_id, word, word, index)), 1U);
         EXPECT_EQ(take(contracts->version_count(world.datanet_id)), 1U);
         EXPECT_EQ(take(contracts->version(world.datanet_id, 1)).index.text_root, c.text_root);
@@ -299,15 +305,21 @@ TEST_F(OnLedger, BothTwinsJudgeTheSameReceipts) {
         if (!fault || fault->kind == "unprovable" || expected) continue;
         const auto span = [&](std::size_t match, std::size_t offset) {
             return outcome(sig::settlement_challenge_span,
-                           take(challenge_span_arguments(epoch, i, match, offset, *world.segment)));
+                           take(challenge_span_arguments(epoch, i, match, offset, *world.prover)));
         };
         if (fault->kind == "challengeSpan") {
             EXPECT_EQ(span(fault->match, fault->offset), "slashed") << fault->reason;
-        } else {
+        } else if (fault->kind == "challengeLongerMatch") {
             EXPECT_EQ(
-                outcome(sig::settlement_challenge_match,
-                        take(challenge_match_arguments(epoch, i, fault->match, *world.segment))),
+                outcome(sig::settlement_challenge_longer,
+                        take(challenge_longer_match_arguments(epoch, i, *fault, *world.prover))),
                 "slashed")
+                << fault->reason;
+        } else {
+            EXPECT_EQ(outcome(sig::settlement_challenge_match,
+                              take(challenge_match_arguments(epoch, i, fault->match, *world.segment,
+                                                             *world.prover))),
+                      "slashed")
                 << fault->reason;
         }
     }
@@ -391,11 +403,21 @@ TEST_F(OnLedger, FalseOccurrencesAreSlashed) {
             outcome(sig::settlement_challenge_receipt, take(challenge_receipt_arguments(epoch, 0))),
             no_fault);
         const auto arguments =
-            kind == "challengeSpan"
-                ? challenge_span_arguments(epoch, 0, fault->match, fault->offset, *world.segment)
-                : challenge_match_arguments(epoch, 0, fault->match, *world.segment);
+            kind == "challengeLongerMatch"
+                ? challenge_longer_match_arguments(epoch, 0, *fault, *world.prover)
+            : kind == "challengeSpan"
+                ? challenge_span_arguments(epoch, 0, fault->match, fault->offset, *world.prover)
+                : challenge_match_arguments(epoch, 0, fault->match, *world.segment, *world.prover);
         EXPECT_EQ(take(contracts->challenge(challenger, kind, take(arguments))), *parse_open("10"));
     };
+    Receipt cut = good.receipt;
+    auto& first = cut.spans[0];
+    first.length -= 1;
+    cut.covered -= first.owned;
+    first.owned = std::min(first.owned, first.length);
+    cut.covered += first.owned;
+    world.settle(cut);
+    try_one(cut, "challengeLongerMatch");
     try_one(moved, "challengeSpan");
     try_one(robbed, "challengeMatch");
     try_one(other, "challengeMatch");
@@ -407,17 +429,46 @@ TEST_F(OnLedger, FalseOccurrencesAreSlashed) {
         const auto& span = good.receipt.spans[good.receipt.matches[m].span];
         for (std::size_t offset = 0; offset < span.length; offset += 4) {
             EXPECT_EQ(outcome(sig::settlement_challenge_span,
-                              take(challenge_span_arguments(epoch, 0, m, offset, *world.segment))),
+                              take(challenge_span_arguments(epoch, 0, m, offset, *world.prover))),
                       no_fault);
         }
-        EXPECT_EQ(outcome(sig::settlement_challenge_match,
-                          take(challenge_match_arguments(epoch, 0, m, *world.segment))),
-                  no_fault);
-        EXPECT_FALSE(
-            contracts->challenge(challenger, "challengeMatch",
-                                 take(challenge_match_arguments(epoch, 0, m, *world.segment))));
+        EXPECT_EQ(
+            outcome(sig::settlement_challenge_match,
+                    take(challenge_match_arguments(epoch, 0, m, *world.segment, *world.prover))),
+            no_fault);
+        EXPECT_FALSE(contracts->challenge(
+            challenger, "challengeMatch",
+            take(challenge_match_arguments(epoch, 0, m, *world.segment, *world.prover))));
     }
     EXPECT_FALSE(contracts->challenge(challenger, "finalise", {}));
+}
+
+// A publisher's index with two suffixes the wrong way round: anybody refutes it, and no adapter is
+// registered over it any more.
+TEST_F(OnLedger, AVersionWithAFaultIsRefuted) {
+    auto lie = attribution::suffix::test::Lie::of(*world.segment);
+    std::swap(lie.suffixes[100], lie.suffixes[101]);
+    std::swap(lie.inverse[lie.suffixes[100]], lie.inverse[lie.suffixes[101]]);
+    lie.lists = attribution::suffix::OwnerLists::make(lie.arrays());
+    const attribution::suffix::Prover liar(lie.arrays(), lie.lists);
+    Hash32 word;
+    word.data.fill(0x43);
+    EXPECT_EQ(take(contracts->publish_version(owner, world.datanet_id, word, word,
+                                              roots_of(liar.commitment()))),
+              2U);
+    const auto fault = liar.find_fault();
+    ASSERT_TRUE(fault);
+    EXPECT_EQ(fault->kind, attribution::suffix::FaultKind::order);
+    EXPECT_FALSE(contracts->challenge_version(challenger, world.datanet_id, 1, fault->proof));
+    EXPECT_FALSE(take(contracts->is_refuted(world.datanet_id, 2)));
+    done(contracts->challenge_version(challenger, world.datanet_id, 2, fault->proof));
+    EXPECT_TRUE(take(contracts->is_refuted(world.datanet_id, 2)));
+    EXPECT_FALSE(take(contracts->is_refuted(world.datanet_id, 1)));
+    EXPECT_FALSE(contracts->challenge_version(challenger, world.datanet_id, 2, fault->proof));
+    auto adapter = take(contracts->adapter(world.adapter_id));
+    adapter.name = "over-a-lie";
+    adapter.version = 2;
+    EXPECT_FALSE(contracts->register_adapter(modeller, adapter));
 }
 
 // Three epochs from fee to money in the hand; every reward that does not follow is refuted.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "attribution/suffix/proof/leaves.hpp"
 #include "market/epoch.hpp"
 #include "market/receipt.hpp"
 #include "market/voucher.hpp"
@@ -284,7 +285,9 @@ TEST_F(Forged, NumbersThatDoNotFollow) {
               }),
               "challengeReceipt");
     EXPECT_EQ(kind([](Receipt& r) { r.payouts[0].account = address_of(99); }), "challengeReceipt");
-    EXPECT_EQ(kind([](Receipt& r) { r.payouts.push_back({address_of(99), U256()}); }),
+    EXPECT_EQ(kind([](Receipt& r) {
+                  r.payouts.push_back({address_of(99), U256()});
+              }),
               "challengeReceipt");
 }
 
@@ -310,6 +313,28 @@ TEST_F(Forged, OccurrencesThatAreNot) {
     });
     EXPECT_TRUE(record.kind == "challengeMatch" || record.kind == "challengeReceipt")
         << record.kind;
+}
+
+TEST_F(Forged, SpansThatCouldBeLonger) {
+    const auto honest = good.receipt.spans[0];
+    for (const bool front : {true, false}) {
+        const Fault fault = fault_after([&](Receipt& r) {
+            auto& span = r.spans[0];
+            span.length -= 1;
+            span.start += front ? 1 : 0;
+            r.covered -= span.owned;
+            span.owned = std::min(span.owned, span.length);
+            r.covered += span.owned;
+            if (front) {
+                for (auto& match : r.matches) match.position += match.span == 0 ? 1 : 0;
+            }
+            world.settle(r);
+        });
+        EXPECT_EQ(fault.kind, "challengeLongerMatch") << fault.reason;
+        EXPECT_EQ(fault.span, 0U);
+        EXPECT_EQ(fault.start, honest.start);
+        EXPECT_EQ(fault.length, honest.length);
+    }
 }
 
 TEST_F(Forged, WhatNoContractCanBeShown) {
@@ -547,7 +572,7 @@ Status reward_proved(const Epoch& epoch, const Address& account, const U256& sum
 
 TEST_F(Epochs, ChallengesOpenWhatTheySay) {
     const auto tree = second.receipts_tree();
-    const auto commitment = world.segment->commitment();
+    const auto commitment = world.prover->commitment();
     std::size_t spans = 0, matches = 0;
     for (std::size_t i = 0; i < second.receipts.size(); ++i) {
         const SignedReceipt& item = second.receipts[i];
@@ -561,19 +586,22 @@ TEST_F(Epochs, ChallengesOpenWhatTheySay) {
             const auto& match = r.matches[m];
             const auto& span = r.spans[match.span];
             for (std::uint32_t offset = 0; offset < span.length; offset += 5) {
-                const auto a = *challenge_span_arguments(second, i, m, offset, *world.segment);
+                const auto a = *challenge_span_arguments(second, i, m, offset, *world.prover);
                 ASSERT_EQ(a.size(), 9U);
                 EXPECT_TRUE(
                     crypto::merkle_verify(r.answer_root, crypto::merkle_leaf(a[5].word().view()),
                                           span.start + offset, r.answer_symbols, hashes_of(a[6])));
-                EXPECT_TRUE(crypto::merkle_verify(
-                    commitment.text_root, crypto::merkle_leaf(a[7].word().view()),
-                    match.position + offset, commitment.symbol_count, hashes_of(a[8])));
-                EXPECT_EQ(a[5].word(), a[7].word());
+                const Bytes leaf = a[7].bytes();
+                const std::uint32_t at = match.position + offset;
+                EXPECT_TRUE(crypto::merkle_verify(commitment.text_root, crypto::merkle_leaf(leaf),
+                                                  at / 16, (commitment.symbol_count + 15) / 16,
+                                                  hashes_of(a[8])));
+                EXPECT_EQ(a[5].word(), world.segment->word_at(at));
+                EXPECT_EQ(attribution::suffix::symbol_of_leaf(leaf, at % 16), a[5].word());
                 ++spans;
             }
-            EXPECT_FALSE(challenge_span_arguments(second, i, m, span.length, *world.segment));
-            const auto a = *challenge_match_arguments(second, i, m, *world.segment);
+            EXPECT_FALSE(challenge_span_arguments(second, i, m, span.length, *world.prover));
+            const auto a = *challenge_match_arguments(second, i, m, *world.segment, *world.prover);
             ASSERT_EQ(a.size(), 11U);
             const auto holder = world.segment->table_entry(static_cast<std::uint32_t>(a[5].u64()));
             EXPECT_LE(holder.offset, match.position);
@@ -590,7 +618,7 @@ TEST_F(Epochs, ChallengesOpenWhatTheySay) {
     EXPECT_GT(spans, 10U);
     EXPECT_GT(matches, 5U);
     EXPECT_FALSE(challenge_receipt_arguments(second, second.receipts.size()));
-    EXPECT_FALSE(challenge_match_arguments(second, 0, 5000, *world.segment));
+    EXPECT_FALSE(challenge_match_arguments(second, 0, 5000, *world.segment, *world.prover));
 }
 
 TEST_F(Epochs, RewardsOpenPresentAndAbsent) {

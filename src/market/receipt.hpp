@@ -97,10 +97,15 @@ crypto::MerkleTree answer_tree(const std::vector<text::SymbolWord>& words);
 // public data: hashes, symbols, trace, shares, payouts, fee, signature. `kind` names the contract's
 // challenge.
 struct Fault {
-    std::string kind;      // "challengeReceipt", "challengeSpan", "challengeMatch", or "unprovable"
-    std::string reason;    // for people
-    std::size_t match = 0; // of challengeSpan, challengeMatch
+    // "challengeReceipt", "challengeSpan", "challengeMatch", "challengeLongerMatch", or
+    // "unprovable"
+    std::string kind;
+    std::string reason;     // for people
+    std::size_t match = 0;  // of challengeSpan, challengeMatch
     std::size_t offset = 0; // of challengeSpan
+    // Of challengeLongerMatch: the span, and which of the answer's symbols stand where in T.
+    std::size_t span = 0;
+    std::uint32_t start = 0, length = 0, position = 0;
 };
 std::optional<Fault> find_fault(const SignedReceipt& receipt,
                                 const attribution::suffix::Segment& segment,

@@ -58,6 +58,8 @@ public:
         auto built = Segment::build(records, folder_ / "segment", pool);
         EXPECT_TRUE(built) << built.error().to_string();
         segment = std::make_unique<Segment>(std::move(*built));
+        lists = attribution::suffix::OwnerLists::make(*segment);
+        prover = std::make_unique<attribution::suffix::Prover>(*segment, lists);
 
         rules.version = 1;
         rules.threshold = (1ULL << 32) / 64;
@@ -69,6 +71,7 @@ public:
         domain = {"OpenLedger AttributionSettlement", "1", 7777, address_of(6)};
     }
     ~World() {
+        prover.reset();
         segment.reset();
         std::error_code ignored;
         std::filesystem::remove_all(folder_, ignored);
@@ -140,6 +143,8 @@ public:
 
     Prng prng;
     std::unique_ptr<Segment> segment;
+    attribution::suffix::OwnerLists lists;
+    std::unique_ptr<attribution::suffix::Prover> prover;
     MoneyRules rules;
     Parties parties;
     crypto::PrivateKey host = key_of(7), payer = key_of(8);

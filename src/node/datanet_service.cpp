@@ -73,7 +73,9 @@ Json Publication::to_json() const {
                          {"index", Json::object({{"text_root", index.text_root},
                                                  {"suffix_array_root", index.suffix_array_root},
                                                  {"inverse_root", index.inverse_root},
+                                                 {"slot_root", index.slot_root},
                                                  {"table_root", index.table_root},
+                                                 {"owners_root", index.owners_root},
                                                  {"symbols", index.symbol_count}})}});
 }
 

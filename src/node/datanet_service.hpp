@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "attribution/suffix/proof/proof.hpp"
 #include "attribution/suffix/segment.hpp"
 #include "attribution/suffix/trace.hpp"
 #include "base/progress.hpp"
@@ -60,6 +61,9 @@ struct OpenVersion {
     datanet::VersionManifest manifest;
     attribution::suffix::Segment segment;
     std::vector<std::string> titles, texts; // by table index
+    attribution::suffix::OwnerLists lists{};
+    // Of segment and lists; hashes them when it is first used.
+    std::unique_ptr<attribution::suffix::Prover> prover{};
 };
 
 class DatanetService {

@@ -6,7 +6,31 @@
 
 namespace ol::node {
 
+using attribution::suffix::OwnerLists;
+using attribution::suffix::Prover;
 using codec::Json;
+
+namespace {
+
+Path lists_path(const Path& segment) { return segment.string() + ".owners"; }
+
+// The lists beside a segment; a missing or damaged file is made again.
+Result<OwnerLists> lists_of(const attribution::suffix::Segment& segment, const Path& path,
+                            ThreadPool& pool) {
+    auto stored = OwnerLists::read(lists_path(path));
+    if (stored && stored->fits(segment.symbol_count())) return stored;
+    OwnerLists made = OwnerLists::make(segment, &pool);
+    OL_TRY(made.write(lists_path(path)));
+    return made;
+}
+
+ledger::IndexRoots roots_of(const attribution::suffix::IndexCommitment& index) {
+    return {index.text_root,    index.suffix_array_root, index.inverse_root,
+            index.slot_root,    index.table_root,        index.owners_root,
+            index.symbol_count, index.record_count,      index.owner_count};
+}
+
+} // namespace
 
 Result<Publication> DatanetService::publish(const DatanetRow& datanet,
                                             const ProgressSink& progress) {
@@ -55,7 +79,7 @@ Result<Publication> DatanetService::publish(const DatanetRow& datanet,
     for (const auto& entry : manifest.entries) {
         const auto* record = by_place.at({entry.batch_id, entry.sequence});
         texts.push_back(record->title + "\n" + record->text);
-        sources.push_back({entry.leaf_hash, entry.owner, entry.cluster, texts.back()});
+        sources.push_back({entry.leaf_hash, entry.owner, entry.cluster, texts.back(), {}});
     }
     const Path path =
         context_.config.data_dir / "segments" /
@@ -68,13 +92,14 @@ Result<Publication> DatanetService::publish(const DatanetRow& datanet,
     out.version = number;
     out.record_count = manifest.entries.size();
     out.root = manifest.root();
-    out.index = segment.commitment(context_.pool.get());
+    const auto lists = OwnerLists::make(segment, context_.pool.get());
+    OL_TRY(lists.write(lists_path(path)));
+    out.index = Prover(segment, lists, context_.pool.get()).commitment();
     out.manifest_hash = OL_TRY(context_.blobs->put(manifest.to_jsonl()));
     context_.chain->label(fmt::format("publish {} v{}", datanet.name, number));
-    OL_TRY(context_.contracts->publish_version(
-        OL_TRY(context_.keys->key(datanet.owner_wallet)), datanet.id, out.root, out.manifest_hash,
-        {out.index.text_root, out.index.suffix_array_root, out.index.inverse_root,
-         out.index.table_root, out.index.symbol_count, out.index.record_count}));
+    OL_TRY(context_.contracts->publish_version(OL_TRY(context_.keys->key(datanet.owner_wallet)),
+                                               datanet.id, out.root, out.manifest_hash,
+                                               roots_of(out.index)));
     OL_TRY(context_.db->run("INSERT OR REPLACE INTO versions VALUES(?,?,?,?,?,?,?)", datanet.id,
                             number, out.root, out.manifest_hash, out.record_count, path.string(),
                             out.to_json().dump()));
@@ -136,6 +161,8 @@ Result<std::shared_ptr<const OpenVersion>> DatanetService::version(const Hash32&
     if (out->titles.size() != out->manifest.entries.size()) {
         return fail(ErrorCode::corrupted, "the database lacks records of version {}", number);
     }
+    out->lists = OL_TRY(lists_of(out->segment, path, *context_.pool));
+    out->prover = std::make_unique<Prover>(out->segment, out->lists, context_.pool.get());
     open_.emplace(std::pair{datanet_id, number}, out);
     return out;
 }
@@ -180,7 +207,7 @@ Result<Json> DatanetService::verify(const DatanetRow& datanet, std::uint64_t num
                         entry.batch_id);
         }
         texts.push_back(record.title + "\n" + record.text);
-        sources.push_back({entry.leaf_hash, entry.owner, entry.cluster, texts.back()});
+        sources.push_back({entry.leaf_hash, entry.owner, entry.cluster, texts.back(), {}});
     }
     const Path path =
         context_.config.data_dir / "segments" /
@@ -188,15 +215,12 @@ Result<Json> DatanetService::verify(const DatanetRow& datanet, std::uint64_t num
     const auto segment =
         OL_TRY(attribution::suffix::Segment::build(sources, path, *context_.pool, progress));
     progress("auditing the suffix array", 0, 1);
-    OL_TRY(segment.audit());
-    const auto index = segment.commitment(context_.pool.get());
+    OL_TRY(segment.audit(context_.pool.get()));
+    const auto lists = OwnerLists::make(segment, context_.pool.get());
+    const auto index = Prover(segment, lists, context_.pool.get()).commitment();
     std::error_code ignored;
     std::filesystem::remove(path, ignored);
-    const auto& wanted = on_ledger.index;
-    if (index.text_root != wanted.text_root ||
-        index.suffix_array_root != wanted.suffix_array_root ||
-        index.inverse_root != wanted.inverse_root || index.table_root != wanted.table_root ||
-        index.symbol_count != wanted.symbol_count) {
+    if (roots_of(index) != on_ledger.index) {
         return fail(
             ErrorCode::unverified,
             "version {}: the suffix index rebuilt from public records is not the one on the "

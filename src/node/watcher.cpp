@@ -46,11 +46,16 @@ Result<WatchReport> Watcher::check_pending(const std::string& wallet) {
             const auto version = OL_TRY(segment_of(i));
             OL_TRY(challenge(fault->kind,
                              OL_TRY(market::challenge_span_arguments(
-                                 epoch, i, fault->match, fault->offset, version->segment))));
+                                 epoch, i, fault->match, fault->offset, *version->prover))));
         } else if (fault->kind == "challengeMatch") {
             const auto version = OL_TRY(segment_of(i));
-            OL_TRY(challenge(fault->kind, OL_TRY(market::challenge_match_arguments(
-                                              epoch, i, fault->match, version->segment))));
+            OL_TRY(challenge(fault->kind,
+                             OL_TRY(market::challenge_match_arguments(
+                                 epoch, i, fault->match, version->segment, *version->prover))));
+        } else if (fault->kind == "challengeLongerMatch") {
+            const auto version = OL_TRY(segment_of(i));
+            OL_TRY(challenge(fault->kind, OL_TRY(market::challenge_longer_match_arguments(
+                                              epoch, i, *fault, *version->prover))));
         }
         return report;
     }

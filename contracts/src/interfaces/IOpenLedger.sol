@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IndexVerifier} from "../IndexVerifier.sol";
 import {EpochProposal, IndexCommitment, OpenedRecord, Receipt, SumProofStep, TableEntry} from "./Types.sol";
 
 /// Typed, bounded, versioned parameters. Owner: the governor's timelock (for now the deployer).
@@ -53,6 +54,8 @@ interface IDatanetRegistry {
     event RecordRevoked(bytes32 indexed datanetId, uint256 indexed batchId, bytes32 leafHash, uint64 sequence, bytes32 originalLeafHash);
     event BatchSlashed(uint256 indexed batchId, address indexed contributor, address indexed challenger, uint256 amount);
     event BondReleased(uint256 indexed batchId, address indexed contributor, uint256 amount);
+    /// The fault's kind is that of IndexVerifier.verifyFault.
+    event VersionRefuted(bytes32 indexed datanetId, uint64 indexed version, uint8 fault, address challenger);
     event VersionPublished(bytes32 indexed datanetId, uint64 indexed version, bytes32 root, bytes32 manifestHash, IndexCommitment index);
 
     /// datanetId = keccak(abi.encode(owner, name)); a name is unique per owner. licence: SPDX text.
@@ -72,6 +75,11 @@ interface IDatanetRegistry {
     function batch(uint256 batchId) external view returns (bytes32 datanetId, address contributor, bytes32 root, uint64 count, bytes32 dataCommitment, uint256 bond, uint64 anchoredAt, bool slashed);
     function batchCount() external view returns (uint256);
     function versionCount(bytes32 datanetId) external view returns (uint64);
+    /// Marks a version whose index has a fault that the proof shows (docs/formats/index-proofs.md); no
+    /// adapter is registered over it from then on. Anybody may call it, at any time.
+    function challengeVersion(bytes32 datanetId, uint64 version, bytes calldata proof) external;
+    function isRefuted(bytes32 datanetId, uint64 version) external view returns (bool);
+    function indexVerifier() external view returns (IndexVerifier);
     function versionOf(bytes32 datanetId, uint64 version) external view returns (bytes32 root, bytes32 manifestHash, IndexCommitment memory index);
     function revoked(bytes32 leafHash) external view returns (bool);
 }
@@ -127,7 +135,11 @@ interface IAttributionSettlement {
     /// shares from credits and threshold, payouts from shares, fee from the adapter's price, or sums.
     function challengeReceipt(Receipt calldata receipt, uint64 index, SumProofStep[] calldata proof) external;
     /// Symbol `offset` of match `matchIndex`: T at position + offset is not the answer's symbol.
-    function challengeSpan(Receipt calldata receipt, uint64 index, SumProofStep[] calldata proof, uint256 matchIndex, uint256 offset, bytes32 answerWord, bytes32[] calldata answerProof, bytes32 textWord, bytes32[] calldata textProof) external;
+    /// `textLeaf` is the packed leaf of T that holds it.
+    function challengeSpan(Receipt calldata receipt, uint64 index, SumProofStep[] calldata proof, uint256 matchIndex, uint256 offset, bytes32 answerWord, bytes32[] calldata answerProof, bytes calldata textLeaf, bytes32[] calldata textProof) external;
+    /// Span `spanIndex` is not maximal: `longer` (a proof for IndexVerifier.verifyLongerMatch) shows
+    /// symbols of the answer that hold the span and more, and stand in T.
+    function challengeLongerMatch(Receipt calldata receipt, uint64 index, SumProofStep[] calldata proof, uint256 spanIndex, bytes calldata longer) external;
     /// The record that holds the match's position (entry `holder`, with its successor unless it is the
     /// last) is not of the match's cluster, or the paid record's owner is another.
     function challengeMatch(Receipt calldata receipt, uint64 index, SumProofStep[] calldata proof, uint256 matchIndex, TableEntry calldata holder, uint256 holderIndex, bytes32[] calldata holderProof, TableEntry calldata next, bytes32[] calldata nextProof, TableEntry calldata paid, bytes32[] calldata paidProof) external;

@@ -28,14 +28,18 @@ struct OpenedRecord {
     uint64[112] signature;
 }
 
-/// Roots of a version's suffix index; every tree is a MerkleTree.
+/// Roots of a version's suffix index; every tree is a MerkleTree over packed leaves
+/// (docs/formats/index-proofs.md).
 struct IndexCommitment {
-    bytes32 textRoot; // leaves: 32-byte symbol words
-    bytes32 suffixArrayRoot; // leaves: uint256(SA[i])
-    bytes32 inverseRoot; // leaves: uint256(ISA[i])
+    bytes32 textRoot; // leaves: 16 symbols in their short form
+    bytes32 suffixArrayRoot; // leaves: 32 uint32 of SA
+    bytes32 inverseRoot; // leaves: 32 uint32 of ISA
+    bytes32 slotRoot; // leaves: 32 uint32 of SLOT
     bytes32 tableRoot; // leaves: abi.encode(TableEntry)
+    bytes32 ownersRoot; // leaves: owner, root of his list of ranks, where it starts, its size
     uint64 symbolCount;
     uint64 recordCount;
+    uint64 ownerCount;
 }
 
 struct TableEntry {

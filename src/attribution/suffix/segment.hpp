@@ -48,15 +48,6 @@ struct TableEntry {
     Bytes encode() const;
 };
 
-// What the ledger stores for a version. Leaves: T: the 32-byte words; SA, ISA: the value as a
-// 32-byte big-endian number; table: TableEntry::encode. All are MerkleTree roots.
-struct IndexCommitment {
-    Hash32 text_root, suffix_array_root, inverse_root, table_root;
-    std::uint64_t symbol_count = 0; // length of T, separators included
-    std::uint64_t record_count = 0;
-    bool operator==(const IndexCommitment&) const = default;
-};
-
 // The two forms of a segment: the same answers; hot is faster, cold is smaller.
 enum class Form : std::uint32_t { hot = 1, cold = 2 };
 
@@ -133,19 +124,11 @@ public:
     using Longest = suffix::Longest;
     std::vector<Longest> matching_statistics(std::span<const text::SymbolWord> pattern) const;
 
-    // The first call hashes everything; later calls and openings reuse the upper nodes. Thread
-    // safe.
-    IndexCommitment commitment(ThreadPool* pool = nullptr) const;
-    // R1 and R2 over the whole segment, the record table and the dictionary: the first fault,
-    // named. Safe on any file that opens; a segment that was not built here is audited before it is
-    // queried.
-    Status audit() const;
-    // Merkle openings for disputes: of T at a position, of the table at a record, of SA at a rank
-    // and of ISA at a position. not_found beyond the end.
-    Result<std::vector<Hash32>> prove_symbol(std::uint32_t position) const;
-    Result<std::vector<Hash32>> prove_table(std::uint32_t record) const;
-    Result<std::vector<Hash32>> prove_suffix_array(std::uint32_t rank) const;
-    Result<std::vector<Hash32>> prove_inverse(std::uint32_t position) const;
+    // Whether the segment says what docs/formats/segment.md asks: dictionary, record table,
+    // separators, R1, R2, buckets, keys. corrupted with the first fault, named; Prover (proof/)
+    // proves it where it is one of the committed arrays. Safe on any file that opens; a segment
+    // that was not built here is audited before it is queried.
+    Status audit(ThreadPool* pool = nullptr) const;
 
 private:
     struct Impl;

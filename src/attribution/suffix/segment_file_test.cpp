@@ -134,6 +134,7 @@ TEST_F(LyingFile, is_refuted_by_the_audit) {
                  [&](Sections& file) { section<u32>(file, SectionId::first)[1] += 1; });
     expect_fault("count of word",
                  [&](Sections& file) { section<u32>(file, SectionId::first)[1] = ~0U; });
+    expect_fault("keys", [&](Sections& file) { file.at(SectionId::keys)[0] ^= 1; });
     expect_fault("buckets", [&](Sections& file) { section<u32>(file, SectionId::first)[0] = 0; });
 }
 

@@ -1,12 +1,9 @@
 // What a Segment holds: the mapped file and what answers from it.
 #pragma once
 
-#include <array>
 #include <memory>
-#include <mutex>
 #include <string>
 
-#include "attribution/suffix/commitment.hpp"
 #include "attribution/suffix/container.hpp"
 #include "attribution/suffix/segment.hpp"
 
@@ -22,16 +19,7 @@ static_assert(sizeof(RecordRow) == 56 && alignof(RecordRow) == 4);
 static_assert(sizeof(text::SymbolWord) == 32);
 
 struct Segment::Impl {
-    enum TreeId : std::size_t {
-        text_tree,
-        suffix_array_tree,
-        inverse_tree,
-        table_tree,
-        tree_count
-    };
-
     static Result<Segment> make(Container container);
-    const SparseMerkleTree& tree(const Segment& segment, TreeId id, ThreadPool* pool);
 
     Container container;
     Counts counts;
@@ -41,9 +29,6 @@ struct Segment::Impl {
     std::span<const std::uint32_t> starts, first, label_starts;
     std::span<const RecordRow> records;
     ByteView labels;
-
-    std::mutex tree_mutex;
-    std::array<std::unique_ptr<SparseMerkleTree>, tree_count> trees;
 };
 
 } // namespace ol::attribution::suffix

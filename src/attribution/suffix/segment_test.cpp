@@ -108,8 +108,6 @@ TEST(Segment, of_nothing_and_of_empty_records) {
     EXPECT_EQ(empty.find(pattern), (Interval{0, 0}));
     ASSERT_EQ(empty.matching_statistics(pattern).size(), 2U);
     EXPECT_EQ(empty.surprise(pattern[0]), 0U);
-    EXPECT_EQ(empty.commitment().text_root, crypto::MerkleTree({}).root());
-    EXPECT_EQ(empty.prove_symbol(0).error().code, ErrorCode::not_found);
 
     const Corpus blank{{"", " \n", "word", ""}, {0, 0, 2, 3}};
     expect_equals_definition(test::build_segment(blank, folder.file("blank.seg")), blank);
@@ -272,52 +270,6 @@ TEST(Segment, surprise_is_the_logarithm_rounded_down) {
         const auto got = static_cast<long double>(surprise_of(symbols, count));
         ASSERT_LE(got, exact + 1e-9L);
         ASSERT_GT(got, exact - 1 - 1e-9L);
-    }
-}
-
-TEST(Segment, commitment_is_four_merkle_trees) {
-    const test::ScratchFolder folder;
-    Prng prng(15);
-    for (const std::size_t record_count : {0U, 1U, 12U, 150U}) {
-        const auto corpus = test::random_corpus(prng, record_count, 30, 50);
-        const auto segment = test::build_segment(corpus, folder.file("c.seg"));
-        std::vector<Hash32> words, suffixes, inverse, table;
-        const auto number = [](std::uint32_t value) {
-            return crypto::merkle_leaf(U256(value).to_be().view());
-        };
-        for (std::uint32_t p = 0; p < segment.symbol_count(); ++p) {
-            words.push_back(crypto::merkle_leaf(segment.word_at(p).view()));
-            suffixes.push_back(number(segment.suffix_array()[p]));
-            inverse.push_back(number(segment.inverse()[p]));
-        }
-        for (std::uint32_t r = 0; r < segment.record_count(); ++r) {
-            table.push_back(crypto::merkle_leaf(segment.table_entry(r).encode()));
-        }
-        ThreadPool pool(3);
-        const auto commitment = segment.commitment(&pool);
-        EXPECT_EQ(commitment, Segment::open(folder.file("c.seg"))->commitment());
-        EXPECT_EQ(commitment.text_root, crypto::MerkleTree(words).root());
-        EXPECT_EQ(commitment.suffix_array_root, crypto::MerkleTree(suffixes).root());
-        EXPECT_EQ(commitment.inverse_root, crypto::MerkleTree(inverse).root());
-        EXPECT_EQ(commitment.table_root, crypto::MerkleTree(table).root());
-        EXPECT_EQ(commitment.symbol_count, segment.symbol_count());
-        EXPECT_EQ(commitment.record_count, segment.record_count());
-
-        const auto n = segment.symbol_count();
-        for (std::uint32_t i = 0; i < n; ++i) {
-            ASSERT_EQ(*segment.prove_symbol(i), *crypto::MerkleTree(words).prove(i));
-            ASSERT_TRUE(crypto::merkle_verify(commitment.suffix_array_root, suffixes[i], i, n,
-                                              *segment.prove_suffix_array(i)));
-            ASSERT_TRUE(crypto::merkle_verify(commitment.inverse_root, inverse[i], i, n,
-                                              *segment.prove_inverse(i)));
-            if (n > 100) i += static_cast<std::uint32_t>(prng.below(n / 40));
-        }
-        for (std::uint32_t r = 0; r < segment.record_count(); ++r) {
-            ASSERT_TRUE(crypto::merkle_verify(commitment.table_root, table[r], r,
-                                              segment.record_count(), *segment.prove_table(r)));
-        }
-        EXPECT_EQ(segment.prove_symbol(n).error().code, ErrorCode::not_found);
-        EXPECT_EQ(segment.prove_table(segment.record_count()).error().code, ErrorCode::not_found);
     }
 }
 

@@ -62,7 +62,7 @@ export interface Version {
   root: Hex;
   records: number;
   manifest_hash: Hex;
-  index: { text_root: Hex; suffix_array_root: Hex; inverse_root: Hex; table_root: Hex; symbols: number };
+  index: { text_root: Hex; suffix_array_root: Hex; inverse_root: Hex; slot_root: Hex; table_root: Hex; owners_root: Hex; symbols: number };
 }
 
 export interface Match {

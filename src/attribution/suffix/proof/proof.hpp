@@ -5,24 +5,29 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "attribution/suffix/proof/arrays.hpp"
 #include "attribution/suffix/proof/commitment.hpp"
 
 namespace ol::attribution::suffix {
 
+inline constexpr std::uint8_t proof_version = 1; // first byte of a proof; its kind is the second
+
 enum class FaultKind : std::uint8_t {
     inverse = 1, // R1: ISA[SA[i]] is not i, or SA[i] is outside of T
     order = 2,   // R2: the suffixes at i and i + 1 are out of order
-    list_order,  // an owner's list does not ascend
-    slot,        // O_X[SLOT[i]] is not i, where X owns the record of SA[i]
-    table_order, // offsets of neighbouring records do not ascend, or the first is not 0
+    list_order,  // an owner's list does not ascend, or leaves the suffix array
+    slot,        // O_X[SLOT[i]] is not i, where X owns the record of SA[i]; or X has no list
+    table_order, // offsets of neighbouring records do not ascend, the first is not 0, the last >= N
     separator,   // a record does not end with its separator, or a separator stands elsewhere
     cluster,     // a record's cluster is later than it, or is not its own head
-    owner_order, // owners do not ascend
+    owner_order, // owners do not ascend, or their lists do not follow each other from 0 to N
+    form,        // a leaf's bytes are not what a leaf of that tree may be
 };
 
 // What a proof that holds has shown.
@@ -42,30 +47,46 @@ struct Claim {
 // Makes proofs about one segment. Thread safe. The first use hashes everything.
 class Prover {
 public:
-    // `lists` as published (they may be false: faults of theirs are then proved too). The segment
-    // and the lists must outlive the prover.
+    // `lists` as published (they may be false: faults of theirs are then proved too), of the
+    // segment's size. Segment, lists and pool must outlive the prover and stay where they are.
     Prover(const Segment& segment, const OwnerLists& lists, ThreadPool* pool = nullptr);
+    Prover(SegmentArrays arrays, const OwnerLists& lists, ThreadPool* pool = nullptr);
     ~Prover();
 
     const IndexCommitment& commitment() const;
-    // The first fault of the segment and its lists (the order of FaultKind), with its proof;
-    // nothing when all is in order.
+    // The first fault of the segment and its lists, with its proof; nothing when all is in order.
+    // Leaves' forms come first, then the table, clusters, separators, R1, R2, owners, lists, slots:
+    // each check relies on those before. Safe on any arrays.
     struct Fault {
-        FaultKind kind;
+        FaultKind kind = FaultKind::form;
         std::string text; // "ranks 17 and 18 are out of order (R2)"
         Bytes proof;
     };
     std::optional<Fault> find_fault() const;
+
+    // The claims below are for segments without faults.
+    //
     // "phrase occurs exactly n times, k of them in records of `owner`" (n and k are found here;
-    // both may be 0). invalid_argument for an empty phrase or one beyond limits::proof_symbols.
+    // both may be 0). invalid_argument for an empty phrase, one with a separator, or one beyond
+    // limits::proof_symbols.
     Result<Bytes> prove_occurrences(std::span<const text::SymbolWord> phrase,
                                     const Address& owner) const;
     // "`length` symbols at `position` are symbols of record r at offset o, owned by X".
+    // invalid_argument where they are not of one record.
     Result<Bytes> prove_span(std::uint32_t position, std::uint32_t length) const;
     // "answer[start, start + length) occurs at `position`", against the answer's root (a MerkleTree
     // over its symbol words, one a leaf). The caller compares with what was claimed to be longest.
     Result<Bytes> prove_longer_match(std::span<const text::SymbolWord> answer, std::uint32_t start,
                                      std::uint32_t length, std::uint32_t position) const;
+
+    // Openings for the settlement's challenges: the leaf that holds a symbol of T, a table entry.
+    // not_found beyond the end.
+    struct Opening {
+        Bytes leaf;
+        std::vector<Hash32> siblings; // as docs/formats/merkle.md has them
+    };
+    Result<Opening> open_text(std::uint32_t position) const;
+    Result<Opening> open_table(std::uint32_t record) const;
 
 private:
     struct Impl;

@@ -1,0 +1,167 @@
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "attribution/suffix/checksum.hpp"
+#include "attribution/suffix/proof/arrays.hpp"
+#include "attribution/suffix/proof/commitment.hpp"
+#include "base/check.hpp"
+
+namespace ol::attribution::suffix {
+
+namespace {
+
+using u32 = std::uint32_t;
+static_assert(std::endian::native == std::endian::little, "the file is little endian");
+
+constexpr std::string_view magic = "OLOWN001";
+constexpr std::size_t header_bytes = 32; // magic, symbols, owners, entries of lists, 0, checksum
+constexpr std::uint64_t checksum_seed = 1;
+
+template <class T>
+void append_array(Bytes& out, const std::vector<T>& items) {
+    append(out, {reinterpret_cast<const std::uint8_t*>(items.data()), items.size() * sizeof(T)});
+}
+
+template <class T>
+void take_array(ByteView& bytes, std::vector<T>& items, std::size_t count) {
+    items.resize(count);
+    if (count != 0) std::memcpy(items.data(), bytes.data(), count * sizeof(T));
+    bytes = bytes.subspan(count * sizeof(T));
+}
+
+u32 read_u32(const std::uint8_t* in) {
+    u32 value = 0;
+    std::memcpy(&value, in, 4);
+    return value;
+}
+
+std::uint64_t read_u64(const std::uint8_t* in) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, in, 8);
+    return value;
+}
+
+// Each record's owner as a place in lists.owners, which is filled with the distinct ones.
+std::vector<u32> owners_of_records(const SegmentArrays& arrays, OwnerLists& lists) {
+    std::vector<Address> of_record(arrays.records);
+    for (u32 r = 0; r < arrays.records; ++r) of_record[r] = arrays.table(r).owner;
+    for (u32 r = 0; r < arrays.records; ++r) {
+        if (r == 0 || of_record[r] != of_record[r - 1]) lists.owners.push_back(of_record[r]);
+    }
+    std::sort(lists.owners.begin(), lists.owners.end());
+    lists.owners.erase(std::unique(lists.owners.begin(), lists.owners.end()), lists.owners.end());
+    std::vector<u32> places(arrays.records);
+    for (u32 r = 0; r < arrays.records; ++r) {
+        const bool same = r > 0 && of_record[r] == of_record[r - 1];
+        const auto found = std::lower_bound(lists.owners.begin(), lists.owners.end(), of_record[r]);
+        places[r] = same ? places[r - 1] : static_cast<u32>(found - lists.owners.begin());
+    }
+    return places;
+}
+
+} // namespace
+
+OwnerLists OwnerLists::make(const Segment& segment, ThreadPool* pool) {
+    return make(SegmentArrays::of(segment), pool);
+}
+
+OwnerLists OwnerLists::make(const SegmentArrays& arrays, ThreadPool* pool) {
+    OwnerLists out;
+    const u32 count = arrays.count();
+    const std::vector<u32> owner_of = owners_of_records(arrays, out);
+    // First each rank's owner stands in slots, written through ISA in the order of the text.
+    out.slots.assign(count, 0);
+    const auto spread = [&](std::size_t begin, std::size_t end) {
+        for (std::size_t r = begin; r < end; ++r) {
+            const u32 from = arrays.table(static_cast<u32>(r)).offset;
+            const u32 to =
+                r + 1 < arrays.records ? arrays.table(static_cast<u32>(r + 1)).offset : count;
+            for (u32 p = from; p < std::min(to, count); ++p) {
+                if (const u32 rank = arrays.inverse[p]; rank < count) out.slots[rank] = owner_of[r];
+            }
+        }
+    };
+    if (pool != nullptr && arrays.records > 0) {
+        pool->parallel_for(arrays.records, 64, spread);
+    } else {
+        spread(0, arrays.records);
+    }
+    if (arrays.records == 0) { // without records there is no text
+        out.starts.assign(1, 0);
+        return out;
+    }
+    out.starts.assign(out.owners.size() + 1, 0);
+    for (const u32 owner : out.slots) ++out.starts[owner + 1];
+    for (std::size_t x = 0; x < out.owners.size(); ++x) out.starts[x + 1] += out.starts[x];
+    std::vector<u32> next(out.starts.begin(), out.starts.end() - 1);
+    out.ranks.resize(count);
+    for (u32 rank = 0; rank < count; ++rank) {
+        const u32 owner = out.slots[rank];
+        out.ranks[next[owner]] = rank;
+        out.slots[rank] = next[owner]++ - out.starts[owner];
+    }
+    return out;
+}
+
+bool OwnerLists::fits(std::uint64_t symbols) const {
+    return slots.size() == symbols && starts.size() == owners.size() + 1 && starts[0] == 0 &&
+           starts.back() == ranks.size() && std::is_sorted(starts.begin(), starts.end());
+}
+
+Bytes OwnerLists::serialize() const {
+    OL_CHECK(fits(slots.size()));
+    Bytes out;
+    out.reserve(header_bytes + owners.size() * 24 + 4 + (ranks.size() + slots.size()) * 4 + 8);
+    append(out, as_bytes(magic));
+    append_array(out,
+                 std::vector<u32>{static_cast<u32>(slots.size()), static_cast<u32>(owners.size()),
+                                  static_cast<u32>(ranks.size()), 0, 0, 0});
+    append_array(out, owners);
+    append_array(out, starts);
+    append_array(out, ranks);
+    append_array(out, slots);
+    const std::uint64_t sum = checksum64(out, checksum_seed);
+    append(out, {reinterpret_cast<const std::uint8_t*>(&sum), sizeof sum});
+    return out;
+}
+
+Result<OwnerLists> OwnerLists::parse(ByteView bytes, std::string_view name) {
+    const auto damaged = [&](std::string_view what) {
+        return fail(ErrorCode::corrupted, "owners' lists {}: {}; make them again from the segment",
+                    name, what);
+    };
+    if (bytes.size() < header_bytes + 8 || as_text(bytes.first(magic.size())) != magic) {
+        return damaged("not such a file, or of another version");
+    }
+    const std::uint64_t symbols = read_u32(bytes.data() + 8);
+    const std::uint64_t owner_count = read_u32(bytes.data() + 12);
+    const std::uint64_t entries = read_u32(bytes.data() + 16);
+    const std::uint64_t wanted =
+        header_bytes + owner_count * 20 + (owner_count + 1 + entries + symbols) * 4 + 8;
+    if (bytes.size() != wanted) return damaged("truncated or too long");
+    if (checksum64(bytes.first(bytes.size() - 8), checksum_seed) !=
+        read_u64(bytes.data() + bytes.size() - 8)) {
+        return damaged("the checksum differs");
+    }
+    OwnerLists out;
+    ByteView rest = bytes.subspan(header_bytes);
+    take_array(rest, out.owners, owner_count);
+    take_array(rest, out.starts, owner_count + 1);
+    take_array(rest, out.ranks, entries);
+    take_array(rest, out.slots, symbols);
+    for (std::size_t i = 20; i < header_bytes; ++i) {
+        if (bytes[i] != 0) return damaged("the header's padding is not zero");
+    }
+    if (!out.fits(symbols)) return damaged("the lists do not follow each other");
+    return out;
+}
+
+Status OwnerLists::write(const Path& path) const { return write_file_atomic(path, serialize()); }
+
+Result<OwnerLists> OwnerLists::read(const Path& path) {
+    const auto file = OL_TRY_IN(MappedFile::open(path), "owners' lists {}", path.string());
+    return parse(file.bytes(), path.string());
+}
+
+} // namespace ol::attribution::suffix
