@@ -34,9 +34,9 @@ namespace ol::attribution::suffix {
 struct SourceRecord {
     Hash32 leaf_hash; // the record's leaf in the version
     Address owner;
-    std::uint32_t cluster = 0; // index of the earliest near-duplicate record
-    std::string_view text;     // title, newline, body
-    std::string_view label;    // for people (a file and a row); kept, not committed
+    std::uint32_t cluster = 0;   // index of the earliest near-duplicate record
+    std::string_view text;       // title, newline, body
+    std::string_view label = {}; // for people (a file and a row); kept, not committed
 };
 
 struct TableEntry {
