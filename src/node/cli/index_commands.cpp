@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "node/cli/commands_index.hpp"
+#include "node/cli/commands_index_proof.hpp"
 
 namespace ol::node::cli {
 
@@ -24,6 +25,7 @@ public:
 
     void add_changes();
     void add_queries();
+    void add_proofs();
 
 private:
     CLI::App* command(const std::string& name, const std::string& what,
@@ -51,6 +53,7 @@ private:
     IndexBuildCommand build_;
     IndexChangeCommand change_;
     IndexQueryCommand query_;
+    IndexProofCommand proof_;
 };
 
 void IndexCommands::add_changes() {
@@ -147,12 +150,74 @@ void IndexCommands::add_queries() {
     trace->add_option("--min-bits", query_.min_bits, "Surprise of a span in bits (default 24)");
 }
 
+void IndexCommands::add_proofs() {
+    const auto run = [&](CLI::App* app, Status (*work)(Session&, const IndexProofCommand&)) {
+        app->callback(
+            [this, work] { action_ = [this, work](Session& s) { return work(s, proof_); }; });
+    };
+    auto* commit = command("commit", "Write the roots that stand for an index, and owners' lists",
+                           "commit my-index");
+    commit->add_option("INDEX", proof_.folder, "The index's folder")->required();
+    run(commit, index_commit);
+
+    auto* prove = command("prove", "Make a proof that a contract or a stranger can check",
+                          "prove claim my-index \"a rolling stone\" --owner alice --output p.json\n"
+                          "  openledger index prove order-fault their-index --output fault.json");
+    prove->require_subcommand(1);
+    const auto proof = [&](const std::string& name, const std::string& what,
+                           const std::string& example,
+                           Status (*work)(Session&, const IndexProofCommand&)) {
+        auto* app = prove->add_subcommand(name, what);
+        app->footer("Example:\n  openledger index prove " + example);
+        app->fallthrough();
+        app->add_option("INDEX", proof_.folder, "The index's folder")->required();
+        app->add_option("--segment", proof_.segment, "Which of its segments")
+            ->capture_default_str();
+        app->add_option("--output", proof_.output, "Write the proof to this file");
+        run(app, work);
+        return app;
+    };
+    const auto text = [&](CLI::App* app, const std::string& what) {
+        app->add_option("TEXT", proof_.text, what + "; or use --file");
+        app->add_option("--file", proof_.file, "Read it from a file; - for standard input");
+    };
+    proof("order-fault", "The first fault of an index: one pair out of order is enough",
+          "order-fault their-index --output fault.json", index_prove_fault);
+    auto* claim = proof("claim", "How often a phrase occurs, and how often in an owner's records",
+                        "claim my-index \"a rolling stone\" --owner alice", index_prove_claim);
+    text(claim, "The phrase");
+    claim->add_option("--owner", proof_.owner, "Name or address")->required();
+    auto* span = proof("span", "That a phrase stands in a record at a place",
+                       "span my-index \"a rolling stone\" --nth 0", index_prove_span);
+    text(span, "The phrase");
+    span->add_option("--nth", proof_.nth, "Which occurrence, from 0")->capture_default_str();
+    auto* longer = proof(
+        "longer-match", "That a span of an answer, claimed to be the longest, is not",
+        "longer-match my-index --file answer.txt --start 12 --length 6", index_prove_longer_match);
+    text(longer, "The answer");
+    longer->add_option("--start", proof_.start, "First symbol of the claimed span")->required();
+    longer->add_option("--length", proof_.length, "Its symbols")->required();
+
+    auto* verify = command("verify", "Check a proof; no index is needed",
+                           "verify p.json --commitment commitment.json");
+    verify->add_option("PROOF", proof_.proof, "The proof's file")->required();
+    verify->add_option("--commitment", proof_.commitment, "What was published");
+    run(verify, index_verify);
+    auto* audit =
+        command("audit", "Check somebody else's index; the first fault is named and proved",
+                "audit their-index --output fault.json");
+    audit->add_option("INDEX", proof_.folder, "The index's folder")->required();
+    audit->add_option("--output", proof_.output, "Where a fault's proof goes");
+    run(audit, index_audit);
+}
+
 } // namespace
 
 void add_index_commands(CLI::App& root, Action& action) {
     static IndexCommands commands(root, action);
     commands.add_changes();
     commands.add_queries();
+    commands.add_proofs();
 }
 
 } // namespace ol::node::cli
