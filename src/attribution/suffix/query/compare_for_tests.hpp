@@ -1,7 +1,7 @@
 // Asks a view and its naive twin the same questions.
 #pragma once
 
-#include "attribution/suffix/query/naive_for_tests.hpp"
+#include "attribution/suffix/query/naive_fuzzy_for_tests.hpp"
 
 namespace ol::attribution::suffix::test {
 
