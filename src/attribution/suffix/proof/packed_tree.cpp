@@ -26,8 +26,8 @@ std::size_t raise(std::span<Hash32> nodes) {
     return half_up(nodes.size());
 }
 
-// Walks several places at once to the top: pair(left place in `at`) for two that are siblings,
-// single(place, level, index of its sibling) for one whose sibling is not among them.
+// Walks several places at once to the top; step calls single(sibling) for each place whose sibling
+// is not among them.
 struct Places {
     std::vector<std::uint64_t> at;
     std::uint64_t width;
