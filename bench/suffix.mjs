@@ -6,7 +6,7 @@
 //   --symbols FOLDER           with --peers: the peers alone, over symbols exported before (suffix/peers.py)
 //   --cache DIR                downloads, corpora and peers (default ~/.cache/openledger-bench)
 //   --install                  lets it download the corpus' packages
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -81,7 +81,40 @@ function measure_ours(folder, outputs, work, exported) {
   if (exported !== null) args.push("--export", exported);
   const result = spawnSync(program, args, { stdio: ["ignore", "inherit", "inherit"] });
   if (result.status !== 0) throw new Error(`suffix_workload failed with status ${result.status}`);
-  return JSON.parse(readFileSync(file, "utf8")).rows;
+  const { rows, calls } = JSON.parse(readFileSync(file, "utf8"));
+  return { rows, calls };
+}
+
+// The median of what a chain asks for the calls to IndexVerifier, call data included.
+async function gas_of(calls) {
+  const contract = join(root, "contracts/out/IndexVerifier.sol/IndexVerifier.json");
+  const anvil = join(root, "contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
+  if (calls.length === 0 || !existsSync(contract) || !existsSync(anvil)) return null;
+  const port = 20000 + (process.pid % 20000);
+  const chain = spawn(anvil, ["--port", String(port), "--silent", "--hardfork", "prague"], { stdio: "ignore" });
+  const ask = async (method, params) => {
+    const answer = await fetch(`http://127.0.0.1:${port}`, {
+      method: "POST", headers: { "content-type": "application/json" },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+    }).then((response) => response.json());
+    if (answer.error) throw new Error(`${method}: ${answer.error.message}`);
+    return answer.result;
+  };
+  try {
+    let accounts = null;
+    for (let i = 0; accounts === null && i < 100; ++i) {
+      accounts = await ask("eth_accounts", []).catch(() => new Promise((go) => setTimeout(() => go(null), 100)));
+    }
+    if (accounts === null) throw new Error("anvil does not answer");
+    const data = JSON.parse(readFileSync(contract, "utf8")).bytecode.object;
+    const hash = await ask("eth_sendTransaction", [{ from: accounts[0], data, gas: "0x1000000" }]);
+    const { contractAddress: to } = await ask("eth_getTransactionReceipt", [hash]);
+    const gas = [];
+    for (const call of calls) gas.push(Number(await ask("eth_estimateGas", [{ from: accounts[0], to, data: call }])));
+    return gas.sort((a, b) => a - b)[Math.floor(gas.length / 2)];
+  } finally {
+    chain.kill();
+  }
 }
 
 function add_rows(rows, ours, peers, asked, how) {
@@ -133,7 +166,7 @@ try {
     work = mkdtempSync(join(chosen.cache, "work-"));
     if (chosen.growth) {
       for (const mb of text.prefixes) {
-        const ours = measure_ours(text.prefix(mb), text.outputs, work, null);
+        const { rows: ours } = measure_ours(text.prefix(mb), text.outputs, work, null);
         for (const { measure, unit, value } of ours) {
           rows.add({ measure: `${mb} MB: ${measure}`, unit, ours: value, how: `the first ${mb} MB of ${text.name}` });
         }
@@ -142,7 +175,9 @@ try {
       const exported = peers ? join(work, "symbols") : null;
       if (exported !== null) mkdirSync(exported);
       const how = `${text.name}, ${(text.bytes / 1e6).toFixed(0)} MB in ${text.records} records, medians, hot`;
-      const ours = measure_ours(text.all, text.outputs, work, exported);
+      const { rows: ours, calls } = measure_ours(text.all, text.outputs, work, exported);
+      const gas = await gas_of(calls);
+      if (gas !== null) ours.push({ measure: "claim proof, verify on chain", unit: "gas", value: gas });
       const found = peers ? measure_peers(exported, chosen.cache) : null;
       add_rows(rows, ours, found, peers, how);
       if (found !== null) add_peer_notes(rows, found, how);

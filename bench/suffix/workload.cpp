@@ -17,10 +17,13 @@
 #include "attribution/suffix/build/builder.hpp"
 #include "attribution/suffix/build/suffix_sort.hpp"
 #include "attribution/suffix/container.hpp"
+#include "attribution/suffix/proof/proof.hpp"
 #include "attribution/suffix/query/query.hpp"
 #include "attribution/suffix/trace.hpp"
 #include "base/huge_array.hpp"
+#include "base/limits.hpp"
 #include "base/prng.hpp"
+#include "codec/abi.hpp"
 #include "codec/json.hpp"
 #include "text/reader.hpp"
 
@@ -77,13 +80,27 @@ public:
         rows_.push_back(
             codec::Json::object({{"measure", measure}, {"unit", unit}, {"value", value}}));
     }
+    // Call data of IndexVerifier.verifyOccurrences, for who asks a chain what it costs.
+    void add_call(const IndexCommitment& c, const Bytes& proof) {
+        using codec::AbiValue;
+        const AbiValue::List commitment{c.text_root,    c.suffix_array_root, c.inverse_root,
+                                        c.slot_root,    c.table_root,        c.owners_root,
+                                        c.symbol_count, c.record_count,      c.owner_count};
+        const std::string types =
+            "((bytes32,bytes32,bytes32,bytes32,bytes32,bytes32,uint64,uint64,uint64),bytes)";
+        calls_.push_back(to_hex0x(must(codec::abi_call(
+            "verifyOccurrences" + types, AbiValue::List{AbiValue(commitment), AbiValue(proof)}))));
+    }
     void write(const Path& path) {
-        must(write_file_atomic(
-            path, codec::Json::object({{"rows", codec::Json(std::move(rows_))}}).dump(2) + "\n"));
+        must(write_file_atomic(path,
+                               codec::Json::object({{"rows", codec::Json(std::move(rows_))},
+                                                    {"calls", codec::Json(std::move(calls_))}})
+                                       .dump(2) +
+                                   "\n"));
     }
 
 private:
-    codec::Json::Array rows_;
+    codec::Json::Array rows_, calls_;
 };
 
 struct Options {
@@ -157,14 +174,20 @@ Segment build(const std::vector<std::string>& texts, const Options& options, Rep
     ThreadPool alone(1);
     const auto records = records_of(texts);
     const double start = cpu_seconds();
-    const auto segment = must(Segment::build(records, options.work / "hot.segment", alone));
-    const double whole = cpu_seconds() - start;
+    double symbolised = start;
+    const auto note = [&](std::string_view what, std::uint64_t done, std::uint64_t) {
+        if (what == "dictionary" && done == 0) symbolised = cpu_seconds();
+        return true;
+    };
+    const auto segment = must(Segment::build(records, options.work / "hot.segment", alone, note));
+    const double end = cpu_seconds(), whole = end - start;
     const double symbols = segment.symbol_count();
     report.add("symbols", "symbols", symbols);
     report.add("records", "records", segment.record_count());
     report.add("words of the dictionary", "words", segment.dictionary_size());
+    // As for the peers: from symbols to an index on disk.
+    report.add("build", "Msymbols/s/core", symbols / (end - symbolised) / 1e6);
     report.add("build, text to segment", "Msymbols/s/core", symbols / whole / 1e6);
-    const HugeArray<u32> suffixes(segment.symbol_count());
     HugeArray<u32> out(segment.symbol_count());
     const double sort = cpu_seconds();
     sort_suffixes(segment.ranks(), segment.record_count() + segment.dictionary_size(), out, alone);
@@ -193,10 +216,6 @@ std::vector<Words> outputs_of(const Path& heldout) {
     if (out.empty()) die(heldout.string() + ": no output of 200 symbols");
     return out;
 }
-
-struct Phrases {
-    std::vector<Words> words;
-};
 
 // Of each length from 1 to 16, half pieces of the text (without a separator), half of the outputs.
 std::vector<Words> phrases_of(const Segment& segment, const std::vector<Words>& outputs) {
@@ -249,7 +268,7 @@ void count_phrases(const Segment& segment, const std::vector<Words>& phrases, Re
     for (int round = 0; round < 3; ++round) {
         for (const auto& phrase : phrases) {
             double start = now_us();
-            sum += view.segment(0).find(phrase).count();
+            sum += must(count(view, phrase));
             times[phrase.size()].push_back(now_us() - start);
         }
         for (const auto& phrase : phrases) {
@@ -308,6 +327,47 @@ void measure_cold(const std::vector<std::string>& texts, const std::vector<Words
     follow(segment, outputs, report, "streaming cursor, cold tier");
 }
 
+// The published commitment, the audit of somebody else's index, and claims about phrases of the
+// outputs that occur.
+void measure_proofs(const Segment& segment, const std::vector<Words>& outputs, Report& report) {
+    const double symbols = segment.symbol_count();
+    double start = cpu_seconds();
+    must(segment.audit());
+    report.add("audit", "Msymbols/s/core", symbols / (cpu_seconds() - start) / 1e6);
+    start = cpu_seconds();
+    const auto lists = OwnerLists::make(segment);
+    const Prover prover(segment, lists);
+    const auto commitment = prover.commitment();
+    report.add("commit", "Msymbols/s/core", symbols / (cpu_seconds() - start) / 1e6);
+    start = cpu_seconds();
+    if (prover.find_fault()) die("the index has a fault");
+    report.add("audit with owners' lists and forms", "Msymbols/s/core",
+               symbols / (cpu_seconds() - start) / 1e6);
+
+    std::vector<double> sizes, prove, verify;
+    for (const auto& output : outputs) {
+        for (const auto& span :
+             segment.tier().maximal_spans(segment.ranks_of(output), 6, nullptr)) {
+            const auto phrase = std::span(output).subspan(span.start, span.longest.length);
+            if (phrase.size() > limits::proof_symbols) continue;
+            const u32 position = segment.suffix_at(span.longest.interval.low);
+            const Address owner = segment.table_entry(segment.record_at(position)).owner;
+            const double begin = now_us();
+            const Bytes proof = must(prover.prove_occurrences(phrase, owner));
+            const double made = now_us();
+            const auto claim = must(verify_proof(commitment, proof));
+            verify.push_back(now_us() - made);
+            prove.push_back(made - begin);
+            sizes.push_back(static_cast<double>(proof.size()));
+            if (claim.count != span.longest.interval.count()) die("a claim of another count");
+            if (sizes.size() % 64 == 1) report.add_call(commitment, proof);
+        }
+    }
+    report.add("claim proof, size", "KB", median(sizes) / 1000);
+    report.add("claim proof, prove", "us", median(prove));
+    report.add("claim proof, verify", "us", median(verify));
+}
+
 void write_lists(const Path& path, const Segment& segment, const std::vector<Words>& lists) {
     std::vector<u32> out{static_cast<u32>(lists.size())};
     for (const auto& list : lists) out.push_back(static_cast<u32>(list.size()));
@@ -360,6 +420,7 @@ int main(int argc, char** argv) {
     count_phrases(segment, phrases, report);
     follow(segment, outputs, report, "streaming cursor");
     measure_cold(texts, outputs, options, report);
+    measure_proofs(segment, outputs, report);
     report.write(options.json);
     return 0;
 }

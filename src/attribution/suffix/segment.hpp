@@ -34,9 +34,9 @@ namespace ol::attribution::suffix {
 struct SourceRecord {
     Hash32 leaf_hash; // the record's leaf in the version
     Address owner;
-    std::uint32_t cluster = 0; // index of the earliest near-duplicate record
-    std::string_view text;     // title, newline, body
-    std::string_view label;    // for people (a file and a row); kept, not committed
+    std::uint32_t cluster = 0;   // index of the earliest near-duplicate record
+    std::string_view text;       // title, newline, body
+    std::string_view label = {}; // for people (a file and a row); kept, not committed
 };
 
 struct TableEntry {
@@ -102,7 +102,8 @@ public:
     // separators.
     using Place = suffix::Place;
     Place place_at(std::uint32_t position) const;
-    // The places of all symbols of a record, without its separator, from the lengths of their words.
+    // The places of all symbols of a record, without its separator, from the lengths of their
+    // words.
     void read_places(std::uint32_t record, std::span<const std::uint32_t> word_bytes,
                      std::span<Place> out) const;
 

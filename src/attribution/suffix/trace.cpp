@@ -242,33 +242,22 @@ Cursor::Cursor(IndexView view)
 }
 
 void Cursor::extend(const SegmentRef& ref, State& state, u32 rank) const {
-    const Tier& tier = ref.segment->tier();
-    const Interval everything{0, ref.segment->symbol_count()};
-    const auto occurs = [&](Interval interval) {
-        return interval.count() > 0 && (ref.dead == nullptr || ref.dead->alive_in(interval) > 0);
-    };
-    while (rank != absent) {
-        const u32 depth = state.length();
-        const Interval longer =
-            depth == 0 ? tier.bucket(rank) : tier.narrow(state.interval, depth, rank);
-        if (occurs(longer) && depth < limits::answer_symbols) {
-            state.ranks.push_back(rank);
-            state.interval = longer;
-            return;
-        }
-        if (depth == 0) break;
+    state.ranks.push_back(rank);
+    if (state.length() > limits::answer_symbols) {
+        state.interval = ref.segment->tier().without_first(
+            Pattern(state.ranks).subspan(state.begin + 1, limits::answer_symbols - 1),
+            state.interval);
         ++state.begin;
-        state.interval =
-            tier.without_first(Pattern(state.ranks).subspan(state.begin), state.interval);
-        if (state.begin > 4096 && state.begin > state.ranks.size() / 2) {
-            state.ranks.erase(state.ranks.begin(),
-                              state.ranks.begin() + static_cast<std::ptrdiff_t>(state.begin));
-            state.begin = 0;
-        }
     }
-    state.ranks.clear();
-    state.begin = 0;
-    state.interval = everything;
+    const Longest longest = ref.segment->tier().longest_suffix(
+        Pattern(state.ranks).subspan(state.begin), state.interval, ref.dead);
+    state.begin = state.ranks.size() - longest.length;
+    state.interval = longest.interval;
+    if (state.begin > 4096 && state.begin > state.ranks.size() / 2) {
+        state.ranks.erase(state.ranks.begin(),
+                          state.ranks.begin() + static_cast<std::ptrdiff_t>(state.begin));
+        state.begin = 0;
+    }
 }
 
 u32 Cursor::push(const text::SymbolWord& word) {

@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "node/cli/commands.hpp"
+#include "node/cli/index_commands.hpp"
 
 namespace ol::node::cli {
 
@@ -289,6 +290,7 @@ int run(int argc, char** argv) {
     add_pretrain(app, parsed);
     add_model_commands(app, parsed);
     add_money_commands(app, parsed);
+    add_index_commands(app, parsed.action);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

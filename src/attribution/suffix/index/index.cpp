@@ -203,12 +203,12 @@ Result<Index> Index::create(const Path& folder) {
     OL_TRY(make_directories(folder));
     const auto lock = OL_TRY(FolderLock::take(folder));
     std::error_code error;
+    if (std::filesystem::exists(folder / "manifest.json", error)) {
+        return fail(ErrorCode::already_exists, "{}: there is an index already; append to it",
+                    folder.string());
+    }
     for (const auto& item : std::filesystem::directory_iterator(folder, error)) {
         const std::string name = item.path().filename().string();
-        if (name == "manifest.json") {
-            return fail(ErrorCode::already_exists, "{}: there is an index already; append to it",
-                        folder.string());
-        }
         if (name != "lock" && !name.starts_with("manifest.json.tmp")) {
             return fail(ErrorCode::invalid_argument,
                         "{}: holds other files ({}); an index needs a folder of its own",
@@ -222,10 +222,11 @@ Result<Index> Index::create(const Path& folder) {
     return open(folder);
 }
 
-Result<Index> Index::open(const Path& folder) {
+Result<Index> Index::open(const Path& folder, const OpenOptions& options) {
     auto impl = std::make_unique<Impl>();
     impl->folder = folder;
-    OL_TRY(impl->load());
+    impl->checksums = options.checksums;
+    OL_TRY(impl->load(options.pool));
     return Index(std::move(impl));
 }
 

@@ -36,7 +36,8 @@ public:
     // An empty index in a folder that is new or empty; already_exists when an index is there.
     static Result<Index> create(const Path& folder);
     // not_found when there is none; corrupted with the file's name when a file is damaged.
-    static Result<Index> open(const Path& folder);
+    // Without options.checksums only headers are compared with the manifest, at once.
+    static Result<Index> open(const Path& folder, const OpenOptions& options = {});
     Index(Index&&) noexcept;
     Index& operator=(Index&&) noexcept;
     ~Index();

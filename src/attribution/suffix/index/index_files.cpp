@@ -33,15 +33,15 @@ std::unexpected<Error> damaged(const Path& path, std::string_view what) {
     return fail(ErrorCode::corrupted, "{}: {}; {}", path.string(), what, remedy);
 }
 
-Result<std::shared_ptr<const Segment>> open_segment(const Path& path,
-                                                    const Manifest::Entry& entry) {
+Result<std::shared_ptr<const Segment>> open_segment(const Path& path, const Manifest::Entry& entry,
+                                                    const OpenOptions& options) {
     const Head head = OL_TRY(head_of(path));
     if (head.bytes != entry.bytes) {
         return damaged(path,
                        fmt::format("{} bytes where the manifest says {}", head.bytes, entry.bytes));
     }
     if (head.hash != entry.head) return damaged(path, "is not the segment of the manifest");
-    auto segment = OL_TRY(Segment::open(path));
+    auto segment = OL_TRY(Segment::open(path, options));
     if (segment.form() != entry.form || segment.record_count() != entry.records ||
         segment.symbol_count() != entry.symbols || segment.first_record() != entry.first_record ||
         segment.dictionary_size() != entry.words) {
@@ -100,7 +100,7 @@ Result<Manifest> Index::Impl::read_manifest(const Path& folder) {
     return Manifest::decode(*text, path.string());
 }
 
-Result<std::vector<Part>> Index::Impl::open_parts(const Manifest& wanted) const {
+Result<std::vector<Part>> Index::Impl::open_parts(const Manifest& wanted, ThreadPool* pool) const {
     std::vector<Part> out;
     for (const auto& entry : wanted.segments) {
         Part part;
@@ -112,7 +112,7 @@ Result<std::vector<Part>> Index::Impl::open_parts(const Manifest& wanted) const 
         }
         const Path path = folder / entry.file;
         if (part.segment == nullptr) {
-            auto segment = open_segment(path, entry);
+            auto segment = open_segment(path, entry, {checksums, pool});
             if (!segment) return std::unexpected(missing_is_damage(segment.error(), path));
             part.segment = std::move(*segment);
         }
@@ -127,11 +127,11 @@ Result<std::vector<Part>> Index::Impl::open_parts(const Manifest& wanted) const 
     return out;
 }
 
-Status Index::Impl::load() {
+Status Index::Impl::load(ThreadPool* pool) {
     // A writer that removes what it replaced may be ahead of us: then there is a newer manifest.
     for (;;) {
         auto wanted = OL_TRY(read_manifest(folder));
-        auto opened = open_parts(wanted);
+        auto opened = open_parts(wanted, pool);
         if (opened) {
             take(std::move(wanted), std::move(*opened));
             return {};

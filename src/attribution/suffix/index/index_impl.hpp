@@ -20,15 +20,16 @@ struct Index::Impl {
     };
 
     Path folder;
+    bool checksums = true; // compared when a segment is opened
     Manifest manifest;
     std::vector<Part> parts; // one an entry of the manifest
     std::optional<IndexView> view;
 
     static Result<Manifest> read_manifest(const Path& folder);
     // Opens what the manifest on disk names; a writer may replace files meanwhile.
-    Status load();
+    Status load(ThreadPool* pool = nullptr);
     // The parts of a manifest; those that are open already are taken over.
-    Result<std::vector<Part>> open_parts(const Manifest& wanted) const;
+    Result<std::vector<Part>> open_parts(const Manifest& wanted, ThreadPool* pool) const;
     void take(Manifest changed, std::vector<Part> changed_parts);
     DeadRanks dead_of(std::size_t part) const;
 };

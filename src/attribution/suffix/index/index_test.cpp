@@ -189,6 +189,13 @@ TEST(Index, says_why_it_refuses) {
     must(write_file_atomic(folder.file("other") / "mine.txt", "text"));
     EXPECT_EQ(Index::create(folder.file("other")).error().code, ErrorCode::invalid_argument);
 
+    // Whatever is beside the manifest.
+    must(write_file_atomic(path / "a", ""));
+    must(write_file_atomic(path / "z", ""));
+    EXPECT_EQ(Index::create(path).error().code, ErrorCode::already_exists);
+    std::filesystem::remove(path / "a");
+    std::filesystem::remove(path / "z");
+
     const test::Corpus corpus{{"one two", "bad \xff"}, {0, 1}};
     const auto bad = index.append(test::source_of(corpus.records()), {}, pool);
     EXPECT_EQ(bad.error().code, ErrorCode::invalid_argument);

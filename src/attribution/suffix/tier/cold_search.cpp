@@ -156,7 +156,14 @@ std::vector<Tier::Maximal> ColdTier::maximal_spans(Pattern pattern, u32 min_leng
     return ColdSearch(*this, pattern, dead).maximal_spans(min_length);
 }
 
-Longest ColdTier::longest_suffix(Pattern pattern, const DeadRanks* dead) const {
+Longest ColdTier::longest_suffix(Pattern pattern, Interval before_last,
+                                 const DeadRanks* dead) const {
+    // Most often the whole pattern occurs; else it is searched from its end.
+    const Interval whole =
+        narrow(before_last, static_cast<u32>(pattern.size() - 1), pattern.back());
+    if (whole.count() > 0 && (dead == nullptr || dead->alive_in(whole) > 0)) {
+        return {static_cast<u32>(pattern.size()), whole};
+    }
     if (pattern.empty()) return {0, everything()};
     const auto reach = ColdSearch(*this, pattern, dead).back(0, pattern.size());
     const u32 length = static_cast<u32>(pattern.size() - reach.start);

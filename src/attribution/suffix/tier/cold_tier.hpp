@@ -19,7 +19,7 @@
 
 namespace ol::attribution::suffix {
 
-inline constexpr std::uint32_t cold_sample_step = 32;
+inline constexpr std::uint32_t cold_sample_step = 64;
 
 // What a segment is made of, as arrays.
 struct ColdSource {
@@ -61,10 +61,8 @@ public:
                              std::span<Longest> out) const override;
     std::vector<Maximal> maximal_spans(Pattern pattern, std::uint32_t min_length,
                                        const DeadRanks* dead) const override;
-    // The longest suffix of the pattern that starts a suffix which is not dead, and its interval
-    // (every suffix for length 0). For a cursor: the pattern is what matched so far and a symbol;
-    // a step for each symbol of the result. Without separators when something is dead.
-    Longest longest_suffix(Pattern pattern, const DeadRanks* dead) const;
+    Longest longest_suffix(Pattern pattern, Interval before_last,
+                           const DeadRanks* dead) const override;
 
 private:
     friend class ColdSearch;

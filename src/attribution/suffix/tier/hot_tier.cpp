@@ -224,6 +224,19 @@ std::vector<Tier::Maximal> HotTier::maximal_spans(Pattern pattern, u32 min_lengt
                                                   const DeadRanks* dead) const {
     const Search search(*this);
     std::vector<Maximal> out;
+    // With a separator in it a match may reach into a deleted record, and a piece of what occurs
+    // need not occur: nothing may be passed by.
+    const bool plain = dead == nullptr || std::all_of(pattern.begin(), pattern.end(),
+                                                      [&](u32 s) { return s >= records_; });
+    if (!plain) {
+        std::vector<Longest> all(pattern.size());
+        matching_statistics(pattern, dead, all);
+        for (u32 i = 0; i < all.size(); ++i) {
+            const bool within = i > 0 && all[i].length + 1 <= all[i - 1].length;
+            if (!within && all[i].length >= min_length) out.push_back({i, all[i]});
+        }
+        return out;
+    }
     std::size_t last_end = 0;
     search.each_position(pattern, min_length, dead, [&](std::size_t i, const Walk& walk) {
         if (walk.bucket.count() == 0) return;
@@ -233,6 +246,38 @@ std::vector<Tier::Maximal> HotTier::maximal_spans(Pattern pattern, u32 min_lengt
         if (length < min_length) return;
         out.push_back({static_cast<u32>(i), {length, search.interval_of(walk)}});
     });
+    return out;
+}
+
+Longest HotTier::longest_suffix(Pattern pattern, Interval before_last,
+                                const DeadRanks* dead) const {
+    const u32 last = pattern.back();
+    const auto occurs = [&](Interval interval) {
+        return interval.count() > 0 && (dead == nullptr || dead->alive_in(interval) > 0);
+    };
+    Longest out{0, {0, symbols_}};
+    if (last == absent) return out;
+    const std::size_t size = pattern.size();
+    for (std::size_t start = 0;; ++start) {
+        const u32 depth = static_cast<u32>(size - 1 - start);
+        const Interval longer = narrow(before_last, depth, last);
+        if (occurs(longer)) return {depth + 1, longer};
+        if (depth == 0) return out;
+        if (depth > long_match) break;
+        before_last = without_first(pattern.subspan(start + 1, depth - 1), before_last);
+    }
+    // Much would have to be dropped: what occurs is found by halving.
+    std::size_t low = 1, high = size; // pattern[high..] occurs, pattern[low - 1..] does not
+    while (low < high) {
+        const std::size_t middle = low + (high - low) / 2;
+        const Interval found = find(pattern.subspan(middle));
+        if (occurs(found)) {
+            out = {static_cast<u32>(size - middle), found};
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
     return out;
 }
 

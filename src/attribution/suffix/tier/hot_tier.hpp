@@ -46,6 +46,8 @@ public:
                              std::span<Longest> out) const override;
     std::vector<Maximal> maximal_spans(Pattern pattern, std::uint32_t min_length,
                                        const DeadRanks* dead) const override;
+    Longest longest_suffix(Pattern pattern, Interval before_last,
+                           const DeadRanks* dead) const override;
 
 private:
     HotTier() = default;

@@ -11,7 +11,7 @@ namespace {
 
 using u32 = std::uint32_t;
 
-constexpr u32 block = 64; // symbols
+constexpr u32 block = 128; // symbols
 constexpr u32 block_code_bytes = block / 4;
 constexpr u32 header_bytes = 16;
 constexpr u32 exception_unit = 2; // exceptions of a block start at a multiple

@@ -62,7 +62,7 @@ Bytes encode(const Text& text) {
 
 Place place_at(const PlaceView& view, const Text& text, std::uint32_t position) {
     const auto first = view.first_needed(position, text.starts[position]);
-    EXPECT_LE(position - first, 63U);
+    EXPECT_LE(position - first, 127U);
     EXPECT_GE(first, text.starts[position]);
     std::uint32_t next = first;
     const auto place = view.at(position, text.starts[position], [&](std::uint32_t p) {

@@ -62,6 +62,11 @@ public:
     };
     virtual std::vector<Maximal> maximal_spans(Pattern pattern, std::uint32_t min_length,
                                                const DeadRanks* dead) const = 0;
+    // The longest suffix of the (not empty) pattern that starts a suffix which is not dead, and its
+    // interval (every suffix for length 0), given the interval of the pattern without its last
+    // symbol: a cursor's step. No separators in the pattern when something is dead.
+    virtual Longest longest_suffix(Pattern pattern, Interval before_last,
+                                   const DeadRanks* dead) const = 0;
 };
 
 } // namespace ol::attribution::suffix

@@ -7,6 +7,7 @@
 #include "attribution/suffix/corpus_for_tests.hpp"
 #include "attribution/suffix/dead_ranks.hpp"
 #include "attribution/suffix/tier/front_coded.hpp"
+#include "attribution/suffix/tier/hot_tier.hpp"
 
 namespace ol::attribution::suffix {
 namespace {
@@ -183,7 +184,7 @@ Ranks random_pattern(Prng& prng, const Arrays& arrays, std::size_t most, bool se
     return out;
 }
 
-void expect_arrays(const ColdTier& tier, const Arrays& arrays, Prng& prng) {
+void expect_arrays(const Tier& tier, const Arrays& arrays, Prng& prng) {
     const auto symbols = arrays.counts.symbols;
     for (std::uint32_t i = 0; i < symbols; ++i) {
         ASSERT_EQ(tier.text_at(i), arrays.text[i]) << i;
@@ -213,7 +214,7 @@ void expect_arrays(const ColdTier& tier, const Arrays& arrays, Prng& prng) {
     }
 }
 
-void expect_phrases(const ColdTier& tier, const Arrays& arrays, Prng& prng) {
+void expect_phrases(const Tier& tier, const Arrays& arrays, Prng& prng) {
     const Naive naive{arrays};
     for (std::uint32_t s = 0; s < arrays.counts.records + arrays.counts.words; ++s) {
         ASSERT_EQ(tier.bucket(s), naive.find({&s, 1}));
@@ -244,7 +245,7 @@ void expect_phrases(const ColdTier& tier, const Arrays& arrays, Prng& prng) {
               tier.bucket(arrays.text[0]));
 }
 
-void expect_matches(const ColdTier& tier, const Arrays& arrays, Prng& prng) {
+void expect_matches(const Tier& tier, const Arrays& arrays, Prng& prng) {
     const Naive naive{arrays};
     const DeadRanks some = random_dead(prng, arrays), none;
     for (const DeadRanks* dead : {static_cast<const DeadRanks*>(nullptr), &none, &some}) {
@@ -254,13 +255,19 @@ void expect_matches(const ColdTier& tier, const Arrays& arrays, Prng& prng) {
             std::vector<Longest> statistics(pattern.size());
             tier.matching_statistics(pattern, dead, statistics);
             ASSERT_EQ(statistics, expected);
-            if (i % 3 != 0) {
+            if (i % 3 != 0 && !pattern.empty()) {
                 Longest suffix{0, {0, arrays.counts.symbols}};
                 for (std::uint32_t k = 0; k < pattern.size() && suffix.length == 0; ++k) {
                     const auto rest = static_cast<std::uint32_t>(pattern.size()) - k;
                     if (expected[k].length == rest) suffix = expected[k];
                 }
-                ASSERT_EQ(tier.longest_suffix(pattern, dead), suffix);
+                const Pattern before = Pattern(pattern).first(pattern.size() - 1);
+                const Interval occurs = naive.find(before);
+                if (before.empty() || occurs.count() > 0) {
+                    const Interval hint =
+                        before.empty() ? Interval{0, arrays.counts.symbols} : occurs;
+                    ASSERT_EQ(tier.longest_suffix(pattern, hint, dead), suffix);
+                }
             }
             for (const std::uint32_t least : {1U, 2U, 4U, 7U, 100U}) {
                 ASSERT_EQ(tier.maximal_spans(pattern, least, dead), naive.maximal(expected, least));
@@ -269,6 +276,23 @@ void expect_matches(const ColdTier& tier, const Arrays& arrays, Prng& prng) {
     }
 }
 
+Container hot_container(const Arrays& arrays) {
+    ThreadPool alone(1);
+    ContainerWriter writer;
+    const auto add = [&]<class T>(SectionId id, const std::vector<T>& items) {
+        writer.add_array(id, std::span<const T>(items));
+    };
+    add(SectionId::first, arrays.first);
+    add(SectionId::text, arrays.text);
+    add(SectionId::suffix_array, arrays.suffixes);
+    add(SectionId::inverse, arrays.inverse);
+    add(SectionId::keys, suffix_keys(arrays.text, arrays.suffixes, alone));
+    auto parsed = Container::parse(writer.take(arrays.counts), "hot");
+    EXPECT_TRUE(parsed) << parsed.error().to_string();
+    return std::move(*parsed);
+}
+
+// Both tiers against the arrays and scans.
 void expect_equal(const Arrays& arrays, Prng& prng, std::uint32_t sample_step) {
     const Cold cold(arrays, sample_step);
     for (const PsiKernels* kernels : {&psi_portable(), psi_bmi2()}) {
@@ -280,9 +304,16 @@ void expect_equal(const Arrays& arrays, Prng& prng, std::uint32_t sample_step) {
         expect_phrases(*tier, arrays, prng);
         expect_matches(*tier, arrays, prng);
     }
+    const auto file = hot_container(arrays);
+    const auto hot = HotTier::open(file);
+    ASSERT_TRUE(hot) << hot.error().to_string();
+    expect_arrays(**hot, arrays, prng);
+    if (arrays.counts.symbols == 0) return;
+    expect_phrases(**hot, arrays, prng);
+    expect_matches(**hot, arrays, prng);
 }
 
-TEST(ColdTier, equals_arrays_and_scans) {
+TEST(Tiers, equal_arrays_and_scans) {
     Prng prng(1);
     for (int round = 0; round < 60 && !testing::Test::HasFatalFailure(); ++round) {
         const auto records = 1 + prng.below(round % 4 == 0 ? 40 : 6);
@@ -293,14 +324,14 @@ TEST(ColdTier, equals_arrays_and_scans) {
     }
 }
 
-TEST(ColdTier, equals_arrays_of_larger_texts) {
+TEST(Tiers, equal_arrays_of_larger_texts) {
     Prng prng(2);
-    for (const std::size_t vocabulary : {2, 50, 3000}) {
+    for (const std::size_t vocabulary : {2, 6, 50, 3000}) {
         expect_equal(random_arrays(prng, 12, 700, vocabulary), prng, 32);
     }
 }
 
-TEST(ColdTier, holds_corpora_of_odd_words) {
+TEST(Tiers, hold_corpora_of_odd_words) {
     Prng prng(3);
     for (int round = 0; round < 8; ++round) {
         const auto corpus = test::random_corpus(prng, 20, 40, 12);
@@ -313,7 +344,7 @@ TEST(ColdTier, holds_corpora_of_odd_words) {
     expect_equal(arrays_of(test::words_of(corpus)), prng, 32);
 }
 
-TEST(ColdTier, holds_extremes) {
+TEST(Tiers, hold_extremes) {
     Prng prng(4);
     expect_equal(arrays_of({}), prng, 32);
     expect_equal(arrays_of({{}}), prng, 32);
