@@ -17,6 +17,7 @@ static_assert(std::endian::native == std::endian::little, "the file is little en
 constexpr std::string_view magic = "OLOWN001";
 constexpr std::size_t header_bytes = 32; // magic, symbols, owners, entries of lists, 0, checksum
 constexpr std::uint64_t checksum_seed = 1;
+constexpr u32 prefetch_distance = 24;
 
 template <class T>
 void append_array(Bytes& out, const std::vector<T>& items) {
@@ -78,6 +79,9 @@ OwnerLists OwnerLists::make(const SegmentArrays& arrays, ThreadPool* pool) {
             const u32 to =
                 r + 1 < arrays.records ? arrays.table(static_cast<u32>(r + 1)).offset : count;
             for (u32 p = from; p < std::min(to, count); ++p) {
+                if (p + prefetch_distance < count) {
+                    __builtin_prefetch(out.slots.data() + arrays.inverse[p + prefetch_distance], 1);
+                }
                 if (const u32 rank = arrays.inverse[p]; rank < count) out.slots[rank] = owner_of[r];
             }
         }

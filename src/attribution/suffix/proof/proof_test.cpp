@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "attribution/suffix/index/index_for_tests.hpp"
 #include "attribution/suffix/proof/leaves.hpp"
 #include "attribution/suffix/proof/lies_for_tests.hpp"
 #include "base/limits.hpp"
@@ -103,6 +104,30 @@ TEST(Commitment, is_what_the_format_page_says) {
         EXPECT_EQ(prover.open_text(segment.symbol_count()).error().code, ErrorCode::not_found);
         EXPECT_EQ(prover.open_table(segment.record_count()).error().code, ErrorCode::not_found);
     }
+}
+
+TEST(Commitment, is_the_same_of_a_cold_segment) {
+    const test::ScratchFolder folder;
+    Prng prng(39);
+    const auto corpus = test::random_corpus(prng, 60, 40, 50);
+    const auto hot = test::build_segment(corpus, folder.file("h.seg"));
+    ThreadPool pool(1);
+    auto index = *Index::create(folder.file("index"));
+    ASSERT_TRUE(index.append(test::source_of(corpus.records()), {}, pool));
+    ASSERT_TRUE(index.convert(0, Form::cold, pool));
+    const Segment& cold = index.view().segment(0);
+    ASSERT_EQ(cold.form(), Form::cold);
+    const auto hot_lists = OwnerLists::make(hot), cold_lists = OwnerLists::make(cold);
+    const Prover prover(cold, cold_lists);
+    EXPECT_EQ(prover.commitment(), Prover(hot, hot_lists).commitment());
+    EXPECT_FALSE(prover.find_fault());
+    const auto audited = cold.audit();
+    EXPECT_TRUE(audited) << audited.error().to_string();
+    const auto phrase = test::words_of("w3 w1");
+    const auto claim =
+        verify_proof(prover.commitment(), *prover.prove_occurrences(phrase, owner_number(1)));
+    ASSERT_TRUE(claim);
+    EXPECT_EQ(claim->count, hot.find(phrase).count());
 }
 
 TEST(Leaves, short_forms_go_there_and_back) {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.hpp"
+#include "base/huge_array.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/merkle.hpp"
 
@@ -88,7 +89,7 @@ private:
     }
 
     const SegmentArrays& arrays_;
-    std::vector<std::array<std::uint8_t, symbol_short_bytes>> forms_;
+    HugeArray<std::array<std::uint8_t, symbol_short_bytes>> forms_;
 };
 
 namespace {
