@@ -248,7 +248,7 @@ Status index_convert(Session& session, const IndexChangeCommand& command) {
 }
 
 Status index_stats(Session& session, const std::string& folder) {
-    const auto index = OL_TRY(suffix::Index::open(folder, {.checksums = false}));
+    const auto index = OL_TRY(suffix::Index::open(folder));
     const auto& out = session.console();
     const auto segments = index.segments();
     std::uint64_t dead = 0;

@@ -216,7 +216,7 @@ Result<Address> owner_of(const IndexProofCommand& command) {
         return fail(ErrorCode::invalid_argument, "--owner: whose records? (a name or an address)");
     }
     if (command.owner.starts_with("0x")) return address_from_hex(command.owner);
-    return owner_address(command.owner);
+    return OL_TRY(OwnerNames::read(command.folder)).address_of(command.owner);
 }
 
 } // namespace
@@ -365,8 +365,8 @@ Status index_verify(Session& session, const IndexProofCommand& command) {
 }
 
 Status index_audit(Session& session, const IndexProofCommand& command) {
-    auto index = OL_TRY(suffix::Index::open(command.folder));
     ThreadPool pool(session.options().node.threads);
+    auto index = OL_TRY(suffix::Index::open(command.folder, {.recheck = true, .pool = &pool}));
     const auto progress = session.console().progress();
     std::optional<Json> published;
     if (std::filesystem::exists(index.folder() / commitment_file)) {

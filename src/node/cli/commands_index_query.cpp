@@ -48,7 +48,7 @@ Result<std::string> text_of(const IndexQueryCommand& command) {
 }
 
 Result<Asked> ask(const IndexQueryCommand& command, bool with_text = true) {
-    auto index = OL_TRY(suffix::Index::open(command.folder, {.checksums = false}));
+    auto index = OL_TRY(suffix::Index::open(command.folder));
     auto names = OL_TRY(OwnerNames::read(command.folder));
     Asked out{std::move(index), std::move(names), {}, {}};
     if (!with_text) return out;

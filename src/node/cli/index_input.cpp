@@ -65,6 +65,17 @@ std::string OwnerNames::name_of(const Address& owner) const {
     return at == names_.end() ? to_hex0x(owner.view()) : at->second;
 }
 
+Result<Address> OwnerNames::address_of(std::string_view name) const {
+    std::vector<Address> ends;
+    for (const auto& [address, known] : names_) {
+        if (known == name) return address;
+        if (known.ends_with("/" + std::string(name))) ends.push_back(address);
+    }
+    if (ends.size() == 1) return ends[0];
+    return fail(ErrorCode::not_found,
+                "{} owners are called '{}'; owners.txt of the index lists them", ends.size(), name);
+}
+
 Hash32 KnownTexts::digest_of(std::span<const text::SymbolWord> words) {
     std::string bytes;
     for (const auto& word : words) {

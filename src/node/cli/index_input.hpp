@@ -28,6 +28,8 @@ public:
     void add(std::string name);
     // The name, or the address in hex.
     std::string name_of(const Address& owner) const;
+    // By the name, or by its last parts ("GPL-3" for "/texts/GPL-3") where only one ends so.
+    Result<Address> address_of(std::string_view name) const;
 
 private:
     std::map<Address, std::string> names_;

@@ -209,7 +209,7 @@ Result<Index> Index::create(const Path& folder) {
     }
     for (const auto& item : std::filesystem::directory_iterator(folder, error)) {
         const std::string name = item.path().filename().string();
-        if (name != "lock" && !name.starts_with("manifest.json.tmp")) {
+        if (name != "lock" && name != "checked" && !name.starts_with("manifest.json.tmp")) {
             return fail(ErrorCode::invalid_argument,
                         "{}: holds other files ({}); an index needs a folder of its own",
                         folder.string(), name);
@@ -222,10 +222,10 @@ Result<Index> Index::create(const Path& folder) {
     return open(folder);
 }
 
-Result<Index> Index::open(const Path& folder, const OpenOptions& options) {
+Result<Index> Index::open(const Path& folder, const IndexOpenOptions& options) {
     auto impl = std::make_unique<Impl>();
     impl->folder = folder;
-    impl->checksums = options.checksums;
+    impl->recheck = options.recheck;
     OL_TRY(impl->load(options.pool));
     return Index(std::move(impl));
 }

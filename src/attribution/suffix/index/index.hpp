@@ -31,13 +31,19 @@ struct BuildLimits {
     Form form = Form::hot;             // of segments that are appended
 };
 
+struct IndexOpenOptions {
+    bool recheck = false;       // compare every checksum whatever was checked before
+    ThreadPool* pool = nullptr; // to check with several threads
+};
+
 class Index {
 public:
     // An empty index in a folder that is new or empty; already_exists when an index is there.
     static Result<Index> create(const Path& folder);
     // not_found when there is none; corrupted with the file's name when a file is damaged.
-    // Without options.checksums only headers are compared with the manifest, at once.
-    static Result<Index> open(const Path& folder, const OpenOptions& options = {});
+    // A segment's checksums are compared when it is opened for the first time and whenever its
+    // file was touched since (checked_files.hpp); else opening takes no longer for a large index.
+    static Result<Index> open(const Path& folder, const IndexOpenOptions& options = {});
     Index(Index&&) noexcept;
     Index& operator=(Index&&) noexcept;
     ~Index();

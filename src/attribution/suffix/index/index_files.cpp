@@ -1,6 +1,7 @@
 // The folder of an index: reading what its manifest names, and replacing the manifest.
 #include <algorithm>
 
+#include "attribution/suffix/index/checked_files.hpp"
 #include "attribution/suffix/index/index_impl.hpp"
 #include "attribution/suffix/index/tombstones.hpp"
 #include "base/limits.hpp"
@@ -102,6 +103,7 @@ Result<Manifest> Index::Impl::read_manifest(const Path& folder) {
 
 Result<std::vector<Part>> Index::Impl::open_parts(const Manifest& wanted, ThreadPool* pool) const {
     std::vector<Part> out;
+    auto checked = CheckedFiles::read(folder);
     for (const auto& entry : wanted.segments) {
         Part part;
         for (std::size_t i = 0; i < manifest.segments.size(); ++i) {
@@ -112,9 +114,11 @@ Result<std::vector<Part>> Index::Impl::open_parts(const Manifest& wanted, Thread
         }
         const Path path = folder / entry.file;
         if (part.segment == nullptr) {
-            auto segment = open_segment(path, entry, {checksums, pool});
+            const bool known = !recheck && checked.knows(entry.file);
+            auto segment = open_segment(path, entry, {.checksums = !known, .pool = pool});
             if (!segment) return std::unexpected(missing_is_damage(segment.error(), path));
             part.segment = std::move(*segment);
+            if (!known) checked.add(entry.file);
         }
         if (entry.tombstones && part.dead == nullptr) {
             const Path dead_path = folder / entry.tombstones->file;
@@ -124,6 +128,7 @@ Result<std::vector<Part>> Index::Impl::open_parts(const Manifest& wanted, Thread
         }
         out.push_back(std::move(part));
     }
+    checked.write();
     return out;
 }
 

@@ -20,7 +20,7 @@ struct Index::Impl {
     };
 
     Path folder;
-    bool checksums = true; // compared when a segment is opened
+    bool recheck = false; // checksums of files that were checked before
     Manifest manifest;
     std::vector<Part> parts; // one an entry of the manifest
     std::optional<IndexView> view;

@@ -1,6 +1,9 @@
 #include "attribution/suffix/index/index.hpp"
 
+#include <chrono>
 #include <fstream>
+#include <thread>
+#include <utility>
 
 #include "attribution/suffix/index/index_for_tests.hpp"
 #include "attribution/suffix/query/compare_for_tests.hpp"
@@ -276,6 +279,43 @@ TEST(Index, has_one_writer_and_readers_that_keep_what_they_opened) {
     ASSERT_NO_FATAL_FAILURE(test::compare(other.view(), twins.twin, prng, 10));
     twins.reopen();
     ASSERT_NO_FATAL_FAILURE(test::compare(twins.index.view(), twins.twin, prng, 10));
+}
+
+TEST(Index, checks_a_file_once_and_again_when_it_was_touched) {
+    const test::ScratchFolder folder;
+    const Path path = folder.file("index");
+    ThreadPool pool(1);
+    auto index = Index::create(path);
+    ASSERT_TRUE(index);
+    bool given = false;
+    ASSERT_TRUE(index->append(
+        [&]() -> Result<std::optional<SourceRecord>> {
+            if (std::exchange(given, true)) return std::nullopt;
+            SourceRecord record;
+            record.text = "some words of a record";
+            return record;
+        },
+        {}, pool));
+    const Path file = path / index->segments()[0].file;
+    // As if it had been written long ago: what is fresh is not remembered.
+    ASSERT_TRUE(Index::open(path));
+    EXPECT_FALSE(std::filesystem::exists(path / "checked"));
+    std::filesystem::last_write_time(file, std::filesystem::file_time_type::clock::now() -
+                                               std::chrono::hours(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+    ASSERT_TRUE(Index::open(path));
+    EXPECT_TRUE(std::filesystem::exists(path / "checked"));
+    ASSERT_TRUE(Index::open(path));
+
+    auto bytes = *read_file(file, 1 << 20);
+    bytes.back() ^= 1;
+    ASSERT_TRUE(write_file_atomic(file, ByteView(bytes)));
+    const auto damaged = Index::open(path);
+    ASSERT_FALSE(damaged);
+    EXPECT_EQ(damaged.error().code, ErrorCode::corrupted);
+    bytes.back() ^= 1;
+    ASSERT_TRUE(write_file_atomic(file, ByteView(bytes)));
+    ASSERT_TRUE(Index::open(path, {.recheck = true}));
 }
 
 } // namespace
