@@ -58,8 +58,8 @@ struct Prover::Impl {
         return length;
     }
 
-    // The first rank whose suffix is not before the phrase, or (after_equal) is beyond all that start
-    // with it.
+    // The first rank whose suffix is not before the phrase, or (after_equal) is beyond all that
+    // start with it.
     u32 boundary(std::span<const text::SymbolWord> phrase, bool after_equal) const {
         u32 low = 0, high = arrays.count();
         while (low < high) {
