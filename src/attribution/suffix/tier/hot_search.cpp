@@ -188,6 +188,30 @@ void HotSearch::close_from(Walk& walk, u32 hint, u32 shared) const {
     close_edges({&walk, 1});
 }
 
+namespace {
+
+// The first keys that are not below each of two values, their cache misses overlapping.
+std::pair<const u64*, const u64*> lower_bounds(const u64* begin, const u64* end, u64 one,
+                                               u64 other) {
+    const u64* first = begin;
+    const u64* second = begin;
+    for (std::size_t size = static_cast<std::size_t>(end - begin); size > 0;) {
+        const std::size_t half = size / 2, rest = size - half - 1;
+        __builtin_prefetch(first + half / 2);
+        __builtin_prefetch(first + half + 1 + rest / 2);
+        __builtin_prefetch(second + half / 2);
+        __builtin_prefetch(second + half + 1 + rest / 2);
+        // The two halves differ by one at most: both searches go on with the larger size, which
+        // never leaves the array.
+        first = first[half] < one ? first + (size - half) : first;
+        second = second[half] < other ? second + (size - half) : second;
+        size = half;
+    }
+    return {first, second};
+}
+
+} // namespace
+
 Interval HotSearch::find(Pattern pattern, Interval bucket) const {
     // The keys that are not below the pattern's, and those above it.
     const u64* const begin = a_.keys + (bucket.low + key_spacing - 1) / key_spacing;
@@ -195,28 +219,30 @@ Interval HotSearch::find(Pattern pattern, Interval bucket) const {
     const u64 second = key_part(pattern[1]);
     const u64 low_key = second << 32 | (pattern.size() > 2 ? key_part(pattern[2]) : 0);
     const u64 high_key = pattern.size() > 2 ? low_key + 1 : (second + 1) << 32;
-    const u64* const low = std::lower_bound(begin, end, low_key);
-    const u64* high = low;
-    for (std::ptrdiff_t step = 1; high < end && *high < high_key; step *= 2) {
-        high += std::min(step, end - high);
-    }
-    if (high > low) high = std::lower_bound(low, high, high_key);
-
-    // Ranks [from, to): before them every suffix is smaller, from them on none starts with the
-    // pattern.
-    const u32 from = low == begin ? bucket.low : static_cast<u32>(low - 1 - a_.keys) * key_spacing;
-    const u32 to = high == end ? bucket.high : static_cast<u32>(high - a_.keys) * key_spacing;
+    const auto [low, high] = lower_bounds(begin, end, low_key, high_key);
+    const auto rank_before = [&](const u64* key) {
+        return key == begin ? bucket.low : static_cast<u32>(key - 1 - a_.keys) * key_spacing;
+    };
+    const auto rank_at = [&](const u64* key) {
+        return key == end ? bucket.high : static_cast<u32>(key - a_.keys) * key_spacing;
+    };
     struct Edge {
         u32 low, high; // the edge is in [low, high]
         bool
             after_pattern; // the first suffix beyond those that start with it, or the first of them
     };
-    Edge edges[2] = {{from, to, false}, {from, to, true}};
+    // Two symbols are all that a key holds: it tells on which side its suffix is. With more, equal
+    // keys say nothing.
+    const bool told = pattern.size() == 2;
+    Edge edges[2] = {{rank_before(low), rank_at(told ? low : high), false},
+                     {rank_before(told ? high : low), rank_at(high), true}};
     const auto prefetch_text = [&](u32 rank) {
         __builtin_prefetch(a_.text + a_.suffixes[rank] + 1);
     };
-    __builtin_prefetch(a_.suffixes + from);
-    __builtin_prefetch(a_.suffixes + (from + to) / 2);
+    for (const auto& edge : edges) {
+        __builtin_prefetch(a_.suffixes + edge.low);
+        __builtin_prefetch(a_.suffixes + (edge.low + edge.high) / 2);
+    }
     while (edges[0].low < edges[0].high || edges[1].low < edges[1].high) {
         // The next two steps' suffixes: one of the outer two is asked for in any case.
         for (const auto& edge : edges) {
@@ -233,7 +259,6 @@ Interval HotSearch::find(Pattern pattern, Interval bucket) const {
             const bool before = less || (edge.after_pattern && shared == pattern.size());
             (before ? edge.low : edge.high) = before ? middle + 1 : middle;
         }
-        if (edges[1].low < edges[0].low) edges[1].low = edges[0].low;
     }
     return edges[0].low < edges[1].low ? Interval{edges[0].low, edges[1].low} : Interval{};
 }
