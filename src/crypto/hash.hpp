@@ -19,8 +19,8 @@ Hash32 sha256(ByteView bytes);
 void keccak256_many(std::span<const ByteView> inputs, std::span<Hash32> out);
 // The same for rows of one length, packed one after another: out[i] = keccak256(prefix | row i).
 // rows.size() is out.size() times the length, which is at most keccak_row_bytes: with its prefix a
-// row fits one block. `out` may be the front of `rows`.
-inline constexpr std::size_t keccak_row_bytes = 134;
+// row fits two blocks. `out` may be the front of `rows`.
+inline constexpr std::size_t keccak_row_bytes = 270;
 void keccak256_rows(std::uint8_t prefix, ByteView rows, std::span<Hash32> out);
 
 // Incremental keccak-256, for bytes that do not fit in memory at once.

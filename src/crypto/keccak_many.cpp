@@ -190,8 +190,27 @@ void many_avx2(std::span<const ByteView> inputs, std::span<Hash32> out) {
     }
 }
 
-// Four equally long rows that fit one block with their prefix: words straight from the rows.
-void four_rows(std::uint8_t prefix, const std::uint8_t* rows, std::size_t size, Hash32* out) {
+// Four equally long rows that take two blocks with their prefix.
+void four_long_rows(std::uint8_t prefix, const std::uint8_t* rows, std::size_t size, Hash32* out) {
+    State4 state = {};
+    std::uint8_t block[lanes][2 * rate_bytes] = {};
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        block[lane][0] = prefix;
+        std::memcpy(block[lane] + 1, rows + lane * size, size);
+        block[lane][size + 1] = 0x01;
+        block[lane][2 * rate_bytes - 1] |= 0x80;
+    }
+    for (std::size_t part = 0; part < 2; ++part) {
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+            absorb(state, lane, block[lane] + part * rate_bytes);
+        }
+        permute(state);
+    }
+    for (std::size_t lane = 0; lane < lanes; ++lane) squeeze(state, lane, out[lane]);
+}
+
+// The same for rows that fit one block with their prefix: words straight from the rows.
+void four_short_rows(std::uint8_t prefix, const std::uint8_t* rows, std::size_t size, Hash32* out) {
     State4 state;
     const std::size_t whole = (size + 1) / 8; // words of prefix and row that need no padding
     for (std::size_t lane = 0; lane < lanes; ++lane) {
@@ -216,6 +235,14 @@ void four_rows(std::uint8_t prefix, const std::uint8_t* rows, std::size_t size, 
     }
     permute(state);
     for (std::size_t lane = 0; lane < lanes; ++lane) squeeze(state, lane, out[lane]);
+}
+
+void four_rows(std::uint8_t prefix, const std::uint8_t* rows, std::size_t size, Hash32* out) {
+    if (size + 2 <= rate_bytes) {
+        four_short_rows(prefix, rows, size, out);
+    } else {
+        four_long_rows(prefix, rows, size, out);
+    }
 }
 
 void rows_avx2(std::uint8_t prefix, const std::uint8_t* rows, std::size_t size,

@@ -32,9 +32,9 @@ struct OpenedRecord {
 /// (docs/formats/index-proofs.md).
 struct IndexCommitment {
     bytes32 textRoot; // leaves: 16 symbols in their short form
-    bytes32 suffixArrayRoot; // leaves: 32 uint32 of SA
-    bytes32 inverseRoot; // leaves: 32 uint32 of ISA
-    bytes32 slotRoot; // leaves: 32 uint32 of SLOT
+    bytes32 suffixArrayRoot; // leaves: 64 uint32 of SA
+    bytes32 inverseRoot; // leaves: 64 uint32 of ISA
+    bytes32 slotRoot; // leaves: 64 uint32 of SLOT
     bytes32 tableRoot; // leaves: abi.encode(TableEntry)
     bytes32 ownersRoot; // leaves: owner, root of his list of ranks, where it starts, its size
     uint64 symbolCount;

@@ -11,7 +11,7 @@ import {MerkleTree} from "./MerkleTree.sol";
 library ProofReader {
     uint256 internal constant MAX_SYMBOLS = 256; // of a phrase
     uint256 internal constant SYMBOLS_PER_LEAF = 16;
-    uint256 internal constant NUMBERS_PER_LEAF = 32;
+    uint256 internal constant NUMBERS_PER_LEAF = 64;
     uint256 internal constant TABLE_BYTES = 60; // offset, leaf hash, owner, cluster
     uint256 internal constant OWNER_BYTES = 60; // owner, list root, start, size
 

@@ -2,8 +2,8 @@
 // (docs/formats/index-proofs.md).
 //
 // A leaf of T holds 16 symbols in their short form (length byte and bytes; a separator is a zero
-// byte and its record + 1 in 4 bytes); a leaf of SA, ISA, SLOT and of an owner's list holds 32
-// big-endian u32. So one keccak block is about one leaf, and an opening is small.
+// byte and its record + 1 in 4 bytes); a leaf of SA, ISA, SLOT and of an owner's list holds 64
+// big-endian u32. So hashing is cheap (one or two keccak blocks a leaf) and an opening is small.
 //
 // O_X: the ascending SA ranks whose suffix starts in a record of owner X. SLOT[i]: where rank i
 // stands in the list of its owner. Both follow from SA and the table; they are stored beside the

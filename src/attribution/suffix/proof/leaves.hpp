@@ -11,7 +11,7 @@
 namespace ol::attribution::suffix {
 
 inline constexpr std::uint32_t symbols_per_leaf = 16;
-inline constexpr std::uint32_t numbers_per_leaf = 32;
+inline constexpr std::uint32_t numbers_per_leaf = 64;
 inline constexpr std::size_t symbol_short_bytes = 32; // at most, of one symbol
 inline constexpr std::size_t text_leaf_bytes = symbols_per_leaf * symbol_short_bytes;
 inline constexpr std::size_t number_leaf_bytes = numbers_per_leaf * 4;

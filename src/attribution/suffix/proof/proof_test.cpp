@@ -22,9 +22,9 @@ Address owner_number(std::uint32_t number) {
 // From the format page, without the code under test.
 Hash32 naive_number_root(const std::vector<std::uint32_t>& values) {
     std::vector<Hash32> leaves;
-    for (std::size_t begin = 0; begin < values.size(); begin += 32) {
+    for (std::size_t begin = 0; begin < values.size(); begin += 64) {
         Bytes leaf;
-        for (std::size_t i = begin; i < std::min(begin + 32, values.size()); ++i) {
+        for (std::size_t i = begin; i < std::min(begin + 64, values.size()); ++i) {
             leaf.resize(leaf.size() + 4);
             put_be32(leaf.data() + leaf.size() - 4, values[i]);
         }
