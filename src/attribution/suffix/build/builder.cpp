@@ -27,7 +27,7 @@ constexpr std::size_t batch_bytes = 256 << 10;
 constexpr std::size_t batch_max_records = 4096;
 constexpr std::size_t grain = 1 << 14;
 // What sorting takes a symbol beside T and SA in natural text, rounded up (suffix_sort.hpp).
-constexpr u64 sort_bytes = 12;
+constexpr u64 sort_bytes = 10;
 
 u32 word_bytes(const text::SymbolWord& word) {
     return static_cast<u32>(text::symbol_text(word).size());
@@ -234,7 +234,10 @@ namespace {
 
 // T, SA and ISA with what belongs to them, ready to be written in either form.
 struct Arrays {
-    HugeArray<u32> text, suffixes, inverse;
+    HugeArray<u32> text, suffixes;
+    std::span<u32> inverse; // in the memory that sorting took, or its own
+    HugeArray<SortItem> spare;
+    HugeArray<u32> own_inverse;
     std::vector<text::SymbolWord> words;
     std::vector<u32> first;
 };
@@ -270,7 +273,13 @@ void rank_words(Numbers numbers, const std::vector<u32>& starts,
 }
 
 void invert(Arrays& arrays, ThreadPool& pool) {
-    arrays.inverse = HugeArray<u32>(arrays.text.size());
+    if (arrays.spare.size() * sizeof(SortItem) >= arrays.text.size() * sizeof(u32)) {
+        arrays.inverse = {reinterpret_cast<u32*>(arrays.spare.data()), arrays.text.size()};
+    } else {
+        arrays.spare = HugeArray<SortItem>();
+        arrays.own_inverse = HugeArray<u32>(arrays.text.size());
+        arrays.inverse = arrays.own_inverse;
+    }
     const u32* const suffixes = arrays.suffixes.data();
     u32* const inverse = arrays.inverse.data();
     pool.parallel_for(arrays.text.size(), grain, [&](std::size_t from, std::size_t to) {
@@ -297,8 +306,8 @@ Status SegmentBuilder::write(const Path& path, Form form, ThreadPool& pool,
                         static_cast<u32>(arrays.words.size()), static_cast<u32>(form),
                         draft->first_record};
     arrays.suffixes = HugeArray<u32>(symbols);
-    if (!sort_suffixes(arrays.text, counts.records + counts.words, arrays.suffixes, pool,
-                       progress)) {
+    if (!sort_suffixes(arrays.text, counts.records + counts.words, arrays.suffixes, pool, progress,
+                       &arrays.spare)) {
         return stopped();
     }
     invert(arrays, pool);

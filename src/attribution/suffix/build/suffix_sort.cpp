@@ -26,12 +26,7 @@ constexpr u32 max_symbol_depth = 4096;
 constexpr u64 budget_passes = 64;
 constexpr std::size_t small_text = 4096; // SA-IS is as good
 
-// One LMS suffix while it is sorted.
-struct Item {
-    u64 key;
-    u32 lms; // number among the LMS positions
-    u32 position;
-};
+using Item = SortItem;
 
 // Items [begin, end) that share `depth` symbols and, beyond that, `jump` LMS positions.
 struct Group {
@@ -49,6 +44,7 @@ public:
 
     enum class Outcome { done, too_repetitive, stopped };
     Outcome run(std::span<u32> out, const ProgressSink& progress);
+    HugeArray<Item> take_memory() { return std::move(items_); }
 
 private:
     void find_lms(std::span<u32> scratch);
@@ -60,7 +56,7 @@ private:
     void sweep(std::span<const Group> groups, Touch touch, Visit visit);
     u32 jump_of(const Item& item, u32 depth) const;
     bool spend(u64 items) { return (spent_ += items) <= budget_passes * lms_.size(); }
-    bool sort_tied();
+    bool sort_tied(std::span<u32> out);
     void sort_by_rank(std::span<const Group> groups, std::vector<Group>& tied);
     void place(std::span<u32> out);
 
@@ -73,8 +69,9 @@ private:
     HugeArray<u32> lms_;          // LMS positions, ascending
     HugeArray<Item> items_;
     std::vector<Group> tied_;
-    HugeArray<u32> rank_of_; // of an LMS position by number: where its group begins
-    HugeArray<u32> jump_;    // of the group that begins there
+    // Both lie in the result until it is filled: LMS positions are never neighbours.
+    std::span<u32> rank_of_; // of an LMS position by number: where its group begins
+    std::span<u32> jump_;    // of the group that begins there
     std::atomic<u64> spent_{0};
 };
 
@@ -247,10 +244,10 @@ void Sorter::sort_by_rank(std::span<const Group> groups, std::vector<Group>& tie
 
 // Rounds as in Larsson and Sadakane, "Faster suffix sorting" (2007): each at least doubles what
 // the members of a group share.
-bool Sorter::sort_tied() {
+bool Sorter::sort_tied(std::span<u32> out) {
     if (tied_.empty()) return true;
-    rank_of_ = HugeArray<u32>(lms_.size());
-    jump_ = HugeArray<u32>(lms_.size());
+    rank_of_ = out.first(lms_.size());
+    jump_ = out.subspan(lms_.size(), lms_.size());
     pool_.parallel_for(items_.size(), 1 << 14, [&](std::size_t from, std::size_t to) {
         for (std::size_t i = from; i < to; ++i) rank_of_[items_[i].lms] = static_cast<u32>(i);
     });
@@ -314,12 +311,9 @@ Sorter::Outcome Sorter::run(std::span<u32> out, const ProgressSink& progress) {
     if (!go_on(20)) return Outcome::stopped;
     if (!sort_buckets()) return Outcome::too_repetitive;
     if (!go_on(60)) return Outcome::stopped;
-    if (!sort_tied()) return Outcome::too_repetitive;
+    if (!sort_tied(out)) return Outcome::too_repetitive;
     if (!go_on(75)) return Outcome::stopped;
-    rank_of_ = HugeArray<u32>();
-    jump_ = HugeArray<u32>();
     place(out);
-    items_ = HugeArray<Item>();
     lms_ = HugeArray<u32>();
     lms_starts_ = {};
     induce_from_lms(text_, counts_, out);
@@ -329,10 +323,12 @@ Sorter::Outcome Sorter::run(std::span<u32> out, const ProgressSink& progress) {
 } // namespace
 
 bool sort_suffixes(std::span<const u32> text, u32 alphabet, std::span<u32> out, ThreadPool& pool,
-                   const ProgressSink& progress) {
+                   const ProgressSink& progress, HugeArray<SortItem>* spare) {
     OL_CHECK(out.size() == text.size() && text.size() <= (std::size_t{1} << 31));
     if (text.size() >= small_text && alphabet < 1U << 31) {
-        const auto outcome = Sorter(text, alphabet, pool).run(out, progress);
+        Sorter sorter(text, alphabet, pool);
+        const auto outcome = sorter.run(out, progress);
+        if (spare != nullptr) *spare = sorter.take_memory();
         if (outcome != Sorter::Outcome::too_repetitive) return outcome == Sorter::Outcome::done;
     }
     if (!progress("suffix array", 0, text.size())) return false;
