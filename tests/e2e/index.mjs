@@ -1,6 +1,6 @@
 // `openledger index`: a folder of texts becomes an index, which grows, shrinks and answers, without a
 // node.
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, done, equal, killAfter, run, temporary } from "./harness.mjs";
 
@@ -85,6 +85,44 @@ equal(ask("merge", index, "--all").segments, 1, "segments are merged");
 equal(JSON.stringify(ask("locate", index, "the")), before, "the same answers after it");
 equal(ask("stats", index).dead_records, 3, "removed records keep their numbers");
 
+// Evidence: roots, proofs that verify without the index, and none that was changed.
+const commitment = join(index, "commitment.json");
+equal(ask("commit", index).segments.length, ask("stats", index).segments.length, "every segment is committed");
+const phrase = "tribunal heard";
+const proofs = {
+  claim: ["claim", index, phrase, "--owner", JSON.parse(before).hits[0].owner],
+  span: ["span", index, phrase, "--nth", "0"],
+  longer: ["longer-match", index, `nothing like ${phrase} here`, "--start", "2", "--length", "1"],
+};
+for (const [name, args] of Object.entries(proofs)) {
+  const file = join(folder, `${name}.json`);
+  ask("prove", ...args, "--output", file);
+  check(ask("verify", file, "--commitment", commitment).verified, `${name}: verified against the published roots`);
+  const proof = JSON.parse(readFileSync(file, "utf8"));
+  for (const at of [2, 3, proof.proof.length >> 2, proof.proof.length - 1]) {
+    const digit = proof.proof[at] === "0" ? "1" : "0";
+    const changed = { ...proof, proof: proof.proof.slice(0, at) + digit + proof.proof.slice(at + 1) };
+    if (at < 4) changed.proof = "0x" + "ff" + proof.proof.slice(4);
+    writeFileSync(join(folder, "changed.json"), JSON.stringify(changed));
+    refused(["verify", join(folder, "changed.json")], /changed\.json/, `${name}: changed at ${at}`);
+  }
+  const other = { ...proof, commitment: { ...proof.commitment, symbols: proof.commitment.symbols + 1 } };
+  writeFileSync(join(folder, "other.json"), JSON.stringify(other));
+  refused(["verify", join(folder, "other.json"), "--commitment", commitment], /another index/, `${name}: another index`);
+}
+check(ask("audit", index).audited, "the index is audited with its lists and its roots");
+refused(["prove", "order-fault", index], /in order/, "no fault where there is none");
+refused(["prove", "claim", index, phrase, "--owner", "nobody at all"], /owners\.txt/, "an unknown owner");
+const segment = ask("stats", index).segments[0].file;
+const bytes = readFileSync(join(index, segment));
+bytes[bytes.length >> 1] ^= 1;
+writeFileSync(join(index, segment), bytes);
+refused(["count", index, "the"], new RegExp(segment), "a changed file is named when it is opened");
+refused(["audit", index], new RegExp(segment), "and by the audit");
+bytes[bytes.length >> 1] ^= 1;
+writeFileSync(join(index, segment), bytes);
+equal(JSON.stringify(ask("locate", index, "the")), before, "and it is as before when it is mended");
+
 // A writer that is killed leaves what was there.
 const many = join(folder, "many.jsonl");
 writeFileSync(many, Array.from({ length: 40_000 }, (_, i) =>
@@ -99,8 +137,11 @@ for (const milliseconds of [30, 120, 300]) {
 ask("remove", index, "3");
 const named = new Set(ask("stats", index).segments.map((segment) => segment.file));
 for (const file of readdirSync(index)) {
-  check(!file.startsWith("segment-") || named.has(file), `${file} is not left behind`);
+  check(!file.startsWith("segment-") || named.has(file.replace(".owners", "")), `${file} is not left behind`);
 }
+ask("merge", index, "--all");
+ask("remove", index, "6");
+check(!readdirSync(index).some((file) => file.endsWith(".owners")), "owners' lists go with their segment");
 const text = run(data, ["index", "locate", index, "tribunal heard"], { json: false }).stdout;
 check(text.includes("court.jsonl#2") && text.includes("1 of 1 places"), "people can read it");
 done();

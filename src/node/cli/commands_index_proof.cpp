@@ -55,7 +55,7 @@ Result<suffix::IndexCommitment> commitment_of(const Json& json) {
 }
 
 Path lists_path(const suffix::Index& index, std::size_t segment) {
-    return index.folder() / (index.segments()[segment].file + ".owners");
+    return index.folder() / (index.segments()[segment].file + std::string(suffix::owners_suffix));
 }
 
 Result<Json> read_json(const Path& path) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "attribution/suffix/index/view.hpp"
@@ -30,6 +31,10 @@ struct BuildLimits {
     std::uint64_t segment_symbols = 0; // at most so many symbols a segment; 0: what memory allows
     Form form = Form::hot;             // of segments that are appended
 };
+
+// What is added to a segment's file name for the owners' lists that were committed with it
+// (proof/commitment.hpp).
+inline constexpr std::string_view owners_suffix = ".owners";
 
 struct IndexOpenOptions {
     bool recheck = false;       // compare every checksum whatever was checked before

@@ -81,7 +81,9 @@ void remove_leftovers(const Path& folder, const Manifest& manifest) {
     std::error_code error;
     std::vector<Path> unwanted;
     for (const auto& item : std::filesystem::directory_iterator(folder, error)) {
-        const std::string name = item.path().filename().string();
+        std::string name = item.path().filename().string();
+        // Owners' lists go with their segment.
+        if (name.ends_with(owners_suffix)) name.resize(name.size() - owners_suffix.size());
         const bool ours = Manifest::is_file_name(name) || is_temporary(name);
         if (ours && !manifest.names(name)) unwanted.push_back(item.path());
     }
