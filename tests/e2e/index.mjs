@@ -139,8 +139,8 @@ const named = new Set(ask("stats", index).segments.map((segment) => segment.file
 for (const file of readdirSync(index)) {
   check(!file.startsWith("segment-") || named.has(file.replace(".owners", "")), `${file} is not left behind`);
 }
-ask("merge", index, "--all");
-ask("remove", index, "6");
+ask("convert", index, "cold");
+ask("remove", index, "5");
 check(!readdirSync(index).some((file) => file.endsWith(".owners")), "owners' lists go with their segment");
 const text = run(data, ["index", "locate", index, "tribunal heard"], { json: false }).stdout;
 check(text.includes("court.jsonl#2") && text.includes("1 of 1 places"), "people can read it");

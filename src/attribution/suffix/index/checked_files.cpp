@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::string_view file_name = "checked";
 constexpr std::uint64_t file_bytes = 1 << 20;
-// File systems tell times in steps: a file that was written so shortly before could be written again
-// under the same time.
+// File systems tell times in steps: what was written so shortly before could be written again under
+// the same time.
 constexpr long long settled_ns = 2'000'000'000;
 
 long long nanoseconds(const timespec& time) {
