@@ -32,6 +32,12 @@ void AddedTokens::add(AddedToken token) {
     tokens_.push_back(std::move(token));
 }
 
+const AddedToken* AddedTokens::find(TokenId id) const {
+    const auto found = std::lower_bound(tokens_.begin(), tokens_.end(), id,
+                                        [](const auto& token, TokenId i) { return token.id < i; });
+    return found != tokens_.end() && found->id == id ? &*found : nullptr;
+}
+
 std::vector<AddedTokens::Part> AddedTokens::split(std::string_view text, bool normalized,
                                                   bool allow_special) const {
     const auto& trie = normalized ? normalized_ : plain_;

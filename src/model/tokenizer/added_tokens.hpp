@@ -24,10 +24,11 @@ struct AddedToken {
 
 class AddedTokens {
 public:
-    // A pattern that is there already goes to the later token.
+    // In ascending order of ids. A pattern that is there already goes to the later token.
     void add(AddedToken token);
 
     const std::vector<AddedToken>& all() const { return tokens_; }
+    const AddedToken* find(TokenId id) const; // null: none has it
     bool none_normalized() const { return normalized_.empty(); }
 
     // A part of a text: text between tokens, or a token.

@@ -1,10 +1,13 @@
 #include "model/tokenizer/charsmap.hpp"
 
+#include <algorithm>
+
 namespace ol::model {
 
 namespace {
 
 constexpr std::size_t max_bytes = 16U << 20;
+constexpr std::size_t max_replacement_bytes = 256;
 
 // Fields of a unit of Darts-clone.
 bool has_leaf(std::uint32_t unit) { return (unit >> 8 & 1) == 1; }
@@ -36,6 +39,15 @@ Result<Charsmap> Charsmap::parse(std::string_view blob) {
         out.units_.push_back(little_endian(blob.substr(at, 4)));
     }
     out.replacements_ = blob.substr(4 + trie_bytes);
+    for (std::size_t at = 0; at < out.replacements_.size();) {
+        const auto end = std::min(out.replacements_.find('\0', at), out.replacements_.size());
+        out.longest_replacement_ = std::max(out.longest_replacement_, end - at);
+        at = end + 1;
+    }
+    if (out.longest_replacement_ > max_replacement_bytes) {
+        return fail(ErrorCode::corrupted, "charsmap: a replacement of {} bytes",
+                    out.longest_replacement_);
+    }
     return out;
 }
 

@@ -14,8 +14,11 @@ namespace ol::model {
 
 class Charsmap {
 public:
-    // corrupted when the sizes do not fit. Of at most 16 MiB.
+    // corrupted when the sizes do not fit or a replacement is over 256 bytes. Of at most 16 MiB.
     static Result<Charsmap> parse(std::string_view blob);
+
+    // Bytes, at least 1.
+    std::size_t longest_replacement() const { return longest_replacement_; }
 
     struct Rule {
         std::size_t size = 0; // bytes of the text that it replaces; 0: no rule
@@ -34,6 +37,7 @@ private:
 
     std::vector<std::uint32_t> units_;
     std::string replacements_;
+    std::size_t longest_replacement_ = 1;
 };
 
 } // namespace ol::model

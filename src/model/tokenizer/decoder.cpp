@@ -150,6 +150,13 @@ Status Decoder::add(const Json& json, int depth) {
     } else {
         return fail(ErrorCode::unsupported, "decoder '{}' is not supported", type);
     }
+    if (step.kind == Kind::replace || step.kind == Kind::replace_regex) {
+        growth_ *= replacement_growth(step.pattern, step.kind == Kind::replace_regex, step.content);
+        if (growth_ > max_growth) {
+            return fail(ErrorCode::too_large, "{}: a text may become over {} times longer", place,
+                        max_growth);
+        }
+    }
     steps_.push_back(std::move(step));
     return {};
 }

@@ -71,6 +71,7 @@ private:
     static void run(const Step& step, std::vector<std::string>& tokens);
 
     std::vector<Step> steps_;
+    std::uint64_t growth_ = 1;
     bool none_ = true;
     std::unique_ptr<SentencePieceTokens> sentencepiece_;
 };

@@ -207,6 +207,12 @@ Result<JsonPattern> parse_pattern(const Json& json, std::string_view place) {
     return fail(ErrorCode::invalid_argument, "{}: the pattern is neither String nor Regex", place);
 }
 
+std::uint64_t replacement_growth(std::string_view pattern, bool is_regex,
+                                 std::string_view content) {
+    if (is_regex) return content.size() + 1; // it may match nothing, or a byte
+    return std::max<std::uint64_t>(1, (content.size() + pattern.size() - 1) / pattern.size());
+}
+
 std::string SentencePieceRules::apply(std::string_view text) const {
     std::string out;
     std::size_t at = 0;
@@ -317,8 +323,39 @@ Status Normalizer::add(const Json& json, int depth) {
     } else {
         return fail(ErrorCode::unsupported, "normalizer '{}' is not supported", type);
     }
+    growth_ *= growth_of(step);
+    if (growth_ > max_growth) {
+        return fail(ErrorCode::too_large, "{}: a text may become over {} times longer", place,
+                    max_growth);
+    }
     steps_.push_back(std::move(step));
     return {};
+}
+
+// Upper bounds for UTF-8; those of Unicode are in UAX 15, section 9.3.
+std::uint64_t Normalizer::growth_of(const Step& step) {
+    switch (step.kind) {
+    case Kind::nfc:
+    case Kind::nfd:
+        return 3;
+    case Kind::nfkc:
+    case Kind::nfkd:
+        return 11;
+    case Kind::lowercase:
+        return 2;
+    case Kind::prepend:
+        return step.content.size() + 1;
+    case Kind::replace:
+    case Kind::replace_regex:
+        return replacement_growth(step.pattern, step.kind == Kind::replace_regex, step.content);
+    case Kind::precompiled:
+        return step.charsmap->longest_replacement();
+    case Kind::strip:
+    case Kind::strip_accents:
+    case Kind::sentencepiece:
+        break;
+    }
+    return 1;
 }
 
 void Normalizer::apply(std::string& text) const {

@@ -28,7 +28,8 @@ struct SentencePieceRules {
 class Normalizer {
 public:
     Normalizer() = default; // the identity
-    // null gives the identity. unsupported: "normalizer 'Foo' is not supported".
+    // null gives the identity. unsupported: "normalizer 'Foo' is not supported"; too_large: its
+    // steps together may make a text more than max_growth times longer.
     static Result<Normalizer> from_json(const codec::Json& json);
     static Normalizer sentencepiece(SentencePieceRules rules);
 
@@ -61,10 +62,18 @@ private:
     };
 
     Status add(const codec::Json& json, int depth);
+    static std::uint64_t growth_of(const Step& step);
     static void run(const Step& step, std::string& text);
 
     std::vector<Step> steps_;
+    std::uint64_t growth_ = 1;
 };
+
+// Times that the steps of a normalizer or a decoder may lengthen a text: what a file asks for must
+// not take all memory.
+inline constexpr std::uint64_t max_growth = 1024;
+// Of a replacement: how much longer than what it replaces.
+std::uint64_t replacement_growth(std::string_view pattern, bool is_regex, std::string_view content);
 
 // Every occurrence of `pattern` (not empty) becomes `content`.
 void replace_all(std::string& text, std::string_view pattern, std::string_view content);

@@ -317,6 +317,14 @@ TEST(TokenizerParts, HostileJsonIsRefusedWithItsPlace) {
            "'zzz'");
     expect("normalizer", Json::object({{"type", "Precompiled"}, {"precompiled_charsmap", "AAAA"}}),
            "charsmap");
+    const auto longer = Json::object(
+        {{"type", "Replace"}, {"pattern", Json::object({{"String", "a"}})}, {"content", "aaaa"}});
+    expect("normalizer",
+           Json::object({{"type", "Sequence"}, {"normalizers", Json(Json::Array(8, longer))}}),
+           "times longer");
+    expect("decoder",
+           Json::object({{"type", "Sequence"}, {"decoders", Json(Json::Array(8, longer))}}),
+           "times longer");
     Json deep = Json::object({{"type", "NFC"}});
     for (int i = 0; i < 20; ++i)
         deep = Json::object({{"type", "Sequence"}, {"normalizers", Json::array({deep})}});

@@ -215,9 +215,14 @@ std::optional<Regex::Match> Regex::find(std::string_view text, std::size_t from)
         pcre2_match_data_create(1, nullptr));
     OL_CHECK(data != nullptr);
     // One pair of offsets: 0 says that groups did not fit, which nobody asks for.
-    const int found =
-        pcre2_match(impl_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
-                    PCRE2_NO_UTF_CHECK, data.get(), impl_->context.get());
+    const auto match = [&](std::uint32_t options) {
+        return pcre2_match(impl_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
+                           text.size(), from, PCRE2_NO_UTF_CHECK | options, data.get(),
+                           impl_->context.get());
+    };
+    int found = match(0);
+    // The interpreter has a heap where compiled code has a stack.
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = match(PCRE2_NO_JIT);
     if (found < 0) return std::nullopt;
     const auto* const offsets = pcre2_get_ovector_pointer(data.get());
     return Match{offsets[0], std::max(offsets[0], offsets[1])};

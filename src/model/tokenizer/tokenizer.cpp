@@ -85,10 +85,8 @@ void Tokenizer::Impl::encode_text(std::string_view text, bool at_start, bool all
 
 std::string Tokenizer::Impl::decoded_text(TokenId id) const {
     if ((vocabulary.flags[id] & Vocabulary::added) != 0) {
-        const auto& all = added.all();
-        const auto token =
-            std::find_if(all.begin(), all.end(), [&](const auto& t) { return t.id == id; });
-        if (token != all.end() && token->normalized) return token->pattern;
+        const auto* token = added.find(id);
+        if (token != nullptr && token->normalized) return token->pattern;
     }
     return vocabulary.written(id);
 }
