@@ -31,6 +31,15 @@ void Tokenizer::Impl::encode_word(std::string_view word, std::vector<TokenId>& o
 
 void Tokenizer::Impl::encode_normalized(std::string_view text, bool at_start,
                                         std::vector<TokenId>& out) const {
+    if (scanner) {
+        const auto& bpe = std::get<Bpe>(model);
+        for (std::size_t at = 0; at < text.size();) {
+            const auto size = next_word(text.substr(at), *scanner);
+            bpe.encode(vocabulary, text.substr(at, size), out);
+            at += size;
+        }
+        return;
+    }
     if (frozen.empty()) {
         Pieces pieces;
         pieces.pieces.push_back({text, at_start});
@@ -55,15 +64,6 @@ void Tokenizer::Impl::encode_normalized(std::string_view text, bool at_start,
 void Tokenizer::Impl::encode_text(std::string_view text, bool at_start, bool allow_special,
                                   std::vector<TokenId>& out) const {
     if (text.empty()) return;
-    if (scanner && added.none_normalized()) {
-        const auto& bpe = std::get<Bpe>(model);
-        for (std::size_t at = 0; at < text.size();) {
-            const auto size = next_word(text.substr(at), *scanner);
-            bpe.encode(vocabulary, text.substr(at, size), out);
-            at += size;
-        }
-        return;
-    }
     std::string normalized;
     if (!normalizer.is_identity()) {
         normalized = text;
@@ -105,8 +105,8 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, EncodeOptions opti
     std::vector<TokenId> out;
     out.reserve(text.size() / 3 + 4);
     std::string valid;
-    const bool keeps_bytes = impl_->scanner && impl_->added.none_normalized();
-    if (!keeps_bytes && text::find_invalid_utf8(text)) {
+    // A scanner keeps bytes that are not UTF-8.
+    if (!impl_->scanner && text::find_invalid_utf8(text)) {
         valid = replace_invalid_utf8(text);
         text = valid;
     }

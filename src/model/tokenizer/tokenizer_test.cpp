@@ -194,6 +194,15 @@ TEST(Tokenizer, JsonRoundTrip) {
     EXPECT_EQ(second->special("<|nobody|>").error().code, ErrorCode::not_found);
 }
 
+TEST(Tokenizer, TheShippedBaseIsWrittenAsItWasRead) {
+    const auto path = Path(OL_SOURCE_DIR) / "models/base-4m/tokenizer.json";
+    const auto text = read_text_file(path, 1U << 24);
+    ASSERT_TRUE(text.has_value());
+    const auto tokenizer = Tokenizer::from_file(path);
+    ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().to_string();
+    EXPECT_TRUE(tokenizer->to_json() == *text);
+}
+
 TEST(Tokenizer, SpecialTokensAreTextUnlessAllowed) {
     const auto tokenizer = Tokenizer::from_json(testdata("bytelevel_tokenizer.json"));
     ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().to_string();
