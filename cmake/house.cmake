@@ -32,6 +32,7 @@ find_package(Boost 1.81 REQUIRED COMPONENTS json)
 pkg_check_modules(secp256k1 REQUIRED IMPORTED_TARGET libsecp256k1)
 pkg_check_modules(icu REQUIRED IMPORTED_TARGET icu-uc)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 
 add_library(ol_options INTERFACE)
 target_compile_features(ol_options INTERFACE cxx_std_23)

@@ -7,7 +7,8 @@
 #include "base/file.hpp"
 #include "base/prng.hpp"
 #include "codec/json.hpp"
-#include "model/pre_tokenize.hpp"
+#include "model/tokenizer/byte_alphabet.hpp"
+#include "model/tokenizer/words.hpp"
 
 namespace ol::model {
 namespace {
@@ -34,7 +35,7 @@ std::vector<std::string> words_of(std::string_view text) {
 
 std::string random_text(Prng& prng, std::size_t size) {
     static const std::vector<std::string> parts = {
-        "a",  "b", "ab", "the",     " ",  "  ",   "\n",       "é",  "日",     "1",   "22",
+        "a",  "b", "ab", "the",     " ",  "  ",   "\n",       "é", "日",     "1",   "22",
         "'s", "'", ".",  "<|end|>", "\t", "\xff", "\xe6\x97", "🎉", "\u00a0", "aaaa"};
     std::string out;
     while (out.size() < size) out += parts[prng.below(parts.size())];
@@ -193,6 +194,15 @@ TEST(Tokenizer, JsonRoundTrip) {
     EXPECT_EQ(second->special("<|nobody|>").error().code, ErrorCode::not_found);
 }
 
+TEST(Tokenizer, TheShippedBaseIsWrittenAsItWasRead) {
+    const auto path = Path(OL_SOURCE_DIR) / "models/base-4m/tokenizer.json";
+    const auto text = read_text_file(path, 1U << 24);
+    ASSERT_TRUE(text.has_value());
+    const auto tokenizer = Tokenizer::from_file(path);
+    ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().to_string();
+    EXPECT_TRUE(tokenizer->to_json() == *text);
+}
+
 TEST(Tokenizer, SpecialTokensAreTextUnlessAllowed) {
     const auto tokenizer = Tokenizer::from_json(testdata("bytelevel_tokenizer.json"));
     ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().to_string();
@@ -236,18 +246,23 @@ TEST(Tokenizer, RefusesWhatItDoesNotDoByName) {
         model.set(key, std::move(value));
         return with("model", std::move(model));
     };
-    expect(with("normalizer", Json::object({{"type", "NFC"}})), ErrorCode::unsupported, "NFC");
-    expect(with("pre_tokenizer", Json::object({{"type", "Whitespace"}})), ErrorCode::unsupported,
-           "Whitespace");
-    expect(with_model("type", "WordPiece"), ErrorCode::unsupported, "WordPiece");
-    expect(with_model("ignore_merges", true), ErrorCode::unsupported, "ignore_merges");
-    expect(with_model("byte_fallback", true), ErrorCode::unsupported, "byte_fallback");
+    const auto typed = [](std::string_view type) { return Json::object({{"type", Json(type)}}); };
+    expect(with("normalizer", typed("BertNormalizer")), ErrorCode::unsupported,
+           "normalizer 'BertNormalizer'");
+    expect(with("pre_tokenizer", typed("UnicodeScripts")), ErrorCode::unsupported,
+           "pre_tokenizer 'UnicodeScripts'");
+    expect(with("post_processor", typed("Foo")), ErrorCode::unsupported, "post_processor 'Foo'");
+    expect(with("decoder", typed("CTC")), ErrorCode::unsupported, "decoder 'CTC'");
+    expect(with_model("type", "WordPiece"), ErrorCode::unsupported, "model 'WordPiece'");
+    expect(with_model("dropout", 0.1), ErrorCode::unsupported, "dropout");
+    expect(with_model("end_of_word_suffix", "</w>"), ErrorCode::unsupported, "end_of_word_suffix");
+    expect(with_model("ignore_merges", 1), ErrorCode::invalid_argument, "ignore_merges");
     Json merges = base["model"]["merges"];
     merges.push(Json("zzz q"));
     expect(with_model("merges", merges), ErrorCode::invalid_argument, "zzz");
     Json vocab = base["model"]["vocab"];
     vocab.set("日", 700);
-    expect(with_model("vocab", vocab), ErrorCode::invalid_argument, "日");
+    expect(with_model("vocab", vocab), ErrorCode::invalid_argument, "no token has the id 512");
     vocab = base["model"]["vocab"];
     vocab.set("!", 600);
     expect(with_model("vocab", vocab), ErrorCode::invalid_argument, "no token has the id");

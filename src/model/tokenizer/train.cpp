@@ -5,8 +5,8 @@
 #include <queue>
 #include <unordered_map>
 
-#include "model/pre_tokenize.hpp"
-#include "model/tokenizer_impl.hpp"
+#include "model/tokenizer/byte_alphabet.hpp"
+#include "model/tokenizer/impl.hpp"
 
 namespace ol::model {
 
@@ -150,20 +150,27 @@ Result<Tokenizer> Tokenizer::train(const std::vector<std::string_view>& texts,
                     256 + special.size(), max_vocabulary);
     }
     auto impl = std::make_unique<Impl>();
+    auto& tokens = impl->vocabulary.texts;
+    Bpe bpe;
     std::unordered_map<std::string, TokenId> ids; // bytes -> id, specials not among them
     for (const auto& token : special) {
         if (token.size() < 2 || std::count(special.begin(), special.end(), token) != 1) {
             return fail(ErrorCode::invalid_argument,
                         "special token '{}': must be longer than a byte and given once", token);
         }
-        impl->specials.emplace_back(token, static_cast<TokenId>(impl->tokens.size()));
-        impl->tokens.push_back(token);
+        AddedToken added;
+        added.content = added.pattern = token;
+        added.id = static_cast<TokenId>(tokens.size());
+        added.special = true;
+        impl->added.add(added);
+        impl->vocabulary.raw_ids.emplace(token, added.id);
+        tokens.push_back(token);
     }
     // Bytes in the order of the characters that stand for them, as Hugging Face's trainer.
     for (const auto byte : bytes_by_character()) {
-        impl->byte_ids[byte] = static_cast<TokenId>(impl->tokens.size());
-        ids.emplace(std::string(1, static_cast<char>(byte)), impl->byte_ids[byte]);
-        impl->tokens.emplace_back(1, static_cast<char>(byte));
+        bpe.byte_ids[byte] = static_cast<TokenId>(tokens.size());
+        ids.emplace(std::string(1, static_cast<char>(byte)), bpe.byte_ids[byte]);
+        tokens.emplace_back(1, static_cast<char>(byte));
     }
 
     std::unordered_map<std::string_view, std::uint64_t> words;
@@ -178,32 +185,39 @@ Result<Tokenizer> Tokenizer::train(const std::vector<std::string_view>& texts,
         }
     }
 
-    MergeLearner learner(words, impl->byte_ids, impl->tokens);
-    while (impl->tokens.size() < vocab_size) {
+    MergeLearner learner(words, bpe.byte_ids, tokens);
+    while (tokens.size() < vocab_size) {
         const auto pair = learner.best();
         if (!pair) {
             return fail(ErrorCode::invalid_argument,
                         "the text gives only {} of {} ids: give more text or a smaller vocabulary",
-                        impl->tokens.size(), vocab_size);
+                        tokens.size(), vocab_size);
         }
         const auto left = static_cast<TokenId>(*pair >> 32);
         const auto right = static_cast<TokenId>(*pair);
-        const auto bytes = impl->tokens[left] + impl->tokens[right];
+        const auto bytes = tokens[left] + tokens[right];
         if (std::find(special.begin(), special.end(), bytes) != special.end()) {
             learner.forbid(*pair); // plain text must never become a special token
             continue;
         }
         // Two ways of writing the same bytes share their id.
-        const auto [known, added] = ids.emplace(bytes, static_cast<TokenId>(impl->tokens.size()));
-        if (added) impl->tokens.push_back(bytes);
-        impl->index_merge(left, right, known->second);
+        const auto [known, added] = ids.emplace(bytes, static_cast<TokenId>(tokens.size()));
+        if (added) tokens.push_back(bytes);
+        bpe.add_merge(left, right, known->second);
         learner.merge(*pair, known->second);
-        if (impl->tokens.size() % 64 == 0 && !progress("merges", impl->tokens.size(), vocab_size)) {
+        if (tokens.size() % 64 == 0 && !progress("merges", tokens.size(), vocab_size)) {
             return fail(ErrorCode::cancelled, "tokenizer training was stopped");
         }
     }
-    impl->is_special.assign(impl->tokens.size(), 0);
-    for (const auto& [text, id] : impl->specials) impl->is_special[id] = 1;
+    impl->vocabulary.byte_level = true;
+    impl->vocabulary.flags.assign(tokens.size(), 0);
+    for (const auto& [text, id] : impl->vocabulary.raw_ids)
+        impl->vocabulary.flags[id] = Vocabulary::raw | Vocabulary::special | Vocabulary::added;
+    impl->pre_tokenizer = PreTokenizer::byte_level();
+    impl->decoder = Decoder::byte_level();
+    impl->model = std::move(bpe);
+    impl->sections = byte_level_sections();
+    impl->finish();
     return Tokenizer(std::move(impl));
 }
 
