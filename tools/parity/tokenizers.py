@@ -4,13 +4,13 @@ configuration with Hugging Face `tokenizers` and `sentencepiece`, and writes the
 text -> ids -> decoded into src/model/testdata/tokenizers/.
 
     python3 -m venv ~/.cache/parity && ~/.cache/parity/bin/pip install tokenizers sentencepiece
-    ~/.cache/parity/bin/python tools/parity/tokenizers.py [--random N] [--out FOLDER]
+    ~/.cache/parity/bin/python tools/parity/tokenizers.py [--random N] [--nmt] [--out FOLDER]
 
-With --out, OL_TOKENIZER_VECTORS=FOLDER model_test --gtest_filter='Parity*' checks more than is committed.
+--nmt: SentencePiece's own large charsmap (300 KB) instead of a small one. With --out, OL_TOKENIZER_VECTORS=FOLDER model_test --gtest_filter='Parity*' checks more than is committed.
 Only tokenizers that this script trains are written; no vocabulary is downloaded. The trainers break ties as
 they like, so another run may write other files, which agree with their vectors all the same.
 """
-import base64, io, json, os, random, sys, unicodedata
+import base64, io, json, os, random, sys, tempfile, unicodedata
 
 # The module of the same name as this file must not shadow the library.
 sys.path = [p for p in sys.path if os.path.abspath(p or ".") != os.path.dirname(os.path.abspath(__file__))]
@@ -269,19 +269,21 @@ def sentence_pieces():
                             user_defined_symbols=["<sep>", "[NAME]"]),
         "sp_unigram_bytes": train(model_type="unigram", hard_vocab_limit=False, vocab_size=640, byte_fallback=True, normalization_rule_name="identity",
                                   remove_extra_whitespaces=False, character_coverage=0.98),
-        "sp_charsmap": train(model_type="unigram", hard_vocab_limit=False, vocab_size=380, character_coverage=0.98, normalization_rule_tsv=rules()),
+        "sp_charsmap": train(model_type="unigram", hard_vocab_limit=False, vocab_size=380, character_coverage=0.98, **rules()),
     }
 
 
 def rules():
     """A small charsmap: some of NFKC, white space, one expansion, one removal, a combining pair."""
+    if "--nmt" in sys.argv:
+        return {"normalization_rule_name": "nmt_nfkc"}
     table = {"\u3000": " ", "\u00a0": " ", "\t": " ", "ﬁ": "fi", "ﬂ": "fl", "½": "1⁄2", "①": "1", "ｆ": "f", "ｕ": "u", "ｌ": "l", "\u200b": "",
              "e\u0301": "é", "㎏": "kg", "\u212b": "\u00c5", "\u00ad": "", "℡": "TEL", "ガ": "が", "が": "ガ", "\r": " ", "…": "..."}
-    path = "/tmp/parity_rules.tsv"
+    path = tempfile.mkstemp(suffix=".tsv")[1]
     with open(path, "w") as f:
         for source, target in table.items():
             f.write(" ".join(f"{ord(c):X}" for c in source) + "\t" + " ".join(f"{ord(c):X}" for c in target) + "\n")
-    return path
+    return {"normalization_rule_tsv": path}
 
 
 def field(blob, wanted):

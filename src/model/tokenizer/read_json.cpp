@@ -282,7 +282,8 @@ Result<Tokenizer> Tokenizer::from_json(std::string_view text) {
         auto added = OL_TRY(parse_added_tokens(json));
         UnigramEntries entries;
         if (unigram) entries = OL_TRY(read_unigram_entries(model["vocab"]));
-        TokenList tokens;
+        TokenList tokens((unigram ? entries.names.size() : model["vocab"].members().size()) +
+                         added.size());
         Ids ids;
         OL_TRY(place_vocabulary(model, unigram, added, byte_level, entries, tokens, ids));
         OL_TRY(place_added(tokens, added, impl->normalizer, impl->added));

@@ -213,7 +213,7 @@ Result<Tokenizer> Tokenizer::from_sentencepiece(std::string_view bytes) {
         auto impl = std::make_unique<Impl>();
         SentencePieceTokens types;
         SentencePieceRules rules;
-        TokenList tokens;
+        TokenList tokens(proto.pieces.size());
         std::optional<TokenId> unk;
         std::map<std::string_view, TokenId> seen;
         for (TokenId id = 0; id < proto.pieces.size(); ++id) {

@@ -19,11 +19,19 @@ public:
     static constexpr std::uint8_t outside = 8; // an added token that is not in the model
     static constexpr std::uint8_t taken = 128;
 
+    // count: tokens of the file, so that memory follows the file's size and not its ids.
+    explicit TokenList(std::size_t count)
+        : count_(count) {}
+
     // `name`: as the file writes it.
     Status place(std::uint64_t id, std::string text, std::string_view name, std::uint8_t flags) {
         if (id >= max_vocabulary) {
             return fail(ErrorCode::too_large, "id {} of '{}' passes the limit of {}", id, name,
                         max_vocabulary);
+        }
+        if (id >= count_) {
+            return fail(ErrorCode::invalid_argument,
+                        "id {} of '{}' leaves holes: there are {} tokens", id, name, count_);
         }
         if (flags_.size() <= id) {
             flags_.resize(id + 1);
@@ -58,6 +66,7 @@ public:
     }
 
 private:
+    std::size_t count_;
     std::vector<std::string> texts_;
     std::vector<std::uint8_t> flags_;
 };
