@@ -39,19 +39,36 @@ struct Symbolised {
     std::vector<u64> hashes;
 };
 
-// An array that grows by pieces: nothing is copied, and what was read can be given back.
+// An array that grows in place: beyond a small size it has more room than most segments need, of
+// which the system backs what is written. It becomes T without a copy.
 class Numbers {
 public:
     void push_back(u32 number) {
-        if (size_ % piece == 0) pieces_.emplace_back(piece);
-        pieces_.back()[size_++ % piece] = number;
+        if (size_ == room_.size()) grow();
+        room_[size_++] = number;
     }
-    u32 operator[](u64 i) const { return pieces_[i / piece][i % piece]; }
     u64 size() const { return size_; }
+    std::span<u32> values() { return room_.first(size_); }
 
 private:
-    static constexpr u64 piece = 1 << 20;
-    std::vector<HugeArray<u32>> pieces_;
+    static constexpr u64 small_room = 1 << 16, large_room = 1 << 27;
+
+    void grow() {
+        if (room_.empty()) {
+            small_.resize(small_room);
+            room_ = small_;
+            return;
+        }
+        HugeArray<u32> wider(std::max(large_room, 2 * size_));
+        std::copy(room_.begin(), room_.end(), wider.data());
+        small_ = {};
+        large_ = std::move(wider);
+        room_ = large_;
+    }
+
+    std::vector<u32> small_;
+    HugeArray<u32> large_;
+    std::span<u32> room_; // of one of them
     u64 size_ = 0;
 };
 
@@ -234,7 +251,9 @@ namespace {
 
 // T, SA and ISA with what belongs to them, ready to be written in either form.
 struct Arrays {
-    HugeArray<u32> text, suffixes;
+    Numbers numbers;
+    std::span<u32> text; // in numbers
+    HugeArray<u32> suffixes;
     std::span<u32> inverse; // in the memory that sorting took, or its own
     HugeArray<SortItem> spare;
     HugeArray<u32> own_inverse;
@@ -242,13 +261,14 @@ struct Arrays {
     std::vector<u32> first;
 };
 
-// Turns word numbers into ranks that keep the order of the words.
-void rank_words(Numbers numbers, const std::vector<u32>& starts,
-                const std::vector<text::SymbolWord>& words, ThreadPool& pool, Arrays& out) {
+// Turns word numbers into ranks that keep the order of the words, where they stand.
+void rank_words(const std::vector<u32>& starts, const std::vector<text::SymbolWord>& words,
+                ThreadPool& pool, Arrays& out) {
     const u32 records = static_cast<u32>(starts.size() - 1);
+    const std::span<u32> text = out.text = out.numbers.values();
     std::vector<u32> occurrences(words.size(), 0);
     for (u32 r = 0; r < records; ++r) {
-        for (u32 p = starts[r]; p + 1 < starts[r + 1]; ++p) ++occurrences[numbers[p]];
+        for (u32 p = starts[r]; p + 1 < starts[r + 1]; ++p) ++occurrences[text[p]];
     }
     const auto order = sorted_words(words, occurrences);
     std::vector<u32> rank_of(words.size(), 0);
@@ -262,12 +282,11 @@ void rank_words(Numbers numbers, const std::vector<u32>& starts,
         next += occurrences[order[d]];
     }
     out.first.push_back(next);
-    out.text = HugeArray<u32>(numbers.size());
     pool.parallel_for(records, 64, [&](std::size_t from, std::size_t to) {
         for (std::size_t r = from; r < to; ++r) {
             const u32 last = starts[r + 1] - 1;
-            for (u32 p = starts[r]; p < last; ++p) out.text[p] = rank_of[numbers[p]];
-            out.text[last] = static_cast<u32>(r);
+            for (u32 p = starts[r]; p < last; ++p) text[p] = rank_of[text[p]];
+            text[last] = static_cast<u32>(r);
         }
     });
 }
@@ -300,7 +319,8 @@ Status SegmentBuilder::write(const Path& path, Form form, ThreadPool& pool,
     draft->starts.push_back(symbols);
     if (!progress("dictionary", 0, symbols)) return stopped();
     Arrays arrays;
-    rank_words(std::move(draft->numbers), draft->starts, draft->words.words(), pool, arrays);
+    arrays.numbers = std::move(draft->numbers);
+    rank_words(draft->starts, draft->words.words(), pool, arrays);
     draft->words = WordNumbers();
     const Counts counts{symbols, static_cast<u32>(draft->rows.size()),
                         static_cast<u32>(arrays.words.size()), static_cast<u32>(form),

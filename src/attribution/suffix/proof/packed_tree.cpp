@@ -11,10 +11,10 @@ namespace ol::attribution::suffix {
 
 namespace {
 
-// Hashing a chunk again costs about 1 us, keeping its top and the levels above 16 bytes a leaf.
-constexpr unsigned kept_height = 2;
+// Hashing a chunk again costs less than 1 us, keeping its top and the levels above 32 bytes a leaf.
+constexpr unsigned kept_height = 1;
 constexpr std::uint64_t chunk_leaves = 1ULL << kept_height;
-constexpr std::uint64_t batch_leaves = 16 * chunk_leaves;
+constexpr std::uint64_t batch_leaves = 32 * chunk_leaves;
 
 std::uint64_t half_up(std::uint64_t count) { return count / 2 + count % 2; }
 

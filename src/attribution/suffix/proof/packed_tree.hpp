@@ -14,7 +14,7 @@
 
 namespace ol::attribution::suffix {
 
-// The same root as crypto::MerkleTree over the same leaves, in 16 bytes a leaf.
+// The same root as crypto::MerkleTree over the same leaves, in 32 bytes a leaf.
 class PackedTree {
 public:
     // Hashes leaves [begin, begin + out.size()); is called from several threads and stays valid.
