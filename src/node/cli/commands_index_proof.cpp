@@ -1,14 +1,12 @@
 #include "node/cli/commands_index_proof.hpp"
 
 #include <algorithm>
-#include <iostream>
-#include <iterator>
 #include <optional>
 
 #include "attribution/suffix/index/index.hpp"
 #include "attribution/suffix/proof/proof.hpp"
 #include "base/limits.hpp"
-#include "crypto/merkle.hpp"
+#include "market/receipt.hpp"
 #include "node/cli/fields.hpp"
 #include "node/cli/index_input.hpp"
 
@@ -120,7 +118,8 @@ public:
                                  {"shows", shows},
                                  {"proof", to_hex0x(proof)}});
         if (!answer.empty()) {
-            out.set("answer_root", root_of(answer)).set("answer_symbols", answer.size());
+            out.set("answer_root", market::answer_tree(answer).root())
+                .set("answer_symbols", answer.size());
         }
         if (!command.output.empty()) {
             OL_TRY(write_file_atomic(command.output, out.dump(2) + "\n"));
@@ -132,12 +131,6 @@ public:
                 fmt::format("{} bytes in {}: {}", proof.size(), command.output, shows));
         }
         return {};
-    }
-
-    static Hash32 root_of(const Words& words) {
-        std::vector<Hash32> leaves;
-        for (const auto& word : words) leaves.push_back(crypto::merkle_leaf(word.view()));
-        return crypto::MerkleTree(std::move(leaves)).root();
     }
 
 private:
@@ -154,18 +147,10 @@ private:
     std::optional<suffix::Prover> prover_;
 };
 
-Result<std::string> text_of(const IndexProofCommand& command) {
-    if (command.file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-    if (!command.file.empty()) return read_text_file(command.file, limits::file_bytes);
-    if (command.text.empty()) {
-        return fail(ErrorCode::invalid_argument, "give a text, or --file");
-    }
-    return command.text;
-}
-
 Result<Words> words_of(const IndexProofCommand& command) {
     Words out;
-    for (const auto& symbol : OL_TRY_IN(text::symbolize(OL_TRY(text_of(command))), "the text")) {
+    const std::string asked = OL_TRY(asked_text(command.text, command.file));
+    for (const auto& symbol : OL_TRY_IN(text::symbolize(asked), "the text")) {
         out.push_back(symbol.word);
     }
     if (out.empty()) return fail(ErrorCode::invalid_argument, "the text holds no word; give one");
@@ -204,7 +189,7 @@ std::string describe(const suffix::Claim& claim, const OwnerNames* names) {
 }
 
 Result<std::string> verified(const Proving& proving, const Bytes& proof, const Words& answer = {}) {
-    const Hash32 root = answer.empty() ? Hash32{} : Proving::root_of(answer);
+    const Hash32 root = answer.empty() ? Hash32{} : market::answer_tree(answer).root();
     const auto claim =
         OL_TRY_IN(suffix::verify_proof(proving.prover().commitment(), proof, root, answer.size()),
                   "the proof that was just made");

@@ -1,6 +1,3 @@
-#include <iostream>
-#include <iterator>
-
 #include "attribution/suffix/query/cnf.hpp"
 #include "attribution/suffix/query/fuzzy.hpp"
 #include "attribution/suffix/query/query.hpp"
@@ -38,21 +35,12 @@ struct Asked {
     Address owner(std::uint32_t record) const { return view().table_entry(record).owner; }
 };
 
-Result<std::string> text_of(const IndexQueryCommand& command) {
-    if (command.file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-    if (!command.file.empty()) return read_text_file(command.file, limits::file_bytes);
-    if (command.text.empty()) {
-        return fail(ErrorCode::invalid_argument, "give a text, or --file");
-    }
-    return command.text;
-}
-
 Result<Asked> ask(const IndexQueryCommand& command, bool with_text = true) {
     auto index = OL_TRY(suffix::Index::open(command.folder));
     auto names = OL_TRY(OwnerNames::read(command.folder));
     Asked out{std::move(index), std::move(names), {}, {}};
     if (!with_text) return out;
-    out.text = OL_TRY(text_of(command));
+    out.text = OL_TRY(asked_text(command.text, command.file));
     out.symbols = OL_TRY_IN(text::symbolize(out.text), "the text");
     if (out.symbols.empty()) {
         return fail(ErrorCode::invalid_argument, "the text holds no word; give one");

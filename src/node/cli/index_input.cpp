@@ -1,6 +1,8 @@
 #include "node/cli/index_input.hpp"
 
 #include <algorithm>
+#include <iostream>
+#include <iterator>
 
 #include "base/limits.hpp"
 #include "crypto/hash.hpp"
@@ -16,6 +18,13 @@ constexpr std::uint64_t names_bytes = 4ULL << 30;
 constexpr std::size_t issues_kept = 1000;
 
 } // namespace
+
+Result<std::string> asked_text(const std::string& text, const std::string& file) {
+    if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+    if (!file.empty()) return read_text_file(file, limits::file_bytes);
+    if (text.empty()) return fail(ErrorCode::invalid_argument, "give a text, or --file");
+    return text;
+}
 
 Address owner_address(std::string_view name) {
     const Hash32 hash = crypto::keccak256(name);

@@ -14,6 +14,9 @@
 
 namespace ol::node::cli {
 
+// What a command is asked about: the text, or that of a file (- for standard input).
+Result<std::string> asked_text(const std::string& text, const std::string& file);
+
 enum class OwnerBy { folder, file, record };
 
 // The owner that a name stands for: the last 20 bytes of its keccak256.

@@ -221,19 +221,6 @@ Status SegmentBuilder::add(std::span<const SourceRecord> records, ThreadPool& po
     return {};
 }
 
-Status SegmentBuilder::add_symbols(const RecordHeader& header,
-                                   std::span<const text::Symbol> symbols) {
-    OL_TRY(draft_->check(header, symbols.size()));
-    draft_->begin(header);
-    for (const auto& symbol : symbols) {
-        OL_CHECK(!text::is_separator(symbol.word));
-        draft_->put(draft_->words.number(symbol.word), {symbol.offset, symbol.size},
-                    word_bytes(symbol.word));
-    }
-    draft_->end();
-    return {};
-}
-
 Status SegmentBuilder::add_numbers(const RecordHeader& header, std::span<const u32> numbers,
                                    std::span<const Place> places) {
     OL_CHECK(numbers.size() == places.size());

@@ -33,9 +33,8 @@ public:
     // later than the record or (within this segment) not its own head; too_large beyond
     // limits::segment_symbols.
     Status add(std::span<const SourceRecord> records, ThreadPool& pool);
-    // A record as symbols that are known already (no separators among them).
-    Status add_symbols(const RecordHeader& header, std::span<const text::Symbol> symbols);
-    // The same with words by their number in this builder (number_of), which costs no look-up.
+    // A record whose symbols are known already (no separators among them), words by their number in
+    // this builder (number_of).
     Status add_numbers(const RecordHeader& header, std::span<const std::uint32_t> numbers,
                        std::span<const Place> places);
     std::uint32_t number_of(const text::SymbolWord& word);
