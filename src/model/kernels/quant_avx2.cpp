@@ -13,7 +13,7 @@
 namespace ol::model::kernels {
 namespace {
 
-constexpr int rows_at_once = 4;
+constexpr int rows_at_once = 3;
 constexpr std::size_t prefetch_ahead =
     2048; // bytes: more than a page's prefetcher dares at its end
 
@@ -35,7 +35,7 @@ struct Q8 {
         const __m256i ones = _mm256_set1_epi16(1);
 #pragma GCC unroll 8
         for (int m = 0; m < Rows; ++m) out[m][0] = out[m][1] = _mm256_setzero_si256();
-#pragma GCC unroll 8
+#pragma GCC unroll 1
         for (int g = 0; g < 8; ++g) {
             const __m256i w0 = load(w + g * 64), w1 = load(w + g * 64 + 32);
             const __m256i a0 = _mm256_abs_epi8(w0), a1 = _mm256_abs_epi8(w1);
@@ -59,7 +59,7 @@ struct Q4 {
         const __m256i low = _mm256_set1_epi8(15);
 #pragma GCC unroll 8
         for (int m = 0; m < Rows; ++m) out[m][0] = out[m][1] = _mm256_setzero_si256();
-#pragma GCC unroll 8
+#pragma GCC unroll 1
         for (int g = 0; g < 4; ++g) {
             const __m256i w0 = load(w + g * 64), w1 = load(w + g * 64 + 32);
             const __m256i l0 = _mm256_and_si256(w0, low), l1 = _mm256_and_si256(w1, low);
