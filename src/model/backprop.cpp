@@ -8,6 +8,14 @@ constexpr std::size_t panel = kernels::panel;
 
 std::size_t padded(std::size_t n) { return (n + panel - 1) / panel * panel; }
 
+std::size_t largest_rank(const LoraAdapter& adapter) {
+    std::size_t out = 0;
+    for (const auto& layer : adapter.layers) {
+        for (const auto& pair : layer) out = std::max<std::size_t>(out, pair.rank);
+    }
+    return out;
+}
+
 } // namespace
 
 void Backprop::Impl::reserve(std::size_t count) {
@@ -21,7 +29,8 @@ void Backprop::Impl::reserve(std::size_t count) {
         for (auto* buffer : {&t.top, &t.inverse}) grow(*buffer, count * config.head_count);
         for (auto* buffer : {&t.gate, &t.up}) grow(*buffer, count * inner);
         if (adapter != nullptr) {
-            for (auto& buffer : t.low) grow(buffer, count * adapter->config.rank);
+            const auto& pairs = adapter->layers[static_cast<std::size_t>(&t - tape.data())];
+            for (std::size_t s = 0; s < site_count; ++s) grow(t.low[s], count * pairs[s].rank);
         }
     }
     if (!backward) return;
@@ -29,7 +38,7 @@ void Backprop::Impl::reserve(std::size_t count) {
     for (auto* buffer : {&dq, &dmixed}) grow(*buffer, count * q_width);
     for (auto* buffer : {&dk, &dv}) grow(*buffer, count * kv_width);
     grow(dact, count * inner);
-    if (adapter != nullptr) grow(low, count * adapter->config.rank);
+    if (adapter != nullptr) grow(low, count * largest_rank(*adapter));
 }
 
 void Backprop::Impl::linear(std::size_t layer, Site site, const float* from, float* to) {
@@ -44,7 +53,7 @@ void Backprop::Impl::linear(std::size_t layer, Site site, const float* from, flo
                       &pool, table);
     const LoraPair* lora = pair(layer, site);
     if (lora == nullptr) return;
-    const std::size_t rank = adapter->config.rank;
+    const std::size_t rank = lora->rank;
     float* t = tape[layer].low[static_cast<std::size_t>(site)].data();
     kernels::multiply({.m = rows,
                        .n = rank,
@@ -54,7 +63,7 @@ void Backprop::Impl::linear(std::size_t layer, Site site, const float* from, flo
                        .c = t,
                        .c_row = signed_(rank)},
                       &pool, table);
-    table.scale(t, adapter->config.scale(), rows * rank);
+    table.scale(t, lora->scale, rows * rank);
     kernels::multiply({.m = rows,
                        .n = n,
                        .k = rank,
@@ -88,14 +97,14 @@ void Backprop::Impl::linear_backward(std::size_t layer, Site site, const float* 
                            .k = rows,
                            .a = rows_dy.transposed(),
                            .b = rows_x,
-                           .c = matrix_of(weight_gradients->layers[layer], site).data(),
+                           .c = weight_gradients->layers[layer].at(site).weight.data(),
                            .c_row = signed_(in),
                            .accumulate = true},
                           &pool, table);
     }
     const LoraPair* lora = pair(layer, site);
     if (lora == nullptr) return;
-    const std::size_t rank = adapter->config.rank;
+    const std::size_t rank = lora->rank;
     const float* t = tape[layer].low[static_cast<std::size_t>(site)].data();
     kernels::multiply({.m = rows,
                        .n = rank,
@@ -105,7 +114,7 @@ void Backprop::Impl::linear_backward(std::size_t layer, Site site, const float* 
                        .c = low.data(),
                        .c_row = signed_(rank)},
                       &pool, table);
-    table.scale(low.data(), adapter->config.scale(), rows * rank);
+    table.scale(low.data(), lora->scale, rows * rank);
     const kernels::View rows_low{low.data(), signed_(rank), 1};
     if (adapter_gradients != nullptr) {
         auto& gradient = adapter_gradients->layers[layer][static_cast<std::size_t>(site)];
@@ -234,14 +243,15 @@ void Backprop::Impl::attention_backward(std::size_t i) {
 void Backprop::Impl::forward_layer(std::size_t i) {
     auto& t = tape[i];
     const auto& w = model.weights.layers[i];
-    norm(w.input_norm, i == 0 ? nullptr : out.data(), t.x.data(), h.data(), t.norm1.data());
+    norm(w.attention_norm.weight, i == 0 ? nullptr : out.data(), t.x.data(), h.data(),
+         t.norm1.data());
     linear(i, Site::q, h.data(), t.q.data());
     linear(i, Site::k, h.data(), t.k.data());
     linear(i, Site::v, h.data(), t.v.data());
     turn(t.q.data(), t.k.data(), 1.0F);
     attention_forward(i);
     linear(i, Site::o, t.mixed.data(), out.data());
-    norm(w.post_norm, out.data(), t.x_mid.data(), h.data(), t.norm2.data());
+    norm(w.mlp_norm.weight, out.data(), t.x_mid.data(), h.data(), t.norm2.data());
     linear(i, Site::gate, h.data(), t.gate.data());
     linear(i, Site::up, h.data(), t.up.data());
     rows_do(rows, [&](std::size_t begin, std::size_t end) {
@@ -267,16 +277,16 @@ void Backprop::Impl::backward_layer(std::size_t i) {
                               dact.data() + begin * inner, act.data() + begin * inner,
                               (end - begin) * inner);
     });
-    norm_again(w.post_norm, t.x_mid.data(), t.norm2.data(), h.data());
+    norm_again(w.mlp_norm.weight, t.x_mid.data(), t.norm2.data(), h.data());
     linear_backward(i, Site::gate, t.gate.data(), h.data(), dh.data(), false);
     linear_backward(i, Site::up, t.up.data(), h.data(), dh.data(), true);
-    norm_backward(w.post_norm, dh.data(), t.x_mid.data(), t.norm2.data(), dx.data(), rows,
-                  g != nullptr ? &g->post_norm : nullptr);
+    norm_backward(w.mlp_norm.weight, dh.data(), t.x_mid.data(), t.norm2.data(), dx.data(), rows,
+                  g != nullptr ? &g->mlp_norm.weight : nullptr);
 
     linear_backward(i, Site::o, dx.data(), t.mixed.data(), dmixed.data(), false);
     attention_backward(i);
     turn(dq.data(), dk.data(), -1.0F);
-    norm_again(w.input_norm, t.x.data(), t.norm1.data(), h.data());
+    norm_again(w.attention_norm.weight, t.x.data(), t.norm1.data(), h.data());
     // Below the first layer there is only the embedding, which adapters leave alone.
     const bool need = i > 0 || weight_gradients != nullptr;
     float* to = need ? dh.data() : nullptr;
@@ -284,8 +294,8 @@ void Backprop::Impl::backward_layer(std::size_t i) {
     linear_backward(i, Site::k, dk.data(), h.data(), to, true);
     linear_backward(i, Site::v, dv.data(), h.data(), to, true);
     if (need) {
-        norm_backward(w.input_norm, dh.data(), t.x.data(), t.norm1.data(), dx.data(), rows,
-                      g != nullptr ? &g->input_norm : nullptr);
+        norm_backward(w.attention_norm.weight, dh.data(), t.x.data(), t.norm1.data(), dx.data(),
+                      rows, g != nullptr ? &g->attention_norm.weight : nullptr);
     }
 }
 

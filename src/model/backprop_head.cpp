@@ -13,7 +13,8 @@ constexpr std::size_t head_rows = 256;       // rows whose logits live at once
 // Loss of rows [first, first + count) of the gathered loss rows; their gradients into head_dx.
 double Backprop::Impl::head_block(std::size_t first, std::size_t count) {
     const std::size_t vocabulary = config.vocab_size;
-    const auto& matrix_ = config.tied_embeddings ? model.weights.embedding : model.weights.head;
+    const auto& matrix_ =
+        config.tied_embeddings ? model.weights.embedding : model.weights.head.weight;
     const float* from = head_h.data() + first * hidden;
     kernels::multiply({.m = count,
                        .n = vocabulary,
@@ -51,7 +52,7 @@ double Backprop::Impl::head_block(std::size_t first, std::size_t count) {
                       &pool, table);
     if (weight_gradients != nullptr) {
         auto& gradient =
-            config.tied_embeddings ? weight_gradients->embedding : weight_gradients->head;
+            config.tied_embeddings ? weight_gradients->embedding : weight_gradients->head.weight;
         kernels::multiply({.m = vocabulary,
                            .n = hidden,
                            .k = count,
@@ -86,8 +87,9 @@ double Backprop::Impl::head() {
         float* row = head_x.data() + i * hidden;
         std::copy_n(x.data() + loss_row[i] * hidden, hidden, row);
         table.add(row, out.data() + loss_row[i] * hidden, hidden);
-        head_norm[i] = table.rms_norm(head_x.data() + i * hidden, model.weights.final_norm.data(),
-                                      head_h.data() + i * hidden, hidden, config.norm_epsilon);
+        head_norm[i] =
+            table.rms_norm(head_x.data() + i * hidden, model.weights.final_norm.weight.data(),
+                           head_h.data() + i * hidden, hidden, config.norm_epsilon);
     }
     if (backward) {
         grow(head_dh, count * hidden);
@@ -98,9 +100,9 @@ double Backprop::Impl::head() {
         total += head_block(first, std::min(head_rows, count - first));
     }
     if (!backward) return total;
-    norm_backward(model.weights.final_norm, head_dh.data(), head_x.data(), head_norm.data(),
+    norm_backward(model.weights.final_norm.weight, head_dh.data(), head_x.data(), head_norm.data(),
                   head_dx.data(), count,
-                  weight_gradients != nullptr ? &weight_gradients->final_norm : nullptr);
+                  weight_gradients != nullptr ? &weight_gradients->final_norm.weight : nullptr);
     std::fill_n(dx.data(), rows * hidden, 0.0F);
     for (std::size_t i = 0; i < count; ++i) {
         std::copy_n(head_dx.data() + i * hidden, hidden, dx.data() + loss_row[i] * hidden);
@@ -211,15 +213,9 @@ double Backprop::gradients(const std::vector<Example>& batch, float factor, Weig
 }
 
 Weights zero_gradients(const Model& model) {
-    const auto same = [](const std::vector<float>& of) { return std::vector<float>(of.size()); };
-    Weights out;
-    out.embedding = same(model.weights.embedding);
-    for (const auto& w : model.weights.layers) {
-        out.layers.push_back({same(w.input_norm), same(w.post_norm), same(w.q), same(w.k),
-                              same(w.v), same(w.o), same(w.gate), same(w.up), same(w.down)});
-    }
-    out.final_norm = same(model.weights.final_norm);
-    out.head = same(model.weights.head);
+    Weights out = model.weights;
+    visit_vectors(
+        out, [](std::vector<float>& values) { std::fill(values.begin(), values.end(), 0.0F); });
     return out;
 }
 
@@ -230,6 +226,7 @@ LoraAdapter zero_gradients(const LoraAdapter& adapter) {
         for (auto& pair : layer) {
             std::fill(pair.a.begin(), pair.a.end(), 0.0F);
             std::fill(pair.b.begin(), pair.b.end(), 0.0F);
+            std::fill(pair.magnitude.begin(), pair.magnitude.end(), 0.0F);
         }
     }
     return out;

@@ -90,27 +90,8 @@ struct Backprop::Impl {
         });
     }
 
-    template <class Layer>
-    static auto& matrix_of(Layer& w, Site site) {
-        switch (site) {
-        case Site::q:
-            return w.q;
-        case Site::k:
-            return w.k;
-        case Site::v:
-            return w.v;
-        case Site::o:
-            return w.o;
-        case Site::gate:
-            return w.gate;
-        case Site::up:
-            return w.up;
-        default:
-            return w.down;
-        }
-    }
     const std::vector<float>& matrix(std::size_t layer, Site site) const {
-        return matrix_of(model.weights.layers[layer], site);
+        return model.weights.layers[layer].at(site).weight;
     }
     const LoraPair* pair(std::size_t layer, Site site) const {
         if (adapter == nullptr) return nullptr;

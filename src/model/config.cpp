@@ -1,5 +1,6 @@
 #include "model/config.hpp"
 
+#include <array>
 #include <cmath>
 #include <cstdlib>
 
@@ -106,6 +107,12 @@ Status refuse_variants(const Json& json) {
 }
 
 } // namespace
+
+std::string_view to_string(Family family) {
+    constexpr std::array<std::string_view, 7> names = {"llama",  "mistral", "qwen2", "qwen3",
+                                                       "gemma2", "gemma3",  "gpt2"};
+    return names[static_cast<std::size_t>(family)];
+}
 
 std::uint64_t ModelConfig::parameter_count() const {
     const std::uint64_t hidden = hidden_size;

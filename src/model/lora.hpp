@@ -6,33 +6,40 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/file.hpp"
 #include "base/result.hpp"
-#include "model/config.hpp"
+#include "model/weights.hpp"
 
 namespace ol::model {
-
-// The projections of a layer that may carry an adapter, in this order everywhere.
-enum class Site { q, k, v, o, gate, up, down };
-inline constexpr int site_count = 7;
-std::string_view to_string(Site site); // "q_proj", ..., "down_proj"
-Result<Site> site_from(std::string_view name);
-std::uint32_t site_in(const ModelConfig& config, Site site);
-std::uint32_t site_out(const ModelConfig& config, Site site);
 
 struct LoraConfig {
     std::uint32_t rank = 16;
     float alpha = 32.0F;
     std::vector<Site> targets = {Site::q,    Site::k,  Site::v,   Site::o,
                                  Site::gate, Site::up, Site::down};
-    float scale() const { return alpha / static_cast<float>(rank); }
+    bool embedding = false, head = false; // targets embed_tokens and lm_head too
+    bool rslora = false;                  // scale alpha / sqrt(rank) in place of alpha / rank
+    bool dora = false;                    // weight-decomposed: a learned length of every output
+    float dropout = 0.0F;                 // of the adapter's input, in training
+    // PEFT's: the first key that is a module's name or a pattern of its end counts.
+    std::vector<std::pair<std::string, std::uint32_t>> rank_pattern;
+    std::vector<std::pair<std::string, float>> alpha_pattern;
+
+    float scale() const { return scale(rank, alpha); }
+    float scale(std::uint32_t of_rank, float of_alpha) const;
 };
 
+// y = W x + scale B (A x); with a magnitude m (DoRA): y = m / |W + scale B A| (W x + scale B A x),
+// lengths of rows, then the bias.
 struct LoraPair {
-    std::vector<float> a; // [rank, in]; empty when the site is not a target
-    std::vector<float> b; // [out, rank]
+    std::vector<float> a;         // [rank, in]; empty when the site is not a target
+    std::vector<float> b;         // [out, rank]
+    std::vector<float> magnitude; // [out]; empty: no DoRA
+    std::uint32_t rank = 0;
+    float scale = 0.0F;
 };
 
 // The bytes of an adapter's two files.
@@ -49,6 +56,9 @@ struct PackedLora; // packed_lora.hpp
 struct LoraAdapter {
     LoraConfig config;
     std::vector<std::array<LoraPair, site_count>> layers;
+    // embed_tokens: row t of the table becomes E[t] + scale B a[:, t], a [rank, vocab], b [hidden,
+    // rank]; lm_head: as any projection, also where the base ties it to the table.
+    LoraPair embedding, head;
     // The same values in the layout of the kernels, for serving; null: the engine arranges them
     // anew in each step. Equal results. Copies share it, so whoever changes `layers` resets it.
     std::shared_ptr<const PackedLora> packed;
@@ -63,7 +73,8 @@ struct LoraAdapter {
     // adapter_config.json and adapter_model.safetensors (fp32) as PEFT writes and reads them
     // ("base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight").
     Status save(const Path& folder, std::string_view base_name) const;
-    // Unknown tensors, DoRA, rsLoRA, bias, rank patterns and wrong shapes are refused by name.
+    // Unknown tensors, members that change what an adapter computes and wrong shapes are refused by
+    // name.
     static Result<LoraAdapter> load(const Path& folder, const ModelConfig& model);
 
     // The same through memory: what was hashed is what is parsed, whatever happens to the files.

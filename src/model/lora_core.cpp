@@ -5,47 +5,9 @@
 
 namespace ol::model {
 
-namespace {
-constexpr std::array<std::string_view, site_count> site_names = {
-    "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
-}
-
-std::string_view to_string(Site site) { return site_names[static_cast<std::size_t>(site)]; }
-
-Result<Site> site_from(std::string_view name) {
-    for (std::size_t i = 0; i < site_names.size(); ++i) {
-        if (site_names[i] == name) return static_cast<Site>(i);
-    }
-    return fail(ErrorCode::unsupported,
-                "\"{}\" is not a projection that may carry an adapter; use q_proj, k_proj, v_proj, "
-                "o_proj, gate_proj, up_proj or down_proj",
-                name);
-}
-
-std::uint32_t site_in(const ModelConfig& config, Site site) {
-    switch (site) {
-    case Site::o:
-        return config.head_count * config.head_size;
-    case Site::down:
-        return config.intermediate_size;
-    default:
-        return config.hidden_size;
-    }
-}
-
-std::uint32_t site_out(const ModelConfig& config, Site site) {
-    switch (site) {
-    case Site::q:
-        return config.head_count * config.head_size;
-    case Site::k:
-    case Site::v:
-        return config.kv_head_count * config.head_size;
-    case Site::gate:
-    case Site::up:
-        return config.intermediate_size;
-    default:
-        return config.hidden_size;
-    }
+float LoraConfig::scale(std::uint32_t of_rank, float of_alpha) const {
+    const auto r = static_cast<float>(of_rank);
+    return of_alpha / (rslora ? std::sqrt(r) : r);
 }
 
 LoraAdapter LoraAdapter::init(const ModelConfig& model, const LoraConfig& config,
@@ -59,10 +21,12 @@ LoraAdapter LoraAdapter::init(const ModelConfig& model, const LoraConfig& config
             const auto site = static_cast<Site>(i);
             bool wanted = false;
             for (auto target : config.targets) wanted = wanted || target == site;
-            if (!wanted) continue;
+            if (!wanted || !has_site(model, site)) continue;
             const std::size_t in = site_in(model, site);
             auto& pair = layer[static_cast<std::size_t>(i)];
             const float bound = 1.0F / std::sqrt(static_cast<float>(in));
+            pair.rank = config.rank;
+            pair.scale = config.scale();
             pair.a.resize(config.rank * in);
             for (auto& value : pair.a) value = (2.0F * prng.uniform() - 1.0F) * bound;
             pair.b.assign(static_cast<std::size_t>(site_out(model, site)) * config.rank, 0.0F);
@@ -74,14 +38,14 @@ LoraAdapter LoraAdapter::init(const ModelConfig& model, const LoraConfig& config
 std::uint64_t LoraAdapter::parameter_count() const {
     std::uint64_t count = 0;
     for (const auto& layer : layers) {
-        for (const auto& pair : layer) count += pair.a.size() + pair.b.size();
+        for (const auto& pair : layer)
+            count += pair.a.size() + pair.b.size() + pair.magnitude.size();
     }
     return count;
 }
 
 void LoraAdapter::pack() {
     auto out = std::make_shared<PackedLora>();
-    const std::size_t rank = config.rank;
     for (const auto& layer : layers) {
         auto& to = out->layers.emplace_back();
         for (std::size_t group = 0; group < lora_group_count; ++group) {
@@ -89,6 +53,7 @@ void LoraAdapter::pack() {
             for (int i = lora_groups[group][0]; i < lora_groups[group][1]; ++i) {
                 const auto& pair = layer[static_cast<std::size_t>(i)];
                 if (pair.a.empty()) continue;
+                const std::size_t rank = pair.rank;
                 rows.insert(rows.end(), pair.a.begin(), pair.a.end());
                 auto& b = to.b[static_cast<std::size_t>(i)];
                 b = kernels::PackedMatrix(pair.b.size() / rank, rank);

@@ -149,7 +149,7 @@ AdapterFiles LoraAdapter::to_files(std::string_view base_name) const {
             const auto& pair = layers[i][s];
             if (pair.a.empty()) continue;
             const auto site = static_cast<Site>(s);
-            const std::uint64_t rank = config.rank;
+            const std::uint64_t rank = pair.rank;
             tensors.push_back(
                 {tensor_name(i, site, 'A'), {rank, pair.a.size() / rank}, pair.a.data()});
             tensors.push_back(
@@ -182,6 +182,8 @@ Result<LoraAdapter> LoraAdapter::parse(const AdapterFiles& files, const ModelCon
         for (const auto site : out.config.targets) {
             auto& pair = out.layers[i][static_cast<std::size_t>(site)];
             const std::uint64_t rank = out.config.rank;
+            pair.rank = out.config.rank;
+            pair.scale = out.config.scale();
             pair.a = OL_TRY(read(tensor_name(i, site, 'A'), {rank, site_in(model, site)}));
             pair.b = OL_TRY(read(tensor_name(i, site, 'B'), {site_out(model, site), rank}));
         }

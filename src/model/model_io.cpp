@@ -32,19 +32,28 @@ Status visit_tensors(const ModelConfig& config, WeightsRef& weights, const Visit
     for (std::size_t i = 0; i < weights.layers.size(); ++i) {
         auto& layer = weights.layers[i];
         const auto prefix = fmt::format("model.layers.{}.", i);
-        OL_TRY(visit(prefix + "input_layernorm.weight", Shape{hidden}, layer.input_norm));
-        OL_TRY(visit(prefix + "post_attention_layernorm.weight", Shape{hidden}, layer.post_norm));
-        OL_TRY(visit(prefix + "self_attn.q_proj.weight", Shape{wide, hidden}, layer.q));
-        OL_TRY(visit(prefix + "self_attn.k_proj.weight", Shape{kv_wide, hidden}, layer.k));
-        OL_TRY(visit(prefix + "self_attn.v_proj.weight", Shape{kv_wide, hidden}, layer.v));
-        OL_TRY(visit(prefix + "self_attn.o_proj.weight", Shape{hidden, wide}, layer.o));
-        OL_TRY(visit(prefix + "mlp.gate_proj.weight", Shape{inner, hidden}, layer.gate));
-        OL_TRY(visit(prefix + "mlp.up_proj.weight", Shape{inner, hidden}, layer.up));
-        OL_TRY(visit(prefix + "mlp.down_proj.weight", Shape{hidden, inner}, layer.down));
+        OL_TRY(
+            visit(prefix + "input_layernorm.weight", Shape{hidden}, layer.attention_norm.weight));
+        OL_TRY(visit(prefix + "post_attention_layernorm.weight", Shape{hidden},
+                     layer.mlp_norm.weight));
+        OL_TRY(visit(prefix + "self_attn.q_proj.weight", Shape{wide, hidden},
+                     layer.at(Site::q).weight));
+        OL_TRY(visit(prefix + "self_attn.k_proj.weight", Shape{kv_wide, hidden},
+                     layer.at(Site::k).weight));
+        OL_TRY(visit(prefix + "self_attn.v_proj.weight", Shape{kv_wide, hidden},
+                     layer.at(Site::v).weight));
+        OL_TRY(visit(prefix + "self_attn.o_proj.weight", Shape{hidden, wide},
+                     layer.at(Site::o).weight));
+        OL_TRY(visit(prefix + "mlp.gate_proj.weight", Shape{inner, hidden},
+                     layer.at(Site::gate).weight));
+        OL_TRY(
+            visit(prefix + "mlp.up_proj.weight", Shape{inner, hidden}, layer.at(Site::up).weight));
+        OL_TRY(visit(prefix + "mlp.down_proj.weight", Shape{hidden, inner},
+                     layer.at(Site::down).weight));
     }
-    OL_TRY(visit("model.norm.weight", Shape{hidden}, weights.final_norm));
+    OL_TRY(visit("model.norm.weight", Shape{hidden}, weights.final_norm.weight));
     if (!config.tied_embeddings) {
-        OL_TRY(visit("lm_head.weight", Shape{config.vocab_size, hidden}, weights.head));
+        OL_TRY(visit("lm_head.weight", Shape{config.vocab_size, hidden}, weights.head.weight));
     }
     return {};
 }

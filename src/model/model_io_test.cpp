@@ -56,19 +56,19 @@ Model small_model(bool tied) {
     model.config.tied_embeddings = tied;
     Prng prng(5);
     model.weights.embedding = values(11 * 8, prng);
-    model.weights.final_norm = values(8, prng);
-    if (!tied) model.weights.head = values(11 * 8, prng);
+    model.weights.final_norm.weight = values(8, prng);
+    if (!tied) model.weights.head.weight = values(11 * 8, prng);
     for (int i = 0; i < 2; ++i) {
         LayerWeights layer;
-        layer.input_norm = values(8, prng);
-        layer.post_norm = values(8, prng);
-        layer.q = values(8 * 8, prng);
-        layer.k = values(4 * 8, prng);
-        layer.v = values(4 * 8, prng);
-        layer.o = values(8 * 8, prng);
-        layer.gate = values(12 * 8, prng);
-        layer.up = values(12 * 8, prng);
-        layer.down = values(8 * 12, prng);
+        layer.attention_norm.weight = values(8, prng);
+        layer.mlp_norm.weight = values(8, prng);
+        layer.at(Site::q).weight = values(8 * 8, prng);
+        layer.at(Site::k).weight = values(4 * 8, prng);
+        layer.at(Site::v).weight = values(4 * 8, prng);
+        layer.at(Site::o).weight = values(8 * 8, prng);
+        layer.at(Site::gate).weight = values(12 * 8, prng);
+        layer.at(Site::up).weight = values(12 * 8, prng);
+        layer.at(Site::down).weight = values(8 * 12, prng);
         model.weights.layers.push_back(std::move(layer));
     }
     return model;
@@ -77,13 +77,14 @@ Model small_model(bool tied) {
 void expect_equal(const Model& a, const Model& b) {
     EXPECT_EQ(a.config, b.config);
     EXPECT_EQ(a.weights.embedding, b.weights.embedding);
-    EXPECT_EQ(a.weights.final_norm, b.weights.final_norm);
-    EXPECT_EQ(a.weights.head, b.weights.head);
+    EXPECT_EQ(a.weights.final_norm.weight, b.weights.final_norm.weight);
+    EXPECT_EQ(a.weights.head.weight, b.weights.head.weight);
     ASSERT_EQ(a.weights.layers.size(), b.weights.layers.size());
     for (std::size_t i = 0; i < a.weights.layers.size(); ++i) {
-        EXPECT_EQ(a.weights.layers[i].q, b.weights.layers[i].q);
-        EXPECT_EQ(a.weights.layers[i].down, b.weights.layers[i].down);
-        EXPECT_EQ(a.weights.layers[i].post_norm, b.weights.layers[i].post_norm);
+        EXPECT_EQ(a.weights.layers[i].at(Site::q).weight, b.weights.layers[i].at(Site::q).weight);
+        EXPECT_EQ(a.weights.layers[i].at(Site::down).weight,
+                  b.weights.layers[i].at(Site::down).weight);
+        EXPECT_EQ(a.weights.layers[i].mlp_norm.weight, b.weights.layers[i].mlp_norm.weight);
     }
 }
 
@@ -200,7 +201,7 @@ TEST(ModelIo, EveryProblemNamesTheTensor) {
     Folder folder;
     auto model = small_model(true);
     expect_load_fails(folder.path(), ErrorCode::not_found, "config.json");
-    model.weights.layers[1].up[3] = std::numeric_limits<float>::infinity();
+    model.weights.layers[1].at(Site::up).weight[3] = std::numeric_limits<float>::infinity();
     ASSERT_TRUE(model.save(folder.path(), false).has_value());
     expect_load_fails(folder.path(), ErrorCode::corrupted, "model.layers.1.mlp.up_proj.weight");
 
@@ -221,7 +222,7 @@ TEST(ModelIo, EveryProblemNamesTheTensor) {
         write_file_atomic(folder.path() / "config.json", model.config.to_json()).has_value());
     expect_load_fails(folder.path(), ErrorCode::unsupported, "model.layers.1.");
     model.weights.layers.pop_back();
-    model.weights.layers[0].q.pop_back();
+    model.weights.layers[0].at(Site::q).weight.pop_back();
     EXPECT_EQ(model.save(folder.path(), false).error().code, ErrorCode::internal);
 }
 

@@ -12,7 +12,7 @@ namespace ol::model {
 // Sites that read the same rows: their A matrices are one product.
 inline constexpr int lora_group_count = 4;
 inline constexpr std::array<std::array<int, 2>, lora_group_count> lora_groups = {
-    {{0, 3}, {3, 4}, {4, 6}, {6, 7}}}; // [first, last) of q k v | o | gate up | down
+    {{0, 4}, {4, 5}, {5, 7}, {7, 8}}}; // [first, last) of q k v qkv | o | gate up | down
 
 struct PackedLora {
     struct Layer {

@@ -195,18 +195,14 @@ public:
         for (std::size_t i = 0; i < w.layers.size(); ++i) {
             auto& layer = w.layers[i];
             auto& g = gradients_.layers[i];
-            add_parameter(layer.input_norm, g.input_norm, false);
-            add_parameter(layer.post_norm, g.post_norm, false);
-            add_parameter(layer.q, g.q, true);
-            add_parameter(layer.k, g.k, true);
-            add_parameter(layer.v, g.v, true);
-            add_parameter(layer.o, g.o, true);
-            add_parameter(layer.gate, g.gate, true);
-            add_parameter(layer.up, g.up, true);
-            add_parameter(layer.down, g.down, true);
+            add_parameter(layer.attention_norm.weight, g.attention_norm.weight, false);
+            add_parameter(layer.mlp_norm.weight, g.mlp_norm.weight, false);
+            for (std::size_t s = 0; s < site_count; ++s) {
+                add_parameter(layer.linears[s].weight, g.linears[s].weight, true);
+            }
         }
-        add_parameter(w.final_norm, gradients_.final_norm, false);
-        add_parameter(w.head, gradients_.head, true);
+        add_parameter(w.final_norm.weight, gradients_.final_norm.weight, false);
+        add_parameter(w.head.weight, gradients_.head.weight, true);
     }
 
 private:

@@ -41,19 +41,18 @@ Model Model::random(const ModelConfig& config, std::uint64_t seed) {
     out.weights.embedding = normal_values(normal, table, deviation);
     for (std::uint32_t i = 0; i < config.layer_count; ++i) {
         LayerWeights layer;
-        layer.input_norm.assign(config.hidden_size, 1.0F);
-        layer.post_norm.assign(config.hidden_size, 1.0F);
-        layer.q = matrix(Site::q, deviation);
-        layer.k = matrix(Site::k, deviation);
-        layer.v = matrix(Site::v, deviation);
-        layer.o = matrix(Site::o, residual);
-        layer.gate = matrix(Site::gate, deviation);
-        layer.up = matrix(Site::up, deviation);
-        layer.down = matrix(Site::down, residual);
+        layer.attention_norm.weight.assign(config.hidden_size, 1.0F);
+        layer.mlp_norm.weight.assign(config.hidden_size, 1.0F);
+        for (int s = 0; s < site_count; ++s) {
+            const auto site = static_cast<Site>(s);
+            if (!has_site(config, site)) continue;
+            const bool writes_residual = site == Site::o || site == Site::down;
+            layer.at(site).weight = matrix(site, writes_residual ? residual : deviation);
+        }
         out.weights.layers.push_back(std::move(layer));
     }
-    out.weights.final_norm.assign(config.hidden_size, 1.0F);
-    if (!config.tied_embeddings) out.weights.head = normal_values(normal, table, deviation);
+    out.weights.final_norm.weight.assign(config.hidden_size, 1.0F);
+    if (!config.tied_embeddings) out.weights.head.weight = normal_values(normal, table, deviation);
     return out;
 }
 
@@ -115,19 +114,20 @@ Engine::Impl::Impl(const Model& m, ThreadPool& p)
             const auto& from = model.weights.layers[i];
             auto& to = layers[i];
             to.qkv = PackedMatrix(qkv_width, hidden);
-            to.qkv.set_rows(0, from.q.data(), q_width);
-            to.qkv.set_rows(q_width, from.k.data(), kv_width);
-            to.qkv.set_rows(q_width + kv_width, from.v.data(), kv_width);
+            to.qkv.set_rows(0, from.at(Site::q).weight.data(), q_width);
+            to.qkv.set_rows(q_width, from.at(Site::k).weight.data(), kv_width);
+            to.qkv.set_rows(q_width + kv_width, from.at(Site::v).weight.data(), kv_width);
             to.o = PackedMatrix(hidden, q_width);
-            to.o.set_rows(0, from.o.data(), hidden);
+            to.o.set_rows(0, from.at(Site::o).weight.data(), hidden);
             to.gate_up = PackedMatrix(2 * inner, hidden);
-            to.gate_up.set_rows(0, from.gate.data(), inner);
-            to.gate_up.set_rows(inner, from.up.data(), inner);
+            to.gate_up.set_rows(0, from.at(Site::gate).weight.data(), inner);
+            to.gate_up.set_rows(inner, from.at(Site::up).weight.data(), inner);
             to.down = PackedMatrix(hidden, inner);
-            to.down.set_rows(0, from.down.data(), hidden);
+            to.down.set_rows(0, from.at(Site::down).weight.data(), hidden);
         }
     });
-    const auto& vocabulary = config.tied_embeddings ? model.weights.embedding : model.weights.head;
+    const auto& vocabulary =
+        config.tied_embeddings ? model.weights.embedding : model.weights.head.weight;
     head = PackedMatrix(config.vocab_size, hidden);
     head.set_rows(0, vocabulary.data(), config.vocab_size);
 }
@@ -136,12 +136,13 @@ bool Engine::Impl::fits(const LoraAdapter& adapter) const {
     if (adapter.layers.size() != config.layer_count) return false;
     if (adapter.packed != nullptr && adapter.packed->layers.size() != config.layer_count)
         return false;
-    const std::size_t rank = adapter.config.rank;
     for (const auto& layer : adapter.layers) {
         for (std::size_t i = 0; i < site_count; ++i) {
             const auto site = static_cast<Site>(i);
             if (layer[i].a.empty() && layer[i].b.empty()) continue;
-            if (rank == 0 || layer[i].a.size() != rank * site_in(config, site) ||
+            const std::size_t rank = layer[i].rank;
+            if (rank == 0 || !has_site(config, site) ||
+                layer[i].a.size() != rank * site_in(config, site) ||
                 layer[i].b.size() != rank * site_out(config, site)) {
                 return false;
             }
@@ -204,14 +205,12 @@ void Engine::Impl::adapt(const Slot& slot, std::size_t layer, std::size_t group,
                          std::size_t x_row, float* to, std::size_t y_row,
                          const std::size_t* at) const {
     const LoraAdapter& adapter = *slot.input->adapter;
-    const std::size_t rank = adapter.config.rank;
     const auto signed_width = [](std::size_t n) { return static_cast<std::ptrdiff_t>(n); };
     const auto& pairs = adapter.layers[layer];
     const PackedLora* packed = adapter.packed.get();
     const int first = lora_groups[group][0], last = lora_groups[group][1];
     std::size_t width = 0; // of the low rows: the group's targets side by side
-    for (int i = first; i < last; ++i)
-        width += pairs[static_cast<std::size_t>(i)].a.empty() ? 0 : rank;
+    for (int i = first; i < last; ++i) width += pairs[static_cast<std::size_t>(i)].rank;
     if (width == 0) return;
     thread_local std::vector<float> low_rows;
     if (low_rows.size() < slot.rows * width) low_rows.resize(slot.rows * width);
@@ -220,14 +219,17 @@ void Engine::Impl::adapt(const Slot& slot, std::size_t layer, std::size_t group,
     if (packed != nullptr) {
         packed->layers[layer].a[group].apply(x_rows, signed_width(x_row), slot.rows, low,
                                              signed_width(width), nullptr);
-        table.scale(low, adapter.config.scale(), slot.rows * width);
     }
     std::size_t column = 0;
     for (int i = first; i < last; ++i) {
         const auto& pair = pairs[static_cast<std::size_t>(i)];
         if (pair.a.empty()) continue;
+        const std::size_t rank = pair.rank;
         float* y = to + slot.first_row * y_row + at[i - first];
         if (packed != nullptr) {
+            for (std::size_t r = 0; r < slot.rows; ++r) {
+                table.scale(low + r * width + column, pair.scale, rank);
+            }
             packed->layers[layer].b[static_cast<std::size_t>(i)].apply(
                 low + column, signed_width(width), slot.rows, y, signed_width(y_row), nullptr,
                 true);
@@ -243,7 +245,7 @@ void Engine::Impl::adapt(const Slot& slot, std::size_t layer, std::size_t group,
                            .c = low,
                            .c_row = signed_width(rank)},
                           nullptr);
-        table.scale(low, adapter.config.scale(), slot.rows * rank);
+        table.scale(low, pair.scale, slot.rows * rank);
         kernels::multiply({.m = slot.rows,
                            .n = out_width,
                            .k = rank,
@@ -365,17 +367,17 @@ void Engine::Impl::run_layer(const std::vector<Slot>& slots, std::size_t i, std:
     const std::size_t hidden = config.hidden_size, inner = config.intermediate_size;
     const auto width = [](std::size_t n) { return static_cast<std::ptrdiff_t>(n); };
 
-    normalise(x.data(), weights.input_norm, h.data(), rows);
+    normalise(x.data(), weights.attention_norm.weight, h.data(), rows);
     packed.qkv.apply(h.data(), width(hidden), rows, qkv.data(), width(qkv_width), &pool);
     adapt_all(slots, i, 0, h.data(), hidden, qkv.data(), qkv_width,
-              {0, q_width, q_width + kv_width});
+              {0, q_width, q_width + kv_width, 0});
     for (const auto& slot : slots) store_keys(slot, i);
     attention(slots, i);
     packed.o.apply(mixed.data(), width(q_width), rows, out.data(), width(hidden), &pool);
     adapt_all(slots, i, 1, mixed.data(), q_width, out.data(), hidden, {0});
     table.add(x.data(), out.data(), rows * hidden);
 
-    normalise(x.data(), weights.post_norm, h.data(), rows);
+    normalise(x.data(), weights.mlp_norm.weight, h.data(), rows);
     packed.gate_up.apply(h.data(), width(hidden), rows, gate_up.data(), width(2 * inner), &pool);
     adapt_all(slots, i, 2, h.data(), hidden, gate_up.data(), 2 * inner, {0, inner});
     for (std::size_t r = 0; r < rows; ++r) {
@@ -418,8 +420,8 @@ Result<std::vector<std::vector<float>>> Engine::forward(std::span<const StepInpu
         const std::size_t first = slot.input->all_logits ? 0 : slot.rows - 1;
         for (std::size_t r = first; r < slot.rows; ++r) {
             e.table.rms_norm(e.x.data() + (slot.first_row + r) * hidden,
-                             e.model.weights.final_norm.data(), e.h.data() + wanted++ * hidden,
-                             hidden, e.config.norm_epsilon);
+                             e.model.weights.final_norm.weight.data(),
+                             e.h.data() + wanted++ * hidden, hidden, e.config.norm_epsilon);
         }
     }
     std::vector<float> logits(wanted * vocabulary);

@@ -1,5 +1,5 @@
-// Transformer: a Llama-shaped decoder (RMSNorm, RoPE in Hugging Face's rotate-half form, SwiGLU,
-// grouped-query attention, tied or untied head) in fp32, with hand-written backward.
+// Transformer: a decoder of the families of config.hpp in fp32 (weights may be quantized), with
+// hand-written backward.
 //
 // Determinism: every sum has a fixed order (8 lanes, FMA, documented tree in model/kernels), so a
 // result is equal to the bit for every thread count, batch neighbour, sequence split and x86-64
@@ -17,25 +17,13 @@
 #include "model/config.hpp"
 #include "model/lora.hpp"
 #include "model/tokenizer.hpp"
+#include "model/weights.hpp"
 
 namespace ol::model {
 
-// All weights, row-major [out, in], fp32 in memory, named as Hugging Face names them.
-struct LayerWeights {
-    std::vector<float> input_norm, post_norm; // [hidden]
-    std::vector<float> q, k, v, o;            // projections
-    std::vector<float> gate, up, down;        // SwiGLU
-};
-struct Weights {
-    std::vector<float> embedding; // [vocab, hidden]
-    std::vector<LayerWeights> layers;
-    std::vector<float> final_norm;
-    std::vector<float> head; // [vocab, hidden]; empty when tied
-};
-
 struct Model {
     ModelConfig config;
-    Weights weights;
+    Weights weights; // row-major, fp32 in memory unless quantized
 
     // Normal(0, 0.02) by Box-Muller on Prng(seed) (residual projections scaled by 1/sqrt(2
     // layers)), norms 1. The same seed gives the same bytes.

@@ -33,14 +33,16 @@ Model tiny_model(const ModelConfig& config = tiny_config()) {
         for (auto& value : values) value += static_cast<float>(size * normal.next());
     };
     shake(model.weights.embedding, 0.5);
-    shake(model.weights.head, 0.5);
+    shake(model.weights.head.weight, 0.5);
     for (auto& layer : model.weights.layers) {
         for (auto* w :
-             {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
+             {&layer.at(Site::q).weight, &layer.at(Site::k).weight, &layer.at(Site::v).weight,
+              &layer.at(Site::o).weight, &layer.at(Site::gate).weight, &layer.at(Site::up).weight,
+              &layer.at(Site::down).weight}) {
             shake(*w, 0.15);
         }
-        shake(layer.input_norm, 0.2);
-        shake(layer.post_norm, 0.2);
+        shake(layer.attention_norm.weight, 0.2);
+        shake(layer.mlp_norm.weight, 0.2);
     }
     return model;
 }
@@ -125,12 +127,13 @@ std::vector<Row> reference(const Model& model, const std::vector<TokenId>& token
     for (const auto& w : model.weights.layers) {
         std::vector<Row> keys, values;
         for (std::size_t t = 0; t < x.size(); ++t) {
-            const Row h = normed(x[t], w.input_norm, static_cast<double>(c.norm_epsilon));
-            Row q = times(w.q, h), k = times(w.k, h);
+            const Row h =
+                normed(x[t], w.attention_norm.weight, static_cast<double>(c.norm_epsilon));
+            Row q = times(w.at(Site::q).weight, h), k = times(w.at(Site::k).weight, h);
             turn(q, size, t, static_cast<double>(c.rope_theta));
             turn(k, size, t, static_cast<double>(c.rope_theta));
             keys.push_back(k);
-            values.push_back(times(w.v, h));
+            values.push_back(times(w.at(Site::v).weight, h));
             Row mixed(q.size());
             for (std::size_t head = 0; head < c.head_count; ++head) {
                 const std::size_t kv = head / group * size;
@@ -148,21 +151,22 @@ std::vector<Row> reference(const Model& model, const std::vector<TokenId>& token
                     }
                 }
             }
-            const Row o = times(w.o, mixed);
+            const Row o = times(w.at(Site::o).weight, mixed);
             for (std::size_t i = 0; i < o.size(); ++i) x[t][i] += o[i];
-            const Row h2 = normed(x[t], w.post_norm, static_cast<double>(c.norm_epsilon));
-            Row gate = times(w.gate, h2);
-            const Row up = times(w.up, h2);
+            const Row h2 = normed(x[t], w.mlp_norm.weight, static_cast<double>(c.norm_epsilon));
+            Row gate = times(w.at(Site::gate).weight, h2);
+            const Row up = times(w.at(Site::up).weight, h2);
             for (std::size_t i = 0; i < gate.size(); ++i) {
                 gate[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
             }
-            const Row down = times(w.down, gate);
+            const Row down = times(w.at(Site::down).weight, gate);
             for (std::size_t i = 0; i < down.size(); ++i) x[t][i] += down[i];
         }
     }
     for (auto& row : x) {
-        row = times(c.tied_embeddings ? model.weights.embedding : model.weights.head,
-                    normed(row, model.weights.final_norm, static_cast<double>(c.norm_epsilon)));
+        row = times(
+            c.tied_embeddings ? model.weights.embedding : model.weights.head.weight,
+            normed(row, model.weights.final_norm.weight, static_cast<double>(c.norm_epsilon)));
     }
     return x;
 }
@@ -199,7 +203,9 @@ TEST(Transformer, InitialWeightsAreTheSameBytesEverywhere) {
     add(model.weights.embedding);
     for (const auto& layer : model.weights.layers) {
         for (auto* w :
-             {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
+             {&layer.at(Site::q).weight, &layer.at(Site::k).weight, &layer.at(Site::v).weight,
+              &layer.at(Site::o).weight, &layer.at(Site::gate).weight, &layer.at(Site::up).weight,
+              &layer.at(Site::down).weight}) {
             add(*w);
         }
     }
@@ -292,16 +298,16 @@ TEST(Transformer, AnAdapterActsAsTheMergedWeights) {
     Model merged = model;
     for (std::size_t i = 0; i < merged.weights.layers.size(); ++i) {
         auto& w = merged.weights.layers[i];
-        std::vector<float>* matrices[] = {&w.q, &w.k, &w.v, &w.o, &w.gate, &w.up, &w.down};
         for (std::size_t s = 0; s < site_count; ++s) {
             const auto& pair = adapter.layers[i][s];
-            const std::size_t rank = adapter.config.rank, in = pair.a.size() / rank;
+            if (pair.a.empty()) continue;
+            const std::size_t rank = pair.rank, in = pair.a.size() / rank;
             for (std::size_t o = 0; o < pair.b.size() / rank; ++o) {
                 for (std::size_t j = 0; j < in; ++j) {
                     float sum = 0;
                     for (std::size_t r = 0; r < rank; ++r)
                         sum += pair.b[o * rank + r] * pair.a[r * in + j];
-                    (*matrices[s])[o * in + j] += adapter.config.scale() * sum;
+                    w.linears[s].weight[o * in + j] += pair.scale * sum;
                 }
             }
         }

@@ -184,7 +184,7 @@ TEST(Server, ASpecialTokenEndsTheAnswer) {
     Stage stage;
     // A head that always says <|end|>: its row is far along every state's own direction.
     stage.model.config.tied_embeddings = false;
-    stage.model.weights.head.assign(stage.model.weights.embedding.size(), 0.0F);
+    stage.model.weights.head.weight.assign(stage.model.weights.embedding.size(), 0.0F);
     ThreadPool pool(1);
     CompletionServer server(stage.model, stage.tokenizer, stage.store, pool);
     CompletionRequest request;

@@ -54,7 +54,10 @@ inline model::Model make_model(std::uint32_t context_length = 256) {
     auto model = model::Model::random(make_config(context_length), 7);
     for (auto& value : model.weights.embedding) value *= 20.0F;
     for (auto& layer : model.weights.layers) {
-        for (auto* matrix : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.up, &layer.down}) {
+        for (auto* matrix :
+             {&layer.at(model::Site::q).weight, &layer.at(model::Site::k).weight,
+              &layer.at(model::Site::v).weight, &layer.at(model::Site::o).weight,
+              &layer.at(model::Site::up).weight, &layer.at(model::Site::down).weight}) {
             for (auto& value : *matrix) value *= 8.0F;
         }
     }
