@@ -36,6 +36,11 @@ bool has_site(const ModelConfig& config, Site site) {
     }
 }
 
+bool has_bias(const ModelConfig& config, Site site) {
+    if (site < Site::o) return config.qkv_bias;
+    return site == Site::o ? config.o_bias : config.mlp_bias;
+}
+
 std::uint32_t site_in(const ModelConfig& config, Site site) {
     switch (site) {
     case Site::o:
