@@ -9,7 +9,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace ol;
     static const auto usual = *codec::Json::parse(
-        R"([{"role":"system","content":" é "},{"role":"user","content":[{"type":"text","text":"a"}]},
+        R"([{"role":"system","content":" é "},
+            {"role":"user","content":[{"type":"text","text":"a"}]},
             {"role":"assistant","content":null,"tool_calls":[{"function":{"name":"f",
              "arguments":{"x":[1,2.5,true,null]}}}]},{"role":"tool","content":"<t>b</t>"}])");
     const auto text = as_text({data, size});

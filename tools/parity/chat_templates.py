@@ -7,6 +7,7 @@ The templates are our own: between them they use every construct that the subset
 models. A case whose rendering fails has no text: ours must fail too. transformers 4.57, jinja2 3.1.
 """
 import datetime, json, os, sys
+sys.path = [p for p in sys.path if p != os.path.dirname(os.path.abspath(__file__))]  # tokenizers.py is here
 import jinja2
 import transformers
 from transformers.utils import chat_template_utils as utils

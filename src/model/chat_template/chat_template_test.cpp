@@ -190,14 +190,16 @@ TEST(ChatTemplate, ReadsFolders) {
     EXPECT_EQ(text(), "processor");
     folder.write("tokenizer_config.json",
                  R"({"bos_token": {"content": "<b>"}, "eos_token": "<e>", "pad_token": null,
-                     "chat_template": "{{ bos_token }}{{ eos_token }}{{ pad_token is defined }}"})");
+                     "chat_template":
+                         "{{ bos_token }}{{ eos_token }}{{ pad_token is defined }}"})");
     EXPECT_EQ(text(), "<b><e>False");
     ChatTemplateOptions options;
     options.eos_token = "<other>";
     EXPECT_EQ(text(options), "<b><other>False");
     folder.write("tokenizer_config.json",
                  R"({"chat_template": [{"name": "rag", "template": "r"},
-                     {"name": "default", "template": "d"}, {"name": "tool_use", "template": "t"}]})");
+                     {"name": "default", "template": "d"},
+                     {"name": "tool_use", "template": "t"}]})");
     EXPECT_EQ(text(), "d");
     options.tools = Json::array();
     EXPECT_EQ(text(options), "t");
