@@ -87,7 +87,8 @@ struct LoraAdapter {
 // What is registered on the ledger: keccak(keccak(adapter_config.json) |
 // keccak(adapter_model.safetensors)).
 Result<Hash32> adapter_hash(const Path& folder);
-// The same idea over config.json, tokenizer.json, model.safetensors.
+// The same idea over config.json, tokenizer.json (tokenizer.model where there is none), the index
+// and files of the weights, and generation_config.json where there is one.
 Result<Hash32> base_hash(const Path& folder);
 
 } // namespace ol::model
