@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "model/kernels/kernels.hpp"
+#include "model/kernels/quant_internal.hpp"
 #include "model/kernels/train_kernels.hpp"
 
 namespace ol::model::kernels {
@@ -73,7 +74,7 @@ const Table* avx512_table();
 const TrainTable* avx2_train_table();
 
 const Table& portable() {
-    static constexpr Table table = make_table("portable");
+    static constexpr Table table = make_table("portable", &portable_quant);
     return table;
 }
 
@@ -85,7 +86,8 @@ const TrainTable& train_table(const Table& table) {
 std::vector<const Table*> available() {
     std::vector<const Table*> out = {&portable()};
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("f16c")) {
         out.push_back(avx2_table());
         if (__builtin_cpu_supports("avx512f")) out.push_back(avx512_table());
     }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "model/kernels/gemm.hpp"
+#include "model/kernels/quant.hpp"
 
 namespace ol::model::train {
 
@@ -17,10 +18,15 @@ const float* effective_rows(const Linear& linear, const float* rows, const LoraP
                             SiteFactors& to, std::vector<float>& room,
                             const kernels::Table& table) {
     const bool merged = pair != nullptr && !apart;
-    const float* from = (rows != nullptr ? rows : linear.weight.data()) + first * in;
-    if (!merged) return from;
     room.resize(count * in);
-    std::copy_n(from, count * in, room.data());
+    if (linear.quantized != nullptr) {
+        linear.quantized->dequantize_rows(first, count, room.data());
+        if (!merged) return room.data();
+    } else {
+        const float* from = (rows != nullptr ? rows : linear.weight.data()) + first * in;
+        if (!merged) return from;
+        std::copy_n(from, count * in, room.data());
+    }
     const std::size_t rank = pair->rank;
     thread_local std::vector<float> scaled;
     scaled.assign(pair->b.data() + first * rank, pair->b.data() + (first + count) * rank);
