@@ -26,10 +26,10 @@ struct Model {
     Weights weights; // row-major, fp32 in memory unless quantized
 
     // Normal(0, 0.02) by Box-Muller on Prng(seed) (residual projections scaled by 1/sqrt(2
-    // layers)), norms 1. The same seed gives the same bytes.
+    // layers)), norms' factors 1, biases 0. The same seed gives the same bytes.
     static Model random(const ModelConfig& config, std::uint64_t seed);
-    // A Hugging Face folder: config.json, model.safetensors. Every problem names the file and
-    // tensor.
+    // A Hugging Face folder as docs/formats/model-folder.md says. Every problem names the file
+    // and tensor.
     static Result<Model> load(const Path& folder);
     Status save(const Path& folder, bool as_bf16) const;
 };

@@ -123,7 +123,7 @@ private:
         const std::size_t seen = end - from;
         float factor = h_.scale;
         if (h_.softcap > 0) {
-            train_.softcap(p + from, factor, h_.softcap, seen);
+            table_.softcap(p + from, factor, h_.softcap, seen);
             room_.capped.assign(p + from, p + end);
             factor = 1.0F;
         }

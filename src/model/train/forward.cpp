@@ -26,7 +26,7 @@ void Backprop::Impl::norm_rows(const NormFactors& norm, const float* from, float
         const float* row = from + (i - begin) * hidden;
         float* out = to + (i - begin) * hidden;
         if (config.layer_norm) {
-            tape_.r[i] = train_kernels.layer_norm(row, factor, norm.norm->bias.data(), out, hidden,
+            tape_.r[i] = table.layer_norm(row, factor, norm.norm->bias.data(), out, hidden,
                                                   config.norm_epsilon, &tape_.mean[i]);
         } else {
             tape_.r[i] = table.rms_norm(row, factor, out, hidden, config.norm_epsilon);
@@ -41,7 +41,7 @@ void Backprop::Impl::norm_again(const NormFactors& norm, const float* from, floa
         const float* row = from + (i - begin) * hidden;
         float* out = to + (i - begin) * hidden;
         if (config.layer_norm) {
-            train_kernels.layer_apply(row, factor, norm.norm->bias.data(), tape_.mean[i],
+            table.layer_apply(row, factor, norm.norm->bias.data(), tape_.mean[i],
                                       tape_.r[i], out, hidden);
         } else {
             table.rms_apply(row, factor, tape_.r[i], out, hidden);
@@ -214,11 +214,11 @@ void Backprop::Impl::activate(const LayerTape& t, float* to, std::size_t begin,
     const std::size_t at = begin * inner, count = (end - begin) * inner;
     const float* up = t.up.data() + at;
     if (!config.gated_mlp) {
-        train_kernels.gelu(up, to, count);
+        table.gelu(up, to, count);
     } else if (config.activation == Activation::silu) {
         table.swiglu(t.gate.data() + at, up, to, count);
     } else {
-        train_kernels.geglu(t.gate.data() + at, up, to, count);
+        table.geglu(t.gate.data() + at, up, to, count);
     }
 }
 

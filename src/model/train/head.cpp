@@ -38,7 +38,7 @@ double Backprop::Impl::head_rows(std::size_t first, std::size_t begin, std::size
     for (std::size_t i = begin; i < end; ++i) {
         float* row = logits.data() + i * vocabulary;
         if (config.logit_softcap > 0) {
-            train_kernels.softcap(row, 1.0F, config.logit_softcap, vocabulary);
+            table.softcap(row, 1.0F, config.logit_softcap, vocabulary);
             capped.assign(row, row + vocabulary);
         }
         const TokenId target = loss_target[first + i];
