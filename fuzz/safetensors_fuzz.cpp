@@ -1,5 +1,5 @@
-// Safetensors::parse must refuse or read any bytes; every tensor that it lists can be read, and
-// what is written from them reads back equal.
+// Safetensors::parse must refuse or read any bytes; every tensor of a readable type that it lists
+// can be read, and what is written from them reads back equal.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -16,6 +16,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     values.reserve(file->tensors().size());
     for (const auto& [name, info] : file->tensors()) {
         auto read = file->read_f32(name, info.shape);
+        if (info.dtype > Dtype::f16) {
+            if (read) std::abort();
+            continue;
+        }
         if (!read || read->size() != info.element_count()) std::abort();
         values.push_back(std::move(*read));
         out.push_back({name, info.shape, values.back().data()});

@@ -72,10 +72,15 @@ struct ModelConfig {
     }
     std::uint64_t parameter_count() const;
     std::string to_json() const; // config.json as Hugging Face writes it
+    // The families' members, and what transformers' configuration classes assume of those that a
+    // file leaves out (docs/formats/model-folder.md).
     // unsupported (by name) for other model types, activations, rope scalings and whatever would
     // change what the model computes; invalid_argument for shapes that do not divide or pass sane
     // limits.
     static Result<ModelConfig> from_json(std::string_view text);
+    // The tokens that end an answer, where the text of generation_config.json names them: they
+    // count in place of config.json's.
+    Status read_generation_config(std::string_view text);
 };
 
 } // namespace ol::model

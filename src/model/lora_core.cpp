@@ -13,6 +13,7 @@ float LoraConfig::scale(std::uint32_t of_rank, float of_alpha) const {
 LoraAdapter LoraAdapter::init(const ModelConfig& model, const LoraConfig& config,
                               std::uint64_t seed) {
     LoraAdapter out;
+    out.family = model.family;
     out.config = config;
     out.layers.resize(model.layer_count);
     Prng prng(seed);
@@ -44,8 +45,26 @@ std::uint64_t LoraAdapter::parameter_count() const {
     return count;
 }
 
+namespace {
+
+kernels::PackedMatrix packed_matrix(const std::vector<float>& rows, std::size_t out) {
+    if (rows.empty()) return {};
+    kernels::PackedMatrix made(out, rows.size() / out);
+    made.set_rows(0, rows.data(), out);
+    return made;
+}
+
+} // namespace
+
 void LoraAdapter::pack() {
     auto out = std::make_shared<PackedLora>();
+    if (!embedding.b.empty()) {
+        out->embedding_b = packed_matrix(embedding.b, embedding.b.size() / embedding.rank);
+    }
+    if (!head.b.empty()) {
+        out->head_a = packed_matrix(head.a, head.rank);
+        out->head_b = packed_matrix(head.b, head.b.size() / head.rank);
+    }
     for (const auto& layer : layers) {
         auto& to = out->layers.emplace_back();
         for (std::size_t group = 0; group < lora_group_count; ++group) {
@@ -55,9 +74,7 @@ void LoraAdapter::pack() {
                 if (pair.a.empty()) continue;
                 const std::size_t rank = pair.rank;
                 rows.insert(rows.end(), pair.a.begin(), pair.a.end());
-                auto& b = to.b[static_cast<std::size_t>(i)];
-                b = kernels::PackedMatrix(pair.b.size() / rank, rank);
-                b.set_rows(0, pair.b.data(), b.out());
+                to.b[static_cast<std::size_t>(i)] = packed_matrix(pair.b, pair.b.size() / rank);
                 auto& a = to.a[group];
                 const std::size_t in = pair.a.size() / rank;
                 a = kernels::PackedMatrix(rows.size() / in, in);

@@ -1,5 +1,6 @@
 // Reading and writing a whole model in Hugging Face's folder form, and its hash.
 #include <cmath>
+#include <deque>
 #include <map>
 #include <set>
 
@@ -19,51 +20,108 @@ using codec::Json;
 constexpr std::uint64_t config_bytes = 1ULL << 20;
 constexpr std::uint64_t index_bytes = 64ULL << 20;
 
-// Calls visit(name, shape, vector) for every tensor of the model, in a fixed order.
+using Shape = std::vector<std::uint64_t>;
+
+// A tensor of the folder: its name as transformers writes it, its shape there, and whether that
+// shape is the transpose of ours (GPT-2's Conv1D has weights [in, out]).
+struct Part {
+    std::string name;
+    Shape shape;
+    bool transposed = false;
+};
+
+// Calls visit(part, vector) for every tensor of the model, in a fixed order.
 template <class WeightsRef, class Visit>
-Status visit_tensors(const ModelConfig& config, WeightsRef& weights, const Visit& visit) {
-    using Shape = std::vector<std::uint64_t>;
-    const std::uint64_t hidden = config.hidden_size;
-    const std::uint64_t wide = static_cast<std::uint64_t>(config.head_count) * config.head_size;
-    const std::uint64_t kv_wide =
-        static_cast<std::uint64_t>(config.kv_head_count) * config.head_size;
-    const std::uint64_t inner = config.intermediate_size;
-    OL_TRY(visit("model.embed_tokens.weight", Shape{config.vocab_size, hidden}, weights.embedding));
-    for (std::size_t i = 0; i < weights.layers.size(); ++i) {
-        auto& layer = weights.layers[i];
-        const auto prefix = fmt::format("model.layers.{}.", i);
-        OL_TRY(
-            visit(prefix + "input_layernorm.weight", Shape{hidden}, layer.attention_norm.weight));
-        OL_TRY(visit(prefix + "post_attention_layernorm.weight", Shape{hidden},
-                     layer.mlp_norm.weight));
-        OL_TRY(visit(prefix + "self_attn.q_proj.weight", Shape{wide, hidden},
-                     layer.at(Site::q).weight));
-        OL_TRY(visit(prefix + "self_attn.k_proj.weight", Shape{kv_wide, hidden},
-                     layer.at(Site::k).weight));
-        OL_TRY(visit(prefix + "self_attn.v_proj.weight", Shape{kv_wide, hidden},
-                     layer.at(Site::v).weight));
-        OL_TRY(visit(prefix + "self_attn.o_proj.weight", Shape{hidden, wide},
-                     layer.at(Site::o).weight));
-        OL_TRY(visit(prefix + "mlp.gate_proj.weight", Shape{inner, hidden},
-                     layer.at(Site::gate).weight));
-        OL_TRY(
-            visit(prefix + "mlp.up_proj.weight", Shape{inner, hidden}, layer.at(Site::up).weight));
-        OL_TRY(visit(prefix + "mlp.down_proj.weight", Shape{hidden, inner},
-                     layer.at(Site::down).weight));
+class PartVisitor {
+public:
+    PartVisitor(const ModelConfig& config, WeightsRef& weights, const Visit& visit)
+        : c_(config)
+        , weights_(weights)
+        , visit_(visit) {}
+
+    Status run() {
+        const Shape table = {c_.vocab_size, c_.hidden_size};
+        const bool gpt2 = c_.family == Family::gpt2;
+        const std::string top = gpt2 ? "transformer." : "model.";
+        OL_TRY(visit_(Part{top + (gpt2 ? "wte.weight" : "embed_tokens.weight"), table},
+                      weights_.embedding));
+        if (c_.learned_positions) {
+            OL_TRY(visit_(Part{top + "wpe.weight", {c_.context_length, c_.hidden_size}},
+                          weights_.positions));
+        }
+        for (std::size_t i = 0; i < weights_.layers.size(); ++i) OL_TRY(layer(i));
+        OL_TRY(norm(top + (gpt2 ? "ln_f" : "norm"), weights_.final_norm, c_.hidden_size));
+        if (!c_.tied_embeddings) {
+            OL_TRY(visit_(Part{"lm_head.weight", table}, weights_.head.weight));
+        }
+        return {};
     }
-    OL_TRY(visit("model.norm.weight", Shape{hidden}, weights.final_norm.weight));
-    if (!config.tied_embeddings) {
-        OL_TRY(visit("lm_head.weight", Shape{config.vocab_size, hidden}, weights.head.weight));
+
+private:
+    template <class NormRef>
+    Status norm(const std::string& name, NormRef& to, std::uint64_t size) {
+        OL_TRY(visit_(Part{name + ".weight", {size}}, to.weight));
+        if (c_.layer_norm) OL_TRY(visit_(Part{name + ".bias", {size}}, to.bias));
+        return {};
     }
-    return {};
+
+    Status layer(std::size_t i) {
+        auto& layer = weights_.layers[i];
+        const bool gpt2 = c_.family == Family::gpt2;
+        const auto prefix = fmt::format("{}.{}.", gpt2 ? "transformer.h" : "model.layers", i);
+        OL_TRY(norm(prefix + (gpt2 ? "ln_1" : "input_layernorm"), layer.attention_norm,
+                    c_.hidden_size));
+        OL_TRY(norm(prefix + (gpt2           ? "ln_2"
+                              : c_.out_norms ? "pre_feedforward_layernorm"
+                                             : "post_attention_layernorm"),
+                    layer.mlp_norm, c_.hidden_size));
+        if (c_.out_norms) {
+            OL_TRY(norm(prefix + "post_attention_layernorm", layer.attention_out_norm,
+                        c_.hidden_size));
+            OL_TRY(norm(prefix + "post_feedforward_layernorm", layer.mlp_out_norm, c_.hidden_size));
+        }
+        if (c_.qk_norm) {
+            OL_TRY(norm(prefix + "self_attn.q_norm", layer.q_norm, c_.head_size));
+            OL_TRY(norm(prefix + "self_attn.k_norm", layer.k_norm, c_.head_size));
+        }
+        for (int s = 0; s < site_count; ++s) {
+            const auto site = static_cast<Site>(s);
+            if (!has_site(c_, site)) continue;
+            const auto name = module_name(c_, i, site);
+            const std::uint64_t out = site_out(c_, site), in = site_in(c_, site);
+            OL_TRY(visit_(Part{name + ".weight", gpt2 ? Shape{in, out} : Shape{out, in}, gpt2},
+                          layer.at(site).weight));
+            if (has_bias(c_, site))
+                OL_TRY(visit_(Part{name + ".bias", {out}}, layer.at(site).bias));
+        }
+        return {};
+    }
+
+    const ModelConfig& c_;
+    WeightsRef& weights_;
+    const Visit& visit_;
+};
+
+template <class WeightsRef, class Visit>
+Status visit_parts(const ModelConfig& config, WeightsRef& weights, const Visit& visit) {
+    return PartVisitor<WeightsRef, Visit>(config, weights, visit).run();
 }
 
-// The files of a sharded checkpoint, sorted by name: model.safetensors.index.json names them.
-Result<std::vector<std::string>> shard_names(const Path& folder) {
+std::vector<float> transpose(const std::vector<float>& from, std::size_t rows,
+                             std::size_t columns) {
+    std::vector<float> to(from.size());
+    for (std::size_t i = 0; i < rows; ++i) {
+        for (std::size_t j = 0; j < columns; ++j) to[j * rows + i] = from[i * columns + j];
+    }
+    return to;
+}
+
+// model.safetensors.index.json of a sharded checkpoint: the file of each tensor.
+Result<std::map<std::string, std::string>> read_index(const Path& folder) {
     const auto path = folder / "model.safetensors.index.json";
     const auto text = OL_TRY(read_text_file(path, index_bytes));
     const auto json = OL_TRY_IN(Json::parse(text), "{}", path.string());
-    std::set<std::string> names;
+    std::map<std::string, std::string> out;
     for (const auto& [tensor, file] : json["weight_map"].members()) {
         auto name = OL_TRY_IN(file.as_string(), "{}: '{}'", path.string(), tensor);
         if (name.empty() || name.find('/') != std::string::npos || name[0] == '.') {
@@ -72,19 +130,36 @@ Result<std::vector<std::string>> shard_names(const Path& folder) {
                         "file name",
                         path.string(), tensor, name);
         }
-        names.insert(std::move(name));
+        out.emplace(tensor, std::move(name));
     }
-    if (names.empty()) return fail(ErrorCode::corrupted, "{}: weight_map is empty", path.string());
-    return std::vector<std::string>(names.begin(), names.end());
+    if (out.empty()) return fail(ErrorCode::corrupted, "{}: weight_map is empty", path.string());
+    return out;
 }
 
-Result<std::vector<std::string>> weight_files(const Path& folder) {
+bool is_there(const Path& path) {
     std::error_code ignored;
-    if (!std::filesystem::exists(folder / "model.safetensors", ignored) &&
-        std::filesystem::exists(folder / "model.safetensors.index.json", ignored)) {
-        return shard_names(folder);
+    return std::filesystem::exists(path, ignored);
+}
+
+bool is_sharded(const Path& folder) {
+    return !is_there(folder / "model.safetensors") &&
+           is_there(folder / "model.safetensors.index.json");
+}
+
+// Sorted by name.
+Result<std::vector<std::string>> weight_files(const Path& folder) {
+    if (!is_sharded(folder)) {
+        if (!is_there(folder / "model.safetensors") && is_there(folder / "pytorch_model.bin")) {
+            return fail(ErrorCode::unsupported,
+                        "{}: pytorch_model.bin is not read, as it can hold code; save the model "
+                        "as safetensors (transformers: save_pretrained)",
+                        folder.string());
+        }
+        return std::vector<std::string>{"model.safetensors"};
     }
-    return std::vector<std::string>{"model.safetensors"};
+    std::set<std::string> names;
+    for (const auto& [tensor, file] : OL_TRY(read_index(folder))) names.insert(file);
+    return std::vector<std::string>(names.begin(), names.end());
 }
 
 struct OpenShard {
@@ -92,20 +167,103 @@ struct OpenShard {
     Safetensors file;
 };
 
-Status refuse_unknown(const std::map<std::string, const OpenShard*>& where,
-                      const std::set<std::string>& used, bool tied) {
-    for (const auto& [name, shard] : where) {
-        if (used.contains(name)) continue;
-        // Old checkpoints carry the rotation's frequencies, tied ones sometimes a copy of the
-        // table.
-        if (name.ends_with(".rotary_emb.inv_freq")) continue;
-        if (tied && name == "lm_head.weight") continue;
-        return fail(ErrorCode::unsupported,
-                    "{}: tensor '{}' is not part of a llama model of this shape", shard->path,
-                    name);
+// The weight files of a folder, open, and where each tensor is.
+class TensorFiles {
+public:
+    static Result<TensorFiles> open(const Path& folder) {
+        TensorFiles out;
+        out.folder_ = folder.string();
+        for (const auto& name : OL_TRY(weight_files(folder))) {
+            const auto path = folder / name;
+            out.shards_.push_back({path.string(), OL_TRY(Safetensors::open(path))});
+        }
+        for (const auto& shard : out.shards_) {
+            for (const auto& [name, info] : shard.file.tensors()) {
+                const auto [known, added] = out.where_.emplace(name, &shard);
+                if (!added) {
+                    return fail(ErrorCode::corrupted, "tensor '{}' is in {} and in {}", name,
+                                known->second->path, shard.path);
+                }
+            }
+        }
+        if (!is_sharded(folder)) return out;
+        for (const auto& [name, file] : OL_TRY(read_index(folder))) {
+            const auto found = out.where_.find(name);
+            if (found == out.where_.end() || found->second->path != (folder / file).string()) {
+                return fail(ErrorCode::corrupted,
+                            "{}: model.safetensors.index.json says that tensor '{}' is in {}, "
+                            "where it is not",
+                            out.folder_, name, file);
+            }
+        }
+        return out;
     }
-    return {};
-}
+
+    // Checkpoints of the bare decoder have no prefix; Gemma 3 with eyes has its own.
+    void find_prefix(const std::string& first) {
+        const auto dot = first.find('.') + 1;
+        written_ = first.substr(0, dot);
+        actual_ = written_;
+        for (const std::string& prefix :
+             {written_, std::string(), std::string("language_model.model."),
+              std::string("model.language_model.")}) {
+            if (!where_.contains(prefix + first.substr(dot))) continue;
+            actual_ = prefix;
+            return;
+        }
+    }
+
+    Result<std::vector<float>> read(const Part& part) {
+        std::string name = part.name;
+        if (name.starts_with(written_)) name = actual_ + name.substr(written_.size());
+        if (name == "lm_head.weight" && !where_.contains(name)) name = "language_model." + name;
+        const auto found = where_.find(name);
+        if (found == where_.end()) {
+            return fail(ErrorCode::corrupted, "{}: tensor '{}' is missing", folder_, part.name);
+        }
+        auto out =
+            OL_TRY_IN(found->second->file.read_f32(name, part.shape), "{}", found->second->path);
+        for (std::size_t i = 0; i < out.size(); ++i) {
+            if (!std::isfinite(out[i])) {
+                return fail(ErrorCode::corrupted,
+                            "{}: tensor '{}': element {} is not a finite number",
+                            found->second->path, name, i);
+            }
+        }
+        used_.insert(name);
+        if (part.transposed) return transpose(out, part.shape[0], part.shape[1]);
+        return out;
+    }
+
+    Status refuse_unknown(const ModelConfig& config) const {
+        for (const auto& [name, shard] : where_) {
+            if (used_.contains(name) || is_ignored(name, config)) continue;
+            return fail(ErrorCode::unsupported,
+                        "{}: tensor '{}' is not part of a {} model of this shape", shard->path,
+                        name, to_string(config.family));
+        }
+        return {};
+    }
+
+private:
+    // Old checkpoints carry the rotation's frequencies and GPT-2's causal mask, tied ones sometimes
+    // a copy of the table, Gemma 3 its eyes.
+    static bool is_ignored(std::string_view name, const ModelConfig& config) {
+        if (name.ends_with(".rotary_emb.inv_freq")) return true;
+        if (config.tied_embeddings && name.ends_with("lm_head.weight")) return true;
+        if (config.family == Family::gpt2) {
+            return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
+        }
+        if (config.family != Family::gemma3) return false;
+        if (name.starts_with("model.")) name.remove_prefix(6);
+        return name.starts_with("vision_tower.") || name.starts_with("multi_modal_projector.");
+    }
+
+    std::string folder_, written_, actual_;
+    std::vector<OpenShard> shards_;
+    std::map<std::string, const OpenShard*> where_;
+    std::set<std::string> used_;
+};
 
 Result<Hash32> hash_of_file(const Path& path) {
     const auto file = OL_TRY(MappedFile::open(path));
@@ -123,60 +281,43 @@ Result<Model> Model::load(const Path& folder) {
         return fail(ErrorCode::too_large, "{}: {} parameters in fp32 pass the limit of {} bytes",
                     config_path.string(), out.config.parameter_count(), limits::model_file_bytes);
     }
-    std::vector<OpenShard> shards;
-    const auto files = OL_TRY(weight_files(folder));
-    for (const auto& name : files) {
-        const auto path = folder / name;
-        shards.push_back({path.string(), OL_TRY(Safetensors::open(path))});
+    if (is_there(folder / "generation_config.json")) {
+        const auto generation =
+            OL_TRY(read_text_file(folder / "generation_config.json", config_bytes));
+        OL_TRY_IN(out.config.read_generation_config(generation), "{}", folder.string());
     }
-    std::map<std::string, const OpenShard*> where;
-    for (const auto& shard : shards) {
-        for (const auto& [name, info] : shard.file.tensors()) {
-            const auto [known, added] = where.emplace(name, &shard);
-            if (!added) {
-                return fail(ErrorCode::corrupted, "tensor '{}' is in {} and in {}", name,
-                            known->second->path, shard.path);
-            }
-        }
-    }
-    std::set<std::string> used;
+    auto files = OL_TRY(TensorFiles::open(folder));
     out.weights.layers.resize(out.config.layer_count);
-    auto read = [&](const std::string& name, const std::vector<std::uint64_t>& shape,
-                    std::vector<float>& to) -> Status {
-        const auto found = where.find(name);
-        if (found == where.end()) {
-            return fail(ErrorCode::corrupted, "{}: tensor '{}' is missing", folder.string(), name);
-        }
-        to = OL_TRY_IN(found->second->file.read_f32(name, shape), "{}", found->second->path);
-        for (std::size_t i = 0; i < to.size(); ++i) {
-            if (!std::isfinite(to[i])) {
-                return fail(ErrorCode::corrupted,
-                            "{}: tensor '{}': element {} is not a finite number",
-                            found->second->path, name, i);
-            }
-        }
-        used.insert(name);
+    bool first = true;
+    const auto read = [&](const Part& part, std::vector<float>& to) -> Status {
+        if (first) files.find_prefix(part.name);
+        first = false;
+        to = OL_TRY(files.read(part));
         return {};
     };
-    OL_TRY(visit_tensors(out.config, out.weights, read));
-    OL_TRY(refuse_unknown(where, used, out.config.tied_embeddings));
+    OL_TRY(visit_parts(out.config, out.weights, read));
+    OL_TRY(files.refuse_unknown(out.config));
     return out;
 }
 
 Status Model::save(const Path& folder, bool as_bf16) const {
     std::vector<TensorOut> tensors;
-    auto collect = [&](const std::string& name, const std::vector<std::uint64_t>& shape,
-                       const std::vector<float>& from) -> Status {
+    std::deque<std::vector<float>> turned; // stay in place while `tensors` points at them
+    const auto collect = [&](const Part& part, const std::vector<float>& from) -> Status {
         std::uint64_t count = 1;
-        for (const auto size : shape) count *= size;
+        for (const auto size : part.shape) count *= size;
         if (from.size() != count) {
             return fail(ErrorCode::internal, "tensor '{}' holds {} values, its shape needs {}",
-                        name, from.size(), count);
+                        part.name, from.size(), count);
         }
-        tensors.push_back({name, shape, from.data()});
+        const float* data = from.data();
+        if (part.transposed) {
+            data = turned.emplace_back(transpose(from, part.shape[1], part.shape[0])).data();
+        }
+        tensors.push_back({part.name, part.shape, data});
         return {};
     };
-    OL_TRY(visit_tensors(config, weights, collect));
+    OL_TRY(visit_parts(config, weights, collect));
     // The member that tells Hugging Face in which type to load.
     auto json = OL_TRY(Json::parse(config.to_json()));
     json.set("torch_dtype", as_bf16 ? "bfloat16" : "float32");
@@ -187,12 +328,16 @@ Status Model::save(const Path& folder, bool as_bf16) const {
 }
 
 Result<Hash32> base_hash(const Path& folder) {
-    std::vector<std::string> names = {"config.json", "tokenizer.json"};
+    const bool pieces =
+        !is_there(folder / "tokenizer.json") && is_there(folder / "tokenizer.model");
+    std::vector<std::string> names = {"config.json", pieces ? "tokenizer.model" : "tokenizer.json"};
     auto weights = OL_TRY(weight_files(folder));
     if (weights != std::vector<std::string>{"model.safetensors"}) {
         names.push_back("model.safetensors.index.json");
     }
     names.insert(names.end(), weights.begin(), weights.end());
+    // It says which tokens end an answer.
+    if (is_there(folder / "generation_config.json")) names.push_back("generation_config.json");
     Bytes hashes;
     for (const auto& name : names) {
         append(hashes, OL_TRY(hash_of_file(folder / name)).view());

@@ -40,6 +40,7 @@ ModelConfig small_config() {
     config.head_size = 4;
     config.context_length = 32;
     config.eos_token = 0;
+    config.eos_tokens = {0};
     return config;
 }
 
@@ -136,9 +137,12 @@ TEST(ModelConfig, RefusesByName) {
     };
     expect("model_type", "mamba", ErrorCode::unsupported, "mamba");
     expect("hidden_act", "gelu", ErrorCode::unsupported, "gelu");
-    expect("rope_scaling", Json::object({{"type", "linear"}}), ErrorCode::unsupported,
+    expect("rope_scaling", Json::object({{"type", "linear"}}), ErrorCode::invalid_argument,
            "rope_scaling");
-    expect("attention_bias", true, ErrorCode::unsupported, "attention_bias");
+    expect("rope_scaling", Json::object({{"rope_type", "yarn"}, {"factor", 4.0}}),
+           ErrorCode::unsupported, "yarn");
+    expect("partial_rotary_factor", 0.5, ErrorCode::unsupported, "partial_rotary_factor");
+    expect("sliding_window", 8, ErrorCode::unsupported, "sliding_window");
     expect("quantization_config", Json::object(), ErrorCode::unsupported, "quantization_config");
     expect("num_key_value_heads", 3, ErrorCode::invalid_argument, "num_key_value_heads");
     expect("head_dim", 5, ErrorCode::invalid_argument, "head_dim");

@@ -20,6 +20,8 @@ struct PackedLora {
         std::array<kernels::PackedMatrix, site_count> b;       // [out, rank]
     };
     std::vector<Layer> layers;
+    kernels::PackedMatrix embedding_b;    // [hidden, rank]
+    kernels::PackedMatrix head_a, head_b; // [rank, hidden], [vocab, rank]
 };
 
 } // namespace ol::model

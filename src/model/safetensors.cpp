@@ -1,6 +1,7 @@
 #include "model/safetensors.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <set>
@@ -17,18 +18,29 @@ using codec::Json;
 constexpr std::uint64_t max_header_bytes = 100'000'000; // as the reference implementation
 constexpr std::size_t max_dimensions = 8;
 
-std::uint64_t size_of(Dtype dtype) { return dtype == Dtype::f32 ? 4 : 2; }
+struct DtypeForm {
+    std::string_view name;
+    std::uint64_t size_bytes;
+};
+constexpr std::array<DtypeForm, 16> dtype_forms = {{{"F32", 4},
+                                                    {"BF16", 2},
+                                                    {"F16", 2},
+                                                    {"F64", 8},
+                                                    {"I64", 8},
+                                                    {"I32", 4},
+                                                    {"I16", 2},
+                                                    {"I8", 1},
+                                                    {"U64", 8},
+                                                    {"U32", 4},
+                                                    {"U16", 2},
+                                                    {"U8", 1},
+                                                    {"BOOL", 1},
+                                                    {"F8_E4M3", 1},
+                                                    {"F8_E5M2", 1},
+                                                    {"C64", 8}}};
 
-std::string_view name_of(Dtype dtype) {
-    switch (dtype) {
-    case Dtype::f32:
-        return "F32";
-    case Dtype::bf16:
-        return "BF16";
-    case Dtype::f16:
-        return "F16";
-    }
-    return "?";
+std::uint64_t size_of(Dtype dtype) {
+    return dtype_forms[static_cast<std::size_t>(dtype)].size_bytes;
 }
 
 // Keys of the header's objects as they are written, for finding duplicates: the JSON parser keeps
@@ -64,16 +76,8 @@ Status refuse_duplicate_keys(std::string_view header) {
 }
 
 Result<Dtype> parse_dtype(std::string_view name, std::string_view tensor) {
-    if (name == "F32") return Dtype::f32;
-    if (name == "BF16") return Dtype::bf16;
-    if (name == "F16") return Dtype::f16;
-    for (const std::string_view known : {"F64", "I64", "I32", "I16", "I8", "U64", "U32", "U16",
-                                         "U8", "BOOL", "F8_E4M3", "F8_E5M2", "C64"}) {
-        if (name == known) {
-            return fail(ErrorCode::unsupported,
-                        "tensor '{}': dtype {} is not supported; convert it to F32, BF16 or F16",
-                        tensor, name);
-        }
+    for (std::size_t i = 0; i < dtype_forms.size(); ++i) {
+        if (dtype_forms[i].name == name) return static_cast<Dtype>(i);
     }
     return fail(ErrorCode::corrupted, "tensor '{}': unknown dtype '{}'", tensor, name);
 }
@@ -157,6 +161,10 @@ Status refuse_gaps(std::vector<Placed>& places, std::uint64_t data_bytes) {
 
 } // namespace
 
+std::string_view to_string(Dtype dtype) {
+    return dtype_forms[static_cast<std::size_t>(dtype)].name;
+}
+
 std::uint64_t TensorInfo::element_count() const { return data.size() / size_of(dtype); }
 
 Result<Safetensors> Safetensors::open(const Path& path) {
@@ -231,6 +239,11 @@ Result<std::vector<float>> Safetensors::read_f32(std::string_view name,
         return fail(ErrorCode::invalid_argument, "tensor '{}': shape [{}], expected [{}]", name,
                     fmt::join(info.shape, ", "), fmt::join(shape, ", "));
     }
+    if (info.dtype > Dtype::f16) {
+        return fail(ErrorCode::unsupported,
+                    "tensor '{}': dtype {} is not supported; convert it to F32, BF16 or F16", name,
+                    to_string(info.dtype));
+    }
     static_assert(std::endian::native == std::endian::little,
                   "the file's numbers are little endian");
     std::vector<float> out(info.element_count());
@@ -248,6 +261,7 @@ Result<std::vector<float>> Safetensors::read_f32(std::string_view name,
 
 Bytes write_safetensors(const std::vector<TensorOut>& tensors, Dtype dtype,
                         const std::map<std::string, std::string>& metadata) {
+    OL_CHECK(dtype <= Dtype::f16);
     std::map<std::string_view, const TensorOut*> sorted;
     for (const auto& tensor : tensors) {
         OL_CHECK(sorted.emplace(tensor.name, &tensor).second);
@@ -269,7 +283,7 @@ Bytes write_safetensors(const std::vector<TensorOut>& tensors, Dtype dtype,
         Json shape = Json::array();
         for (const auto size : tensor->shape) shape.push(size);
         const std::uint64_t end = at + count_of(*tensor) * size_of(dtype);
-        header.set(name, Json::object({{"dtype", Json(name_of(dtype))},
+        header.set(name, Json::object({{"dtype", Json(to_string(dtype))},
                                        {"shape", std::move(shape)},
                                        {"data_offsets", Json::array({Json(at), Json(end)})}}));
         at = end;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file.hpp"
@@ -12,7 +13,26 @@
 
 namespace ol::model {
 
-enum class Dtype { f32, bf16, f16 };
+// The first three can be read and written. The others may stand in a file (masks, counters).
+enum class Dtype {
+    f32,
+    bf16,
+    f16,
+    f64,
+    i64,
+    i32,
+    i16,
+    i8,
+    u64,
+    u32,
+    u16,
+    u8,
+    boolean,
+    f8_e4m3,
+    f8_e5m2,
+    c64,
+};
+std::string_view to_string(Dtype dtype); // as in the file: "F32"
 
 struct TensorInfo {
     Dtype dtype = Dtype::f32;
@@ -29,7 +49,8 @@ public:
     static Result<Safetensors> parse(ByteView bytes); // the caller keeps the bytes alive
     const std::map<std::string, TensorInfo>& tensors() const { return tensors_; }
     const std::map<std::string, std::string>& metadata() const { return metadata_; }
-    // Values as fp32 (bf16 and f16 widened); not_found, or invalid_argument when the shape differs.
+    // Values as fp32 (bf16 and f16 widened); not_found, invalid_argument when the shape differs,
+    // unsupported for other types.
     Result<std::vector<float>> read_f32(std::string_view name,
                                         const std::vector<std::uint64_t>& shape) const;
 

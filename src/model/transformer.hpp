@@ -21,15 +21,19 @@
 
 namespace ol::model {
 
+namespace kernels {
+struct Table; // kernels/kernels.hpp
+}
+
 struct Model {
     ModelConfig config;
     Weights weights; // row-major, fp32 in memory unless quantized
 
     // Normal(0, 0.02) by Box-Muller on Prng(seed) (residual projections scaled by 1/sqrt(2
-    // layers)), norms 1. The same seed gives the same bytes.
+    // layers)), norms' factors 1, biases 0. The same seed gives the same bytes.
     static Model random(const ModelConfig& config, std::uint64_t seed);
-    // A Hugging Face folder: config.json, model.safetensors. Every problem names the file and
-    // tensor.
+    // A Hugging Face folder as docs/formats/model-folder.md says. Every problem names the file
+    // and tensor.
     static Result<Model> load(const Path& folder);
     Status save(const Path& folder, bool as_bf16) const;
 };
@@ -63,6 +67,8 @@ public:
     // has been trained on needs a new engine (an adapter does not). Thread-safe for concurrent
     // calls? No: one caller at a time.
     Engine(const Model& model, ThreadPool& pool);
+    // The same with the kernels of one of kernels::available(): equal results.
+    Engine(const Model& model, ThreadPool& pool, const kernels::Table& table);
     ~Engine();
 
     // Logits per input: [rows, vocab] with rows 1 or tokens.size(). An input's result does not

@@ -24,6 +24,7 @@ inline constexpr int site_count = 8;
 std::string_view to_string(Site site); // "q_proj", ..., "qkv_proj", ..., "down_proj"
 Result<Site> site_from(std::string_view name);
 bool has_site(const ModelConfig& config, Site site);
+bool has_bias(const ModelConfig& config, Site site);
 std::uint32_t site_in(const ModelConfig& config, Site site);
 std::uint32_t site_out(const ModelConfig& config, Site site);
 // The module as Hugging Face names it: "model.layers.3.self_attn.q_proj",

@@ -1,20 +1,26 @@
-// Causal attention of one head, and the tables of the rotary embedding.
+// Causal attention of one head, also within a window, and the tables of the rotary embedding.
 #pragma once
 
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "model/kernels/kernels.hpp"
 
 namespace ol::model::kernels {
 
-// cos and sin of position / theta^(2 i / head_size), rounded as Hugging Face computes them:
-// frequency and angle in fp32.
+// theta^(-2 i / head_size) for the pairs of a head.
+std::vector<float> rope_frequencies(std::size_t head_size, float theta);
+
+// cos and sin of position * frequency, rounded as Hugging Face computes them: frequency and angle
+// in fp32.
 class RopeTable {
 public:
     RopeTable(std::size_t head_size, float theta)
-        : half_(head_size / 2)
-        , theta_(theta) {}
+        : RopeTable(rope_frequencies(head_size, theta)) {}
+    explicit RopeTable(std::vector<float> frequencies)
+        : half_(frequencies.size())
+        , frequencies_(std::move(frequencies)) {}
     // Makes rows [0, positions) available.
     void reserve(std::size_t positions);
     const float* cosine(std::size_t position) const { return cosine_.data() + position * half_; }
@@ -23,7 +29,7 @@ public:
 
 private:
     std::size_t half_;
-    float theta_;
+    std::vector<float> frequencies_;
     std::vector<float> cosine_, sine_;
 };
 
@@ -36,13 +42,18 @@ struct HeadCache {
     std::ptrdiff_t value_row = 0;
 };
 
-// Query rows at positions first, first + 1, ... (or all at `first` when same_position); row at
-// position p sees keys 0..p: out = sum over j of softmax(q k_j / sqrt(head_size)) v_j, chains over
-// the head for scores and over j for the sum. top and inverse, where given, receive per row the
-// largest scaled score and 1 / sum of exponentials.
+// Query rows at positions first, first + 1, ... (or all at `first` when same_position); the row at
+// position p sees keys begin..p, where begin is 0, or p - window + 1 where that is more: out = sum
+// over j of softmax(score_j) v_j with score_j = q k_j scale, soft-capped to cap tanh(score_j / cap)
+// where there is a cap. Chains over the head for scores and over j for the sum; the lanes of a
+// row's softmax begin at `begin`. top and inverse, where given, receive per row the largest score
+// and 1 / sum of exponentials.
 struct AttentionRows {
     std::size_t head_size = 0, rows = 0, first = 0;
     bool same_position = false;
+    float scale = 0;        // 0: 1 / sqrt(head_size)
+    float softcap = 0;      // 0: none
+    std::size_t window = 0; // 0: the whole past
     const float* q = nullptr;
     std::ptrdiff_t q_row = 0;
     HeadCache cache;
@@ -53,26 +64,7 @@ struct AttentionRows {
 };
 void attend(const AttentionRows& rows, const Table& table = best());
 
-// Gradients of one head of one sequence at positions 0..rows - 1, from attend's top and inverse: dq
-// is written, dk and dv are added to. Rows of q, out, d_out and dq are q_row apart, those of k, v,
-// dk and dv kv_row.
-struct AttentionBackward {
-    std::size_t head_size = 0, rows = 0;
-    std::ptrdiff_t q_row = 0, kv_row = 0;
-    const float* q = nullptr;
-    const float* k = nullptr;
-    const float* v = nullptr;
-    const float* out = nullptr;
-    const float* d_out = nullptr;
-    const float* top = nullptr;
-    const float* inverse = nullptr;
-    float* dq = nullptr;
-    float* dk = nullptr;
-    float* dv = nullptr;
-};
-void attend_backward(const AttentionBackward& head, const Table& table = best());
-
-// The score's factor, 1 / sqrt(head_size).
+// The usual factor of a score, 1 / sqrt(head_size).
 float attention_scale(std::size_t head_size);
 
 } // namespace ol::model::kernels

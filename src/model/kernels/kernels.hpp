@@ -12,10 +12,10 @@
 //   i in lane i mod 8, and ends in ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)). A short tail counts as
 //   zeros.
 //
-// exp is the polynomial of lane_kernels.inc; +, -, *, / and sqrt are IEEE single operations.
-// Nothing of libm takes part. There are three instances: AVX2 with FMA, the same with AVX-512
-// tiles, and a portable twin that performs each lane's operation alone (std::fma); tests compare
-// them bit for bit.
+// exp and tanh are the polynomials of lane_kernels.inc; +, -, *, / and sqrt are IEEE single
+// operations. Nothing of libm takes part. There are three instances: AVX2 with FMA, the same with
+// AVX-512 tiles, and a portable twin that performs each lane's operation alone (std::fma); tests
+// compare them bit for bit.
 #pragma once
 
 #include <cstddef>
@@ -57,8 +57,9 @@ struct Table {
     int tile_panels; // that a tile of six rows advances together
     void (*tile)(const Tile& tile);
     float (*dot)(const float* a, const float* b, std::size_t n);
-    void (*add)(float* y, const float* x, std::size_t n); // y += x
-    void (*scale)(float* y, float factor, std::size_t n); // y *= factor
+    void (*add)(float* y, const float* x, std::size_t n);      // y += x
+    void (*multiply)(float* y, const float* x, std::size_t n); // y *= x
+    void (*scale)(float* y, float factor, std::size_t n);      // y *= factor
     // y = x * r * weight with r = 1 / sqrt(mean(x^2) + epsilon); returns r.
     float (*rms_norm)(const float* x, const float* weight, float* y, std::size_t n, float epsilon);
     // y = x * r * weight for a known r.
@@ -68,6 +69,19 @@ struct Table {
                          std::size_t n);
     // y = fma(a * r, b, y): the norm weight's gradient, row after row.
     void (*rms_weight)(const float* dy, const float* x, float r, float* dw, std::size_t n);
+    // y = (x - mean) * r * weight + bias with r = 1 / sqrt(mean((x - mean)^2) + epsilon); returns
+    // r.
+    float (*layer_norm)(const float* x, const float* weight, const float* bias, float* y,
+                        std::size_t n, float epsilon, float* mean);
+    // The same for a known mean and r.
+    void (*layer_apply)(const float* x, const float* weight, const float* bias, float mean, float r,
+                        float* y, std::size_t n);
+    // y = gelu(x) by tanh: x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+    void (*gelu)(const float* x, float* y, std::size_t n);
+    // y = gelu(gate) * up
+    void (*geglu)(const float* gate, const float* up, float* y, std::size_t n);
+    // x = cap * tanh(x * factor / cap), in place.
+    void (*softcap)(float* x, float factor, float cap, std::size_t n);
     // y = silu(gate) * up
     void (*swiglu)(const float* gate, const float* up, float* y, std::size_t n);
     // gate, up -> their gradients, in place; y = silu(gate) * up again.

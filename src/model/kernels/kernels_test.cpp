@@ -246,6 +246,17 @@ TEST(Kernels, RowKernelsAgreeBitForBit) {
         both([&](const Table& t, auto& x, auto&) {
             t.rms_weight(a.data(), b.data(), 1.3F, x.data(), n);
         });
+        both([&](const Table& t, auto& x, auto&) { t.multiply(x.data(), a.data(), n); });
+        both([&](const Table& t, auto& x, auto& y) {
+            y[0] = t.layer_norm(a.data(), b.data(), c.data(), x.data(), n, 1e-5F, &y[n / 2]);
+            std::vector<float> again(n);
+            t.layer_apply(a.data(), b.data(), c.data(), y[n / 2], n == 1 ? x[0] : y[0],
+                          again.data(), n);
+            EXPECT_TRUE(n == 1 || same_bits(again, x)) << n;
+        });
+        both([&](const Table& t, auto& x, auto&) { t.gelu(a.data(), x.data(), n); });
+        both([&](const Table& t, auto& x, auto&) { t.geglu(a.data(), b.data(), x.data(), n); });
+        both([&](const Table& t, auto& x, auto&) { t.softcap(x.data(), 3.0F, 2.5F, n); });
         both([&](const Table& t, auto& x, auto&) { t.swiglu(a.data(), b.data(), x.data(), n); });
         both([&](const Table& t, auto& x, auto& y) {
             std::vector<float> product(n);
@@ -284,6 +295,48 @@ TEST(Kernels, RowKernelsComputeWhatTheySay) {
     for (std::size_t i = 0; i < n; ++i) {
         EXPECT_NEAR(y[i], x[i] / (1 + std::exp(-x[i])) * w[i], 1e-6);
     }
+}
+
+TEST(Kernels, LayerNormAndGeluComputeWhatTheySay) {
+    const std::size_t n = 29;
+    const auto x = noise(n, 1, 3.0F), w = noise(n, 2), b = noise(n, 3);
+    std::vector<float> y(n);
+    float got_mean = 0;
+    const float r = best().layer_norm(x.data(), w.data(), b.data(), y.data(), n, 1e-5F, &got_mean);
+    double mean = 0, variance = 0;
+    for (const double value : x) mean += value / n;
+    for (const double value : x) variance += (value - mean) * (value - mean) / n;
+    EXPECT_NEAR(got_mean, mean, 1e-6);
+    EXPECT_NEAR(r, 1.0 / std::sqrt(variance + 1e-5), 1e-6);
+    for (std::size_t i = 0; i < n; ++i) EXPECT_NEAR(y[i], (x[i] - mean) * r * w[i] + b[i], 2e-6);
+    const auto gelu = [](double v) {
+        return v / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
+    };
+    best().gelu(x.data(), y.data(), n);
+    for (std::size_t i = 0; i < n; ++i) EXPECT_NEAR(y[i], gelu(x[i]), 1e-6);
+    best().geglu(x.data(), w.data(), y.data(), n);
+    for (std::size_t i = 0; i < n; ++i) EXPECT_NEAR(y[i], gelu(x[i]) * w[i], 1e-6);
+}
+
+TEST(Kernels, SoftCapIsAccurateNearZeroAndFarFromIt) {
+    std::vector<float> x;
+    for (float value = 1e-6F; value < 60.0F; value *= 1.01F) {
+        x.push_back(value);
+        x.push_back(-value);
+    }
+    x.push_back(1e30F);
+    x.push_back(-std::numeric_limits<float>::infinity());
+    x.push_back(0.0F);
+    auto y = x;
+    best().softcap(y.data(), 1.0F, 2.0F, y.size());
+    auto twin = x;
+    portable().softcap(twin.data(), 1.0F, 2.0F, twin.size());
+    EXPECT_TRUE(same_bits(y, twin));
+    for (std::size_t i = 0; i + 1 < x.size(); ++i) {
+        const double exact = 2.0 * std::tanh(static_cast<double>(x[i]) / 2.0);
+        EXPECT_NEAR(static_cast<double>(y[i]) / exact, 1.0, 4e-7) << x[i];
+    }
+    EXPECT_EQ(y.back(), 0.0F);
 }
 
 TEST(Kernels, ExponentialIsAccurateAndVanishesFarBelow) {
@@ -332,62 +385,102 @@ TEST(ExactMath, NormalNumbersHaveTheirMoments) {
     EXPECT_NEAR(fourth / count, 3.0, 0.1);
 }
 
-TEST(Attention, AgreesWithDoubleArithmeticAndDoesNotSeeTheFuture) {
-    const std::size_t size = 12, length = 39;
+struct AttentionForm {
+    std::size_t window;
+    float scale, softcap;
+};
+
+class AttentionForms : public testing::TestWithParam<AttentionForm> {};
+
+TEST_P(AttentionForms, AgreesWithDoubleArithmeticAndSeesItsWindowOnly) {
+    const auto form = GetParam();
+    const std::size_t size = 12, length = 55;
     const auto q = noise(length * size, 1, 2.0F);
-    auto k = noise(length * size, 2, 2.0F), v = noise(length * size, 3);
-    const auto run = [&](std::size_t first, std::size_t rows, bool poison) {
+    const auto k = noise(length * size, 2, 2.0F), v = noise(length * size, 3);
+    const auto lowest = [&](std::size_t p) {
+        return form.window == 0 || p + 1 <= form.window ? 0 : p + 1 - form.window;
+    };
+    const auto run = [&](std::size_t first, std::size_t rows, bool poison, bool same = false) {
+        const std::size_t seen = same ? first + 1 : first + rows;
         std::vector<float> keys((length + panel) / panel * panel * size), values(length * panel);
         for (std::size_t p = 0; p < length; ++p) {
             for (std::size_t d = 0; d < size; ++d) {
-                const bool unseen = poison && p >= first + rows;
+                const bool unseen = poison && (p >= seen || p < lowest(first));
                 keys[p / panel * panel * size + d * panel + p % panel] =
                     unseen ? 1e30F : k[p * size + d];
                 values[p * panel + d] = unseen ? 1e30F : v[p * size + d];
             }
         }
-        std::vector<float> out(rows * size);
+        std::vector<float> out(rows * size), twin = out, top(rows), inverse(rows);
         AttentionRows a;
         a.head_size = size;
         a.rows = rows;
         a.first = first;
+        a.same_position = same;
+        a.window = form.window;
+        a.scale = form.scale;
+        a.softcap = form.softcap;
         a.q = q.data() + first * size;
-        a.q_row = size;
+        a.q_row = same ? 0 : size;
         a.cache = {keys.data(), panel * size, values.data(), panel};
         a.out = out.data();
         a.out_row = size;
+        a.top = top.data();
+        a.inverse = inverse.data();
         attend(a);
-        auto twin = out;
         a.out = twin.data();
         attend(a, portable());
         EXPECT_TRUE(same_bits(out, twin));
+        if (form.softcap > 0) {
+            for (const float t : top) EXPECT_LE(std::abs(t), form.softcap);
+        }
         return out;
     };
+    const double scale = form.scale == 0 ? 1 / std::sqrt(12.0) : form.scale;
     const auto whole = run(0, length, false);
     for (std::size_t i = 0; i < length; ++i) {
         std::vector<double> p(i + 1);
         double total = 0;
-        for (std::size_t j = 0; j <= i; ++j) {
+        for (std::size_t j = lowest(i); j <= i; ++j) {
             double s = 0;
             for (std::size_t d = 0; d < size; ++d) {
                 s += static_cast<double>(q[i * size + d]) * static_cast<double>(k[j * size + d]);
             }
-            total += p[j] = std::exp(s / std::sqrt(12.0));
+            s *= scale;
+            if (form.softcap > 0) s = form.softcap * std::tanh(s / form.softcap);
+            total += p[j] = std::exp(s);
         }
         for (std::size_t d = 0; d < size; ++d) {
             double sum = 0;
-            for (std::size_t j = 0; j <= i; ++j) sum += p[j] / total * v[j * size + d];
-            EXPECT_NEAR(whole[i * size + d], sum, 2e-6);
+            for (std::size_t j = lowest(i); j <= i; ++j) sum += p[j] / total * v[j * size + d];
+            EXPECT_NEAR(whole[i * size + d], sum, 4e-6);
         }
     }
-    // Any split of the rows, and any future, gives the same bits.
-    for (std::size_t first = 0; first < length; first += 5) {
-        const std::size_t rows = std::min<std::size_t>(5, length - first);
-        const auto part = run(first, rows, true);
-        EXPECT_EQ(
-            std::memcmp(part.data(), whole.data() + first * size, rows * size * sizeof(float)), 0);
+    // Any split of the rows, and whatever lies outside, gives the same bits; so do the heads of a
+    // group at one position.
+    for (const std::size_t step : {1, 5, 8}) {
+        for (std::size_t first = 0; first < length; first += step) {
+            const std::size_t rows = std::min(step, length - first);
+            const auto part = run(first, rows, true);
+            EXPECT_EQ(
+                std::memcmp(part.data(), whole.data() + first * size, rows * size * sizeof(float)),
+                0)
+                << first;
+            const auto heads = run(first, 3, true, true);
+            EXPECT_EQ(std::memcmp(heads.data() + 2 * size, whole.data() + first * size,
+                                  size * sizeof(float)),
+                      0)
+                << first;
+        }
     }
 }
+
+INSTANTIATE_TEST_SUITE_P(Attention, AttentionForms,
+                         testing::Values(AttentionForm{0, 0, 0}, AttentionForm{0, 0.2F, 3.0F},
+                                         AttentionForm{1, 0, 0}, AttentionForm{3, 0.4F, 0},
+                                         AttentionForm{7, 0, 2.0F}, AttentionForm{20, 0, 0},
+                                         AttentionForm{33, 0.3F, 5.0F}, AttentionForm{55, 0, 0},
+                                         AttentionForm{100, 0, 0}));
 
 } // namespace
 } // namespace ol::model::kernels

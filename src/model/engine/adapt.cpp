@@ -1,0 +1,211 @@
+// Adapters: what they add to the base's projections, each input with its own.
+#include <algorithm>
+
+#include "model/dora.hpp"
+#include "model/engine/engine.hpp"
+
+namespace ol::model {
+
+namespace {
+
+std::ptrdiff_t signed_width(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
+
+bool has_dora(const LoraAdapter& adapter) {
+    if (!adapter.embedding.magnitude.empty() || !adapter.head.magnitude.empty()) return true;
+    for (const auto& layer : adapter.layers) {
+        for (const auto& pair : layer) {
+            if (!pair.magnitude.empty()) return true;
+        }
+    }
+    return false;
+}
+
+float* room(std::size_t count) {
+    thread_local std::vector<float> low_rows;
+    if (low_rows.size() < count) low_rows.resize(count);
+    return low_rows.data();
+}
+
+} // namespace
+
+// Computed once for a packed adapter, whose values do not change; anew for others.
+std::shared_ptr<const AdapterFactors> Engine::Impl::factors_of(const LoraAdapter& adapter) {
+    const PackedLora* key = adapter.packed.get();
+    if (key != nullptr) {
+        const auto found = known_factors.find(key);
+        if (found != known_factors.end() && !found->second.of.expired()) {
+            return found->second.factors;
+        }
+        std::erase_if(known_factors, [](const auto& known) { return known.second.of.expired(); });
+    }
+    std::shared_ptr<AdapterFactors> made;
+    if (has_dora(adapter)) {
+        made = std::make_shared<AdapterFactors>();
+        made->layers.resize(config.layer_count);
+        for (std::size_t i = 0; i < config.layer_count; ++i) {
+            for (std::size_t s = 0; s < site_count; ++s) {
+                const auto site = static_cast<Site>(s);
+                const auto& pair = adapter.layers[i][s];
+                if (pair.magnitude.empty()) continue;
+                made->layers[i][s] =
+                    dora_factors(model.weights.layers[i].at(site), site_out(config, site),
+                                 site_in(config, site), pair, pool, table);
+            }
+        }
+        const auto& weights = model.weights;
+        const std::size_t vocab = config.vocab_size, hidden = config.hidden_size;
+        if (!adapter.embedding.magnitude.empty()) {
+            made->embedding = dora_embedding_factors(weights.embedding, vocab, hidden,
+                                                     adapter.embedding, pool, table);
+        }
+        if (!adapter.head.magnitude.empty()) {
+            made->head = config.tied_embeddings
+                             ? dora_factors(weights.embedding.data(), vocab, hidden, adapter.head,
+                                            pool, table)
+                             : dora_factors(weights.head, vocab, hidden, adapter.head, pool, table);
+        }
+    }
+    if (key != nullptr) known_factors[key] = {adapter.packed, made};
+    return made;
+}
+
+// The chain over the rank goes on from the base's value. Sites of one call read the same x; `a`
+// holds their A matrices, one under the other, when the adapter is packed.
+void Engine::Impl::adapt(std::span<const AdaptedSite> sites, const kernels::PackedMatrix* a,
+                         Rows at, std::size_t rows) const {
+    std::size_t width = 0;
+    for (const auto& site : sites) width += site.pair->rank;
+    if (width == 0) return;
+    float* low = room(rows * width);
+    if (a != nullptr) {
+        a->apply(at.x, signed_width(at.x_row), rows, low, signed_width(width), nullptr, false,
+                 table);
+    }
+    std::size_t column = 0;
+    for (const auto& site : sites) {
+        const auto& pair = *site.pair;
+        const std::size_t rank = pair.rank, in = pair.a.size() / rank,
+                          out_width = pair.b.size() / rank;
+        float* y = at.y + site.column;
+        if (a != nullptr) {
+            for (std::size_t r = 0; r < rows; ++r) {
+                table.scale(low + r * width + column, pair.scale, rank);
+            }
+            site.b->apply(low + column, signed_width(width), rows, y, signed_width(at.y_row),
+                          nullptr, true, table);
+            column += rank;
+        } else {
+            kernels::multiply({.m = rows,
+                               .n = rank,
+                               .k = in,
+                               .a = {at.x, signed_width(at.x_row), 1},
+                               .b = {pair.a.data(), 1, signed_width(in)},
+                               .c = low,
+                               .c_row = signed_width(rank)},
+                              nullptr, table);
+            table.scale(low, pair.scale, rows * rank);
+            kernels::multiply({.m = rows,
+                               .n = out_width,
+                               .k = rank,
+                               .a = {low, signed_width(rank), 1},
+                               .b = {pair.b.data(), 1, signed_width(rank)},
+                               .c = y,
+                               .c_row = signed_width(at.y_row),
+                               .accumulate = true},
+                              nullptr, table);
+        }
+        if (site.factor == nullptr) continue;
+        for (std::size_t r = 0; r < rows; ++r) {
+            table.multiply(y + r * at.y_row, site.factor->data(), out_width);
+        }
+    }
+}
+
+void Engine::Impl::adapt_group(const std::vector<Slot>& slots, std::size_t layer, std::size_t group,
+                               Rows at) {
+    std::size_t adapted_rows = 0;
+    for (const auto& slot : slots) adapted_rows += slot.input->adapter != nullptr ? slot.rows : 0;
+    if (adapted_rows == 0) return;
+    const auto adapt_slot = [&](const Slot& slot) {
+        const LoraAdapter& adapter = *slot.input->adapter;
+        const PackedLora* packed = adapter.packed.get();
+        std::array<AdaptedSite, site_count> sites;
+        std::size_t count = 0, column = 0;
+        for (int i = lora_groups[group][0]; i < lora_groups[group][1]; ++i) {
+            const auto s = static_cast<std::size_t>(i);
+            const auto site = static_cast<Site>(i);
+            if (!has_site(config, site)) continue;
+            const auto& pair = adapter.layers[layer][s];
+            if (!pair.a.empty()) {
+                const auto* factor =
+                    pair.magnitude.empty() ? nullptr : &slot.factors->layers[layer][s];
+                sites[count++] = {&pair, packed != nullptr ? &packed->layers[layer].b[s] : nullptr,
+                                  factor, column};
+            }
+            column += site_out(config, site);
+        }
+        adapt(std::span(sites).first(count),
+              packed != nullptr ? &packed->layers[layer].a[group] : nullptr,
+              {at.x + slot.first_row * at.x_row, at.x_row, at.y + slot.first_row * at.y_row,
+               at.y_row},
+              slot.rows);
+    };
+    const auto body = [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) {
+            if (slots[i].input->adapter != nullptr) adapt_slot(slots[i]);
+        }
+    };
+    // A few rows are done before another thread wakes.
+    if (adapted_rows < 32) {
+        body(0, slots.size());
+    } else {
+        pool.parallel_for(slots.size(), 1, body);
+    }
+}
+
+// Token t's row of A^T is a column of A [rank, vocab].
+void Engine::Impl::adapt_embedding(const Slot& slot) {
+    if (slot.input->adapter == nullptr) return;
+    const LoraAdapter& adapter = *slot.input->adapter;
+    const auto& pair = adapter.embedding;
+    if (pair.a.empty()) return;
+    const std::size_t rank = pair.rank, hidden = config.hidden_size, vocab = config.vocab_size;
+    float* low = room(slot.rows * rank);
+    for (std::size_t r = 0; r < slot.rows; ++r) {
+        for (std::size_t i = 0; i < rank; ++i) {
+            low[r * rank + i] = pair.a[i * vocab + slot.input->tokens[r]];
+        }
+    }
+    table.scale(low, pair.scale, slot.rows * rank);
+    float* y = x.data() + slot.first_row * hidden;
+    if (adapter.packed != nullptr) {
+        adapter.packed->embedding_b.apply(low, signed_width(rank), slot.rows, y,
+                                          signed_width(hidden), nullptr, true, table);
+    } else {
+        kernels::multiply({.m = slot.rows,
+                           .n = hidden,
+                           .k = rank,
+                           .a = {low, signed_width(rank), 1},
+                           .b = {pair.b.data(), 1, signed_width(rank)},
+                           .c = y,
+                           .c_row = signed_width(hidden),
+                           .accumulate = true},
+                          nullptr, table);
+    }
+    if (pair.magnitude.empty()) return;
+    for (std::size_t r = 0; r < slot.rows; ++r) {
+        table.multiply(y + r * hidden, slot.factors->embedding.data(), hidden);
+    }
+}
+
+void Engine::Impl::adapt_head(const Slot& slot, const float* from, float* to, std::size_t rows) {
+    if (slot.input->adapter == nullptr || slot.input->adapter->head.a.empty()) return;
+    const LoraAdapter& adapter = *slot.input->adapter;
+    const PackedLora* packed = adapter.packed.get();
+    const AdaptedSite site = {&adapter.head, packed != nullptr ? &packed->head_b : nullptr,
+                              adapter.head.magnitude.empty() ? nullptr : &slot.factors->head, 0};
+    adapt({&site, 1}, packed != nullptr ? &packed->head_a : nullptr,
+          {from, config.hidden_size, to, config.vocab_size}, rows);
+}
+
+} // namespace ol::model
