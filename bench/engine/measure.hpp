@@ -69,6 +69,9 @@ inline std::size_t copies_of(const Shape& shape) {
     return 128 * 1000 * 1000 / (shape.out * shape.in) + 1;
 }
 
+// Decoding: so many tokens one by one, after a prompt.
+inline constexpr std::size_t decode_prompt = 16, decode_tokens = 64;
+
 // C[m, n] = A[m, k] B: B row-major [k, n], or the transposed of a weight [n, k].
 struct GemmShape {
     const char* what;

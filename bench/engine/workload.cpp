@@ -22,6 +22,7 @@
 #include "measure.hpp"
 #include "model/kernels/gemm.hpp"
 #include "model/kernels/quant.hpp"
+#include "parts.hpp"
 
 namespace bench {
 
@@ -166,6 +167,13 @@ int main(int argc, char** argv) {
         {"gemm", bench::gemm},
         {"quant", bench::quant},
         {"threads", bench::threads},
+        {"training", bench::training},
+        {"decode", bench::decode},
+        {"tokenizer",
+         [&] {
+             if (argc < 4) bench::die("engine_workload tokenizer TEXT.jsonl TOKENIZER.json");
+             bench::tokenize(argv[2], argv[3]);
+         }},
     };
     const auto part = argc > 1 ? parts.find(argv[1]) : parts.end();
     if (part == parts.end()) bench::die("engine_workload PART: see bench/engine/workload.cpp");
