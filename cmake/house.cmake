@@ -59,7 +59,8 @@ endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     target_compile_options(ol_options INTERFACE -Wno-error -Wno-unknown-pragmas)
     set_source_files_properties(${CMAKE_SOURCE_DIR}/src/model/kernels/kernels_avx2.cpp
-        PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+        ${CMAKE_SOURCE_DIR}/src/model/kernels/quant_avx2.cpp
+        PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c")
     set_source_files_properties(${CMAKE_SOURCE_DIR}/src/model/kernels/kernels_avx512.cpp
         PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512vl;-mavx512dq;-mavx512bw;-mavx2;-mfma")
 endif()

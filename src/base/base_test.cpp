@@ -1,4 +1,6 @@
 #include <atomic>
+#include <span>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -6,6 +8,7 @@
 
 #include "base/bytes.hpp"
 #include "base/file.hpp"
+#include "base/huge_array.hpp"
 #include "base/prng.hpp"
 #include "base/thread_pool.hpp"
 #include "base/u256.hpp"
@@ -89,6 +92,48 @@ TEST(ThreadPool, EveryIndexOnce) {
                 for (auto i = begin; i < end; ++i) ++seen[i];
             });
             for (auto& count : seen) ASSERT_EQ(count.load(), 1);
+        }
+    }
+}
+
+TEST(ThreadPool, CallersTakeTurnsAndWorkersSleepInBetween) {
+    ThreadPool pool(3);
+    std::atomic<std::size_t> sum{0};
+    const auto call = [&] {
+        for (int round = 0; round < 300; ++round) {
+            if (round % 100 == 50) ::usleep(2000);
+            const std::size_t count = static_cast<std::size_t>(round % 40 + 1);
+            pool.parallel_for(count, 1, [&](std::size_t begin, std::size_t end) {
+                for (auto i = begin; i < end; ++i) sum += i + 1;
+            });
+        }
+    };
+    std::thread first(call), second(call);
+    first.join();
+    second.join();
+    std::size_t expected = 0;
+    for (std::size_t round = 0; round < 300; ++round) {
+        const std::size_t count = round % 40 + 1;
+        expected += 2 * (count * (count + 1) / 2);
+    }
+    EXPECT_EQ(sum.load(), expected);
+}
+
+TEST(HugeArray, ArraysOfEverySizeAreZerosApartAndTheirOwn) {
+    std::vector<HugeArray<std::uint32_t>> held;
+    Prng prng(5);
+    for (std::uint32_t round = 0; round < 400; ++round) {
+        const std::size_t kinds[] = {10, 20'000, 300'000, 700'000};
+        HugeArray<std::uint32_t> array(1 + prng.below(kinds[round % 4]));
+        for (std::size_t i = 0; i < array.size(); i += 97) ASSERT_EQ(array[i], 0U);
+        ASSERT_EQ(array[array.size() - 1], 0U);
+        for (auto& value : std::span<std::uint32_t>(array)) value = round;
+        held.push_back(std::move(array));
+        if (held.size() > 12) { // give back in another order
+            const std::size_t victim = prng.below(held.size());
+            const std::span<const std::uint32_t> values = held[victim];
+            for (const auto value : values) ASSERT_EQ(value, values[0]);
+            held.erase(held.begin() + static_cast<std::ptrdiff_t>(victim));
         }
     }
 }

@@ -1,5 +1,8 @@
-// ThreadPool: persistent workers for data-parallel loops. The split of a loop over threads never
-// changes a result: each index is computed by one call, and no reduction crosses indices.
+// ThreadPool: persistent workers for data-parallel loops. Workers spin for a moment after a loop
+// and then sleep; a loop does not wait for a worker that has not begun, and where other programs
+// take the processors so that help costs more than it brings, loops run in the caller alone for a
+// while. The split of a loop over threads never changes a result: each index is computed by one
+// call, and no reduction crosses indices.
 #pragma once
 
 #include <cstddef>

@@ -43,36 +43,6 @@ std::uint64_t size_of(Dtype dtype) {
     return dtype_forms[static_cast<std::size_t>(dtype)].size_bytes;
 }
 
-float f16_to_f32(std::uint16_t half) {
-    const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16;
-    const std::uint32_t exponent = half >> 10 & 0x1fU;
-    std::uint32_t mantissa = half & 0x3ffU;
-    if (exponent == 0x1f) return std::bit_cast<float>(sign | 0x7f800000U | mantissa << 13);
-    if (exponent != 0) {
-        return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
-    }
-    // Subnormal halves are mantissa * 2^-24, which fp32 holds exactly.
-    const float magnitude = static_cast<float>(mantissa) * 0x1.0p-24F;
-    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(magnitude));
-}
-
-// Round to nearest, ties to even; beyond the largest half: infinity.
-std::uint16_t f32_to_f16(float value) {
-    const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-    const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000U);
-    const std::uint32_t magnitude = bits & 0x7fffffffU;
-    if (magnitude > 0x7f800000U) return static_cast<std::uint16_t>(sign | 0x7e00U);
-    if (magnitude >= 0x477ff000U) return static_cast<std::uint16_t>(sign | 0x7c00U);
-    if (magnitude >= 0x38800000U) {
-        const std::uint32_t rebased = magnitude - 0x38000000U;
-        const std::uint32_t rounded = rebased + 0xfffU + (rebased >> 13 & 1U);
-        return static_cast<std::uint16_t>(sign | rounded >> 13);
-    }
-    // A float addition does the rounding to multiples of 2^-24: one ulp of 0.5 is 2^-24.
-    const float shifted = std::bit_cast<float>(magnitude) + 0.5F;
-    return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3f000000U));
-}
-
 // Keys of the header's objects as they are written, for finding duplicates: the JSON parser keeps
 // the last of two equal keys, but two readers that disagree on which one counts see two different
 // models.
@@ -193,17 +163,6 @@ Status refuse_gaps(std::vector<Placed>& places, std::uint64_t data_bytes) {
 
 std::string_view to_string(Dtype dtype) {
     return dtype_forms[static_cast<std::size_t>(dtype)].name;
-}
-
-float bf16_to_f32(std::uint16_t bits) {
-    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-}
-
-std::uint16_t f32_to_bf16(float value) {
-    const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-    // A NaN stays one (quiet): rounding could carry it into infinity.
-    if ((bits & 0x7fffffffU) > 0x7f800000U) return static_cast<std::uint16_t>(bits >> 16 | 0x40U);
-    return static_cast<std::uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
 }
 
 std::uint64_t TensorInfo::element_count() const { return data.size() / size_of(dtype); }

@@ -9,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "base/result.hpp"
+#include "model/half.hpp"
 
 namespace ol::model {
 
@@ -68,8 +69,5 @@ struct TensorOut {
 // bf16 rounds to nearest even.
 Bytes write_safetensors(const std::vector<TensorOut>& tensors, Dtype dtype,
                         const std::map<std::string, std::string>& metadata = {});
-
-float bf16_to_f32(std::uint16_t bits);
-std::uint16_t f32_to_bf16(float value);
 
 } // namespace ol::model

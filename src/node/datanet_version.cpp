@@ -19,7 +19,7 @@ Result<OwnerLists> lists_of(const attribution::suffix::Segment& segment, const P
                             ThreadPool& pool) {
     auto stored = OwnerLists::read(lists_path(path));
     if (stored && stored->fits(segment.symbol_count())) return stored;
-    OwnerLists made = OwnerLists::make(segment, &pool);
+    OwnerLists made = OwnerLists::make(segment);
     OL_TRY(made.write(lists_path(path)));
     return made;
 }
@@ -92,7 +92,7 @@ Result<Publication> DatanetService::publish(const DatanetRow& datanet,
     out.version = number;
     out.record_count = manifest.entries.size();
     out.root = manifest.root();
-    const auto lists = OwnerLists::make(segment, context_.pool.get());
+    const auto lists = OwnerLists::make(segment);
     OL_TRY(lists.write(lists_path(path)));
     out.index = Prover(segment, lists, context_.pool.get()).commitment();
     out.manifest_hash = OL_TRY(context_.blobs->put(manifest.to_jsonl()));
@@ -216,7 +216,7 @@ Result<Json> DatanetService::verify(const DatanetRow& datanet, std::uint64_t num
         OL_TRY(attribution::suffix::Segment::build(sources, path, *context_.pool, progress));
     progress("auditing the suffix array", 0, 1);
     OL_TRY(segment.audit(context_.pool.get()));
-    const auto lists = OwnerLists::make(segment, context_.pool.get());
+    const auto lists = OwnerLists::make(segment);
     const auto index = Prover(segment, lists, context_.pool.get()).commitment();
     std::error_code ignored;
     std::filesystem::remove(path, ignored);

@@ -49,8 +49,11 @@ struct AdamStep {
     float gradient_scale;           // clipping
 };
 
+struct QuantKernels; // quant_internal.hpp
+
 struct Table {
     const char* name;
+    const QuantKernels* quant;
     int tile_panels; // that a tile of six rows advances together
     void (*tile)(const Tile& tile);
     float (*dot)(const float* a, const float* b, std::size_t n);

@@ -1,4 +1,5 @@
 #include "model/kernels/kernels.hpp"
+#include "model/kernels/quant_internal.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -38,7 +39,7 @@ inline F8 zero_where_less(F8 v, F8 x, F8 limit) {
 } // namespace
 
 const Table* avx2_table() {
-    static constexpr Table table = make_table("avx2");
+    static constexpr Table table = make_table("avx2", &avx2_quant);
     return &table;
 }
 

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "model/kernels/kernels.hpp"
+#include "model/kernels/quant_internal.hpp"
 
 namespace ol::model::kernels {
 namespace {
@@ -70,14 +71,15 @@ const Table* avx2_table();
 const Table* avx512_table();
 
 const Table& portable() {
-    static constexpr Table table = make_table("portable");
+    static constexpr Table table = make_table("portable", &portable_quant);
     return table;
 }
 
 std::vector<const Table*> available() {
     std::vector<const Table*> out = {&portable()};
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("f16c")) {
         out.push_back(avx2_table());
         if (__builtin_cpu_supports("avx512f")) out.push_back(avx512_table());
     }
