@@ -16,9 +16,8 @@ constexpr std::size_t block_rows = 64;
 using LoadRows = std::function<void(std::size_t, std::size_t, float*)>;
 
 std::vector<float> factors(const LoadRows& load, std::size_t out, std::size_t in, kernels::View a,
-                           const LoraPair& pair, ThreadPool& pool) {
+                           const LoraPair& pair, ThreadPool& pool, const kernels::Table& table) {
     std::vector<float> made(out);
-    const auto& table = kernels::best();
     const auto width = static_cast<std::ptrdiff_t>(in);
     const std::size_t rank = pair.rank;
     pool.parallel_for(
@@ -38,7 +37,7 @@ std::vector<float> factors(const LoadRows& load, std::size_t out, std::size_t in
                                    .c = rows.data(),
                                    .c_row = width,
                                    .accumulate = true},
-                                  nullptr);
+                                  nullptr, table);
                 for (std::size_t i = 0; i < count; ++i) {
                     const float* row = rows.data() + i * in;
                     const float length = std::sqrt(table.dot(row, row, in));
@@ -52,30 +51,33 @@ std::vector<float> factors(const LoadRows& load, std::size_t out, std::size_t in
 } // namespace
 
 std::vector<float> dora_factors(const float* weight, std::size_t out, std::size_t in,
-                                const LoraPair& pair, ThreadPool& pool) {
+                                const LoraPair& pair, ThreadPool& pool,
+                                const kernels::Table& table) {
     const auto load = [&](std::size_t first, std::size_t count, float* to) {
         std::copy_n(weight + first * in, count * in, to);
     };
-    return factors(load, out, in, {pair.a.data(), static_cast<std::ptrdiff_t>(in), 1}, pair, pool);
+    return factors(load, out, in, {pair.a.data(), static_cast<std::ptrdiff_t>(in), 1}, pair, pool,
+                   table);
 }
 
 std::vector<float> dora_factors(const Linear& linear, std::size_t out, std::size_t in,
-                                const LoraPair& pair, ThreadPool& pool) {
-    return dora_factors(linear.weight.data(), out, in, pair, pool);
+                                const LoraPair& pair, ThreadPool& pool,
+                                const kernels::Table& table) {
+    return dora_factors(linear.weight.data(), out, in, pair, pool, table);
 }
 
-std::vector<float> dora_embedding_factors(const std::vector<float>& table, std::size_t vocab,
+std::vector<float> dora_embedding_factors(const std::vector<float>& embedding, std::size_t vocab,
                                           std::size_t hidden, const LoraPair& pair,
-                                          ThreadPool& pool) {
+                                          ThreadPool& pool, const kernels::Table& table) {
     const auto load = [&](std::size_t first, std::size_t count, float* to) {
         for (std::size_t t = 0; t < vocab; ++t) {
             for (std::size_t i = 0; i < count; ++i) {
-                to[i * vocab + t] = table[t * hidden + first + i];
+                to[i * vocab + t] = embedding[t * hidden + first + i];
             }
         }
     };
     return factors(load, hidden, vocab, {pair.a.data(), static_cast<std::ptrdiff_t>(vocab), 1},
-                   pair, pool);
+                   pair, pool, table);
 }
 
 } // namespace ol::model

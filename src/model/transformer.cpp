@@ -13,7 +13,9 @@ KvCache::KvCache(const ModelConfig& config)
 void KvCache::truncate(std::uint32_t length) { length_ = std::min(length_, length); }
 
 Engine::Engine(const Model& model, ThreadPool& pool)
-    : impl_(std::make_unique<Impl>(model, pool)) {}
+    : Engine(model, pool, kernels::best()) {}
+Engine::Engine(const Model& model, ThreadPool& pool, const kernels::Table& table)
+    : impl_(std::make_unique<Impl>(model, pool, table)) {}
 Engine::~Engine() = default;
 
 Result<std::vector<std::vector<float>>> Engine::forward(std::span<const StepInput> inputs) {

@@ -21,6 +21,10 @@
 
 namespace ol::model {
 
+namespace kernels {
+struct Table; // kernels/kernels.hpp
+}
+
 struct Model {
     ModelConfig config;
     Weights weights; // row-major, fp32 in memory unless quantized
@@ -63,6 +67,8 @@ public:
     // has been trained on needs a new engine (an adapter does not). Thread-safe for concurrent
     // calls? No: one caller at a time.
     Engine(const Model& model, ThreadPool& pool);
+    // The same with the kernels of one of kernels::available(): equal results.
+    Engine(const Model& model, ThreadPool& pool, const kernels::Table& table);
     ~Engine();
 
     // Logits per input: [rows, vocab] with rows 1 or tokens.size(). An input's result does not

@@ -49,20 +49,20 @@ std::shared_ptr<const AdapterFactors> Engine::Impl::factors_of(const LoraAdapter
                 if (pair.magnitude.empty()) continue;
                 made->layers[i][s] =
                     dora_factors(model.weights.layers[i].at(site), site_out(config, site),
-                                 site_in(config, site), pair, pool);
+                                 site_in(config, site), pair, pool, table);
             }
         }
         const auto& weights = model.weights;
         const std::size_t vocab = config.vocab_size, hidden = config.hidden_size;
         if (!adapter.embedding.magnitude.empty()) {
-            made->embedding =
-                dora_embedding_factors(weights.embedding, vocab, hidden, adapter.embedding, pool);
+            made->embedding = dora_embedding_factors(weights.embedding, vocab, hidden,
+                                                     adapter.embedding, pool, table);
         }
         if (!adapter.head.magnitude.empty()) {
-            made->head =
-                config.tied_embeddings
-                    ? dora_factors(weights.embedding.data(), vocab, hidden, adapter.head, pool)
-                    : dora_factors(weights.head, vocab, hidden, adapter.head, pool);
+            made->head = config.tied_embeddings
+                             ? dora_factors(weights.embedding.data(), vocab, hidden, adapter.head,
+                                            pool, table)
+                             : dora_factors(weights.head, vocab, hidden, adapter.head, pool, table);
         }
     }
     if (key != nullptr) known_factors[key] = {adapter.packed, made};
@@ -78,7 +78,8 @@ void Engine::Impl::adapt(std::span<const AdaptedSite> sites, const kernels::Pack
     if (width == 0) return;
     float* low = room(rows * width);
     if (a != nullptr) {
-        a->apply(at.x, signed_width(at.x_row), rows, low, signed_width(width), nullptr);
+        a->apply(at.x, signed_width(at.x_row), rows, low, signed_width(width), nullptr, false,
+                 table);
     }
     std::size_t column = 0;
     for (const auto& site : sites) {
@@ -91,7 +92,7 @@ void Engine::Impl::adapt(std::span<const AdaptedSite> sites, const kernels::Pack
                 table.scale(low + r * width + column, pair.scale, rank);
             }
             site.b->apply(low + column, signed_width(width), rows, y, signed_width(at.y_row),
-                          nullptr, true);
+                          nullptr, true, table);
             column += rank;
         } else {
             kernels::multiply({.m = rows,
@@ -101,7 +102,7 @@ void Engine::Impl::adapt(std::span<const AdaptedSite> sites, const kernels::Pack
                                .b = {pair.a.data(), 1, signed_width(in)},
                                .c = low,
                                .c_row = signed_width(rank)},
-                              nullptr);
+                              nullptr, table);
             table.scale(low, pair.scale, rows * rank);
             kernels::multiply({.m = rows,
                                .n = out_width,
@@ -111,7 +112,7 @@ void Engine::Impl::adapt(std::span<const AdaptedSite> sites, const kernels::Pack
                                .c = y,
                                .c_row = signed_width(at.y_row),
                                .accumulate = true},
-                              nullptr);
+                              nullptr, table);
         }
         if (site.factor == nullptr) continue;
         for (std::size_t r = 0; r < rows; ++r) {
@@ -179,7 +180,7 @@ void Engine::Impl::adapt_embedding(const Slot& slot) {
     float* y = x.data() + slot.first_row * hidden;
     if (adapter.packed != nullptr) {
         adapter.packed->embedding_b.apply(low, signed_width(rank), slot.rows, y,
-                                          signed_width(hidden), nullptr, true);
+                                          signed_width(hidden), nullptr, true, table);
     } else {
         kernels::multiply({.m = slot.rows,
                            .n = hidden,
@@ -189,7 +190,7 @@ void Engine::Impl::adapt_embedding(const Slot& slot) {
                            .c = y,
                            .c_row = signed_width(hidden),
                            .accumulate = true},
-                          nullptr);
+                          nullptr, table);
     }
     if (pair.magnitude.empty()) return;
     for (std::size_t r = 0; r < slot.rows; ++r) {

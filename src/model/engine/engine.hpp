@@ -58,7 +58,7 @@ struct Engine::Impl {
         std::size_t y_row;
     };
 
-    Impl(const Model& m, ThreadPool& p);
+    Impl(const Model& m, ThreadPool& p, const kernels::Table& t);
     std::vector<Projection::Part> parts(std::size_t layer, int first, int last) const;
 
     // check.cpp: whether a step can be computed.
@@ -91,7 +91,7 @@ struct Engine::Impl {
     const Model& model;
     const ModelConfig& config;
     ThreadPool& pool;
-    const kernels::Table& table = kernels::best();
+    const kernels::Table& table;
     kernels::RopeTable rope, local_rope;
     std::vector<Layer> layers;
     ReadyNorm final_norm;

@@ -25,9 +25,9 @@ Projection::Projection(const std::vector<Part>& parts, std::size_t in)
 }
 
 void Projection::apply(const float* x, std::ptrdiff_t x_row, std::size_t rows, float* y,
-                       std::ptrdiff_t y_row, ThreadPool& pool) const {
+                       std::ptrdiff_t y_row, ThreadPool& pool, const kernels::Table& table) const {
     for (const auto& piece : pieces_) {
-        piece.packed.apply(x, x_row, rows, y + piece.column, y_row, &pool);
+        piece.packed.apply(x, x_row, rows, y + piece.column, y_row, &pool, false, table);
     }
 }
 

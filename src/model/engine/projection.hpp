@@ -24,7 +24,7 @@ public:
 
     std::size_t out() const { return out_; }
     void apply(const float* x, std::ptrdiff_t x_row, std::size_t rows, float* y,
-               std::ptrdiff_t y_row, ThreadPool& pool) const;
+               std::ptrdiff_t y_row, ThreadPool& pool, const kernels::Table& table) const;
     bool has_bias() const { return !bias_.empty(); }
     const std::vector<float>& bias() const { return bias_; } // [out]; empty: none
 

@@ -26,10 +26,11 @@ ReadyNorm::ReadyNorm(const Norm& norm, float offset)
     factor = own.data();
 }
 
-Engine::Impl::Impl(const Model& m, ThreadPool& p)
+Engine::Impl::Impl(const Model& m, ThreadPool& p, const kernels::Table& t)
     : model(m)
     , config(m.config)
     , pool(p)
+    , table(t)
     , rope(rope_frequencies(m.config, false))
     , local_rope(rope_frequencies(m.config, true))
     , final_norm(m.weights.final_norm, m.config.norm_offset)
@@ -145,7 +146,7 @@ void Engine::Impl::normalise_rows(const ReadyNorm& norm, const float* from, floa
 // The base's product, then the adapters, then the bias.
 void Engine::Impl::project(const Projection& projection, const std::vector<Slot>& slots,
                            std::size_t layer, std::size_t group, Rows at, std::size_t rows) {
-    projection.apply(at.x, signed_width(at.x_row), rows, at.y, signed_width(at.y_row), pool);
+    projection.apply(at.x, signed_width(at.x_row), rows, at.y, signed_width(at.y_row), pool, table);
     adapt_group(slots, layer, group, at);
     if (!projection.has_bias()) return;
     for (std::size_t r = 0; r < rows; ++r) {
@@ -300,7 +301,8 @@ std::vector<std::vector<float>> Engine::Impl::logits(const std::vector<Slot>& sl
         }
     }
     std::vector<float> all(wanted * vocabulary);
-    head.apply(h.data(), signed_width(hidden), wanted, all.data(), signed_width(vocabulary), pool);
+    head.apply(h.data(), signed_width(hidden), wanted, all.data(), signed_width(vocabulary), pool,
+               table);
     std::vector<std::vector<float>> made;
     std::size_t taken = 0;
     for (const auto& slot : slots) {
