@@ -54,10 +54,12 @@ struct AdapterFiles {
 struct PackedLora; // packed_lora.hpp
 
 struct LoraAdapter {
+    Family family = Family::llama; // of the base: whose names of modules the files have
     LoraConfig config;
     std::vector<std::array<LoraPair, site_count>> layers;
     // embed_tokens: row t of the table becomes E[t] + scale B a[:, t], a [rank, vocab], b [hidden,
-    // rank]; lm_head: as any projection, also where the base ties it to the table.
+    // rank], a magnitude [hidden] that of the table's columns; lm_head: as any projection, also
+    // where the base ties it to the table.
     LoraPair embedding, head;
     // The same values in the layout of the kernels, for serving; null: the engine arranges them
     // anew in each step. Equal results. Copies share it, so whoever changes `layers` resets it.

@@ -13,6 +13,7 @@ float LoraConfig::scale(std::uint32_t of_rank, float of_alpha) const {
 LoraAdapter LoraAdapter::init(const ModelConfig& model, const LoraConfig& config,
                               std::uint64_t seed) {
     LoraAdapter out;
+    out.family = model.family;
     out.config = config;
     out.layers.resize(model.layer_count);
     Prng prng(seed);

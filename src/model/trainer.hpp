@@ -18,6 +18,9 @@ namespace ol::model {
 struct Example {
     std::vector<TokenId> tokens;
     std::vector<std::uint8_t> mask;
+    // Lengths of several documents in one row, adding up to the tokens; empty: it is one. Each has
+    // its own positions, attention and loss, as if it were an example alone.
+    std::vector<std::uint32_t> documents = {};
 };
 
 struct OptimizerConfig {

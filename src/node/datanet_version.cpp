@@ -15,8 +15,7 @@ namespace {
 Path lists_path(const Path& segment) { return segment.string() + ".owners"; }
 
 // The lists beside a segment; a missing or damaged file is made again.
-Result<OwnerLists> lists_of(const attribution::suffix::Segment& segment, const Path& path,
-                            ThreadPool& pool) {
+Result<OwnerLists> lists_of(const attribution::suffix::Segment& segment, const Path& path) {
     auto stored = OwnerLists::read(lists_path(path));
     if (stored && stored->fits(segment.symbol_count())) return stored;
     OwnerLists made = OwnerLists::make(segment);
@@ -161,7 +160,7 @@ Result<std::shared_ptr<const OpenVersion>> DatanetService::version(const Hash32&
     if (out->titles.size() != out->manifest.entries.size()) {
         return fail(ErrorCode::corrupted, "the database lacks records of version {}", number);
     }
-    out->lists = OL_TRY(lists_of(out->segment, path, *context_.pool));
+    out->lists = OL_TRY(lists_of(out->segment, path));
     out->prover = std::make_unique<Prover>(out->segment, out->lists, context_.pool.get());
     open_.emplace(std::pair{datanet_id, number}, out);
     return out;

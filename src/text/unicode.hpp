@@ -1,4 +1,4 @@
-// Code points of UTF-8, for the sources of this folder.
+// Code points of UTF-8.
 #pragma once
 
 #include <cstdint>

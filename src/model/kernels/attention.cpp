@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "model/kernels/exact_math.hpp"
-#include "model/kernels/gemm.hpp"
 
 namespace ol::model::kernels {
 
@@ -142,79 +141,6 @@ void attend(const AttentionRows& r, const Table& table) {
         for (std::size_t i = 1; i < rows; ++i) {
             mix(t, i, 1, own, t.position(i) + 1, true, table);
         }
-    }
-}
-
-// A block of query rows at a time: the block's probabilities P again from the stored maximum and
-// sum, then dP = dO V^T, dS = P (dP - rowsum(dO O)) scale, dQ = dS K, dK += dS^T Q, dV += P^T dO.
-void attend_backward(const AttentionBackward& h, const Table& table) {
-    constexpr std::size_t query_block = 48;
-    const std::size_t size = h.head_size;
-    const View q{h.q, h.q_row, 1}, d_out{h.d_out, h.q_row, 1};
-    const View k{h.k, h.kv_row, 1}, v{h.v, h.kv_row, 1};
-    const float scale = attention_scale(size);
-    thread_local std::vector<float> p_room, d_room;
-    if (p_room.size() < query_block * h.rows) p_room.resize(query_block * h.rows);
-    if (d_room.size() < query_block * h.rows) d_room.resize(query_block * h.rows);
-    for (std::size_t first = 0; first < h.rows; first += query_block) {
-        const std::size_t count = std::min(query_block, h.rows - first);
-        const std::size_t limit = first + count;
-        const auto from = static_cast<std::ptrdiff_t>(first),
-                   width = static_cast<std::ptrdiff_t>(limit);
-        multiply({.m = count,
-                  .n = limit,
-                  .k = size,
-                  .a = q.at(from, 0),
-                  .b = k.transposed(),
-                  .c = p_room.data(),
-                  .c_row = width},
-                 nullptr, table);
-        multiply({.m = count,
-                  .n = limit,
-                  .k = size,
-                  .a = d_out.at(from, 0),
-                  .b = v.transposed(),
-                  .c = d_room.data(),
-                  .c_row = width},
-                 nullptr, table);
-        for (std::size_t i = 0; i < count; ++i) {
-            const std::size_t row = first + i, seen = row + 1;
-            const auto at = static_cast<std::ptrdiff_t>(row) * h.q_row;
-            float* p = p_room.data() + i * limit;
-            float* d = d_room.data() + i * limit;
-            table.exp_sum(p, scale, h.top[row], seen);
-            table.scale(p, h.inverse[row], seen);
-            table.softmax_backward(d, p, table.dot(h.d_out + at, h.out + at, size), scale, seen);
-            std::fill(p + seen, p + limit, 0.0F);
-            std::fill(d + seen, d + limit, 0.0F);
-        }
-        const View p{p_room.data(), width, 1}, ds{d_room.data(), width, 1};
-        multiply({.m = count,
-                  .n = size,
-                  .k = limit,
-                  .a = ds,
-                  .b = k,
-                  .c = h.dq + from * h.q_row,
-                  .c_row = h.q_row},
-                 nullptr, table);
-        multiply({.m = limit,
-                  .n = size,
-                  .k = count,
-                  .a = ds.transposed(),
-                  .b = q.at(from, 0),
-                  .c = h.dk,
-                  .c_row = h.kv_row,
-                  .accumulate = true},
-                 nullptr, table);
-        multiply({.m = limit,
-                  .n = size,
-                  .k = count,
-                  .a = p.transposed(),
-                  .b = d_out.at(from, 0),
-                  .c = h.dv,
-                  .c_row = h.kv_row,
-                  .accumulate = true},
-                 nullptr, table);
     }
 }
 

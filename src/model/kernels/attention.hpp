@@ -64,25 +64,6 @@ struct AttentionRows {
 };
 void attend(const AttentionRows& rows, const Table& table = best());
 
-// Gradients of one head of one sequence at positions 0..rows - 1, from attend's top and inverse: dq
-// is written, dk and dv are added to. Rows of q, out, d_out and dq are q_row apart, those of k, v,
-// dk and dv kv_row.
-struct AttentionBackward {
-    std::size_t head_size = 0, rows = 0;
-    std::ptrdiff_t q_row = 0, kv_row = 0;
-    const float* q = nullptr;
-    const float* k = nullptr;
-    const float* v = nullptr;
-    const float* out = nullptr;
-    const float* d_out = nullptr;
-    const float* top = nullptr;
-    const float* inverse = nullptr;
-    float* dq = nullptr;
-    float* dk = nullptr;
-    float* dv = nullptr;
-};
-void attend_backward(const AttentionBackward& head, const Table& table = best());
-
 // The usual factor of a score, 1 / sqrt(head_size).
 float attention_scale(std::size_t head_size);
 

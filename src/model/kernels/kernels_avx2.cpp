@@ -1,5 +1,6 @@
 #include "model/kernels/kernels.hpp"
 #include "model/kernels/quant_internal.hpp"
+#include "model/kernels/train_kernels.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -35,11 +36,17 @@ inline F8 zero_where_less(F8 v, F8 x, F8 limit) {
 }
 
 #include "model/kernels/lane_kernels.inc"
+#include "model/kernels/lane_train.inc"
 
 } // namespace
 
 const Table* avx2_table() {
     static constexpr Table table = make_table("avx2", &avx2_quant);
+    return &table;
+}
+
+const TrainTable* avx2_train_table() {
+    static constexpr TrainTable table = make_train_table();
     return &table;
 }
 
@@ -51,6 +58,7 @@ const Table* avx2_table() {
 
 namespace ol::model::kernels {
 const Table* avx2_table() { return nullptr; }
+const TrainTable* avx2_train_table() { return nullptr; }
 } // namespace ol::model::kernels
 
 #endif

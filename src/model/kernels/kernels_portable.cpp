@@ -3,6 +3,7 @@
 
 #include "model/kernels/kernels.hpp"
 #include "model/kernels/quant_internal.hpp"
+#include "model/kernels/train_kernels.hpp"
 
 namespace ol::model::kernels {
 namespace {
@@ -64,15 +65,22 @@ inline F8 zero_where_less(const F8& v, const F8& x, const F8& limit) {
 }
 
 #include "model/kernels/lane_kernels.inc"
+#include "model/kernels/lane_train.inc"
 
 } // namespace
 
 const Table* avx2_table();
 const Table* avx512_table();
+const TrainTable* avx2_train_table();
 
 const Table& portable() {
     static constexpr Table table = make_table("portable", &portable_quant);
     return table;
+}
+
+const TrainTable& train_table(const Table& table) {
+    static constexpr TrainTable twin = make_train_table();
+    return &table == &portable() ? twin : *avx2_train_table();
 }
 
 std::vector<const Table*> available() {

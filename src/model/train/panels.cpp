@@ -1,0 +1,122 @@
+#include "model/train/panels.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace ol::model::train {
+
+namespace {
+
+constexpr std::size_t panel = kernels::panel, tile_rows = kernels::tile_rows;
+constexpr std::size_t block_depth = 256;   // a panel's block is 16 KB: half of a first-level cache
+constexpr std::size_t block_columns = 256; // whose part of c stays near between blocks of the depth
+
+// rows x count as [rows][16], zeros beyond `count`.
+void copy_panel(const float* from, std::size_t row, std::size_t rows, std::size_t count,
+                float* to) {
+    if (count == panel) {
+        // A size that the compiler knows is no call.
+        for (std::size_t k = 0; k < rows; ++k) {
+            std::memcpy(to + k * panel, from + k * row, panel * sizeof(float));
+        }
+        return;
+    }
+    for (std::size_t k = 0; k < rows; ++k) {
+        for (std::size_t n = 0; n < panel; ++n) {
+            to[k * panel + n] = n < count ? from[k * row + n] : 0.0F;
+        }
+    }
+}
+
+} // namespace
+
+void Panels::set_transposed(std::size_t first, const float* rows, std::size_t count) {
+    for (std::size_t n = 0; n < count; ++n) {
+        const std::size_t column = first + n;
+        float* to = data() + column / panel * panel * depth_ + column % panel;
+        const float* from = rows + n * depth_;
+        for (std::size_t k = 0; k < depth_; ++k) to[k * panel] = from[k];
+    }
+    if (first + count != columns_) return;
+    for (std::size_t column = columns_; column < padded(columns_); ++column) {
+        float* to = data() + column / panel * panel * depth_ + column % panel;
+        for (std::size_t k = 0; k < depth_; ++k) to[k * panel] = 0.0F;
+    }
+}
+
+void Panels::set_rows(std::size_t first, const float* rows, std::size_t count) {
+    for (std::size_t column = 0; column < columns_; column += panel) {
+        copy_panel(rows + column, columns_, count, std::min(panel, columns_ - column),
+                   data() + column * depth_ + first * panel);
+    }
+}
+
+void multiply_rows(std::size_t rows, std::span<const Term> terms, float* c, std::size_t c_row,
+                   bool accumulate, const kernels::Table& table) {
+    multiply_columns(rows, terms, 0, terms.front().b->columns(), c, c_row, accumulate, table);
+}
+
+void multiply_columns(std::size_t rows, std::span<const Term> terms, std::size_t first,
+                      std::size_t columns, float* c, std::size_t c_row, bool accumulate,
+                      const kernels::Table& table) {
+    const std::size_t step = panel * static_cast<std::size_t>(table.tile_panels);
+    kernels::Tile tile;
+    tile.c_row = signed_(c_row);
+    for (std::size_t n0 = 0; n0 < columns; n0 += block_columns) {
+        const std::size_t n_end = std::min(columns, n0 + block_columns);
+        bool add = accumulate;
+        for (const auto& term : terms) {
+            const std::size_t whole = term.b->depth();
+            tile.b_panel = signed_(panel * whole);
+            tile.a_row = signed_(term.a_row);
+            for (std::size_t k0 = 0; k0 < whole; k0 += block_depth) {
+                tile.depth = std::min(block_depth, whole - k0);
+                tile.accumulate = add;
+                add = true;
+                for (std::size_t n = n0; n < n_end; n += step) {
+                    tile.columns = static_cast<int>(std::min(step, n_end - n));
+                    tile.b = term.b->data() + (first + n) * whole + k0 * panel;
+                    for (std::size_t m = 0; m < rows; m += tile_rows) {
+                        tile.rows = static_cast<int>(std::min(tile_rows, rows - m));
+                        tile.a = term.a + m * term.a_row + k0;
+                        tile.c = c + m * c_row + n;
+                        table.tile(tile);
+                    }
+                }
+            }
+        }
+    }
+}
+
+void outer(const Outer& o, const kernels::Table& table) {
+    thread_local Panels block;
+    const std::size_t step = panel * static_cast<std::size_t>(table.tile_panels);
+    kernels::Tile tile;
+    tile.a_row = 1;
+    tile.a_step = signed_(o.a_row);
+    tile.c_row = signed_(o.c_row);
+    for (std::size_t n = 0; n < o.n; n += step) {
+        const std::size_t width = std::min(step, o.n - n);
+        for (std::size_t k0 = 0; k0 < o.rows; k0 += block_depth) {
+            const std::size_t depth = std::min(block_depth, o.rows - k0);
+            block.reshape(depth, width);
+            for (std::size_t p = 0; p < width; p += panel) {
+                copy_panel(o.b + k0 * o.b_row + n + p, o.b_row, depth, std::min(panel, width - p),
+                           block.data() + p * depth);
+            }
+            tile.depth = depth;
+            tile.columns = static_cast<int>(width);
+            tile.b = block.data();
+            tile.b_panel = signed_(panel * depth);
+            tile.accumulate = o.accumulate || k0 > 0;
+            for (std::size_t m = 0; m < o.m; m += tile_rows) {
+                tile.rows = static_cast<int>(std::min(tile_rows, o.m - m));
+                tile.a = o.a + k0 * o.a_row + m;
+                tile.c = o.c + m * o.c_row + n;
+                table.tile(tile);
+            }
+        }
+    }
+}
+
+} // namespace ol::model::train

@@ -1,0 +1,78 @@
+// Products over packed weights for one thread: what a block of rows passes through in a layer.
+// Every output element is one chain in the order of the terms and of their depth (kernels.hpp), so
+// blocks and threads change no bit.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/kernels/kernels.hpp"
+
+namespace ol::model::train {
+
+inline std::ptrdiff_t signed_(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
+inline std::size_t padded(std::size_t n) {
+    return (n + kernels::panel - 1) / kernels::panel * kernels::panel;
+}
+
+// A right factor B [depth, columns] as panels [columns / 16][depth][16], zeros beyond the last
+// column. Grows and never shrinks.
+class Panels {
+public:
+    void reshape(std::size_t depth, std::size_t columns) {
+        depth_ = depth;
+        columns_ = columns;
+        const std::size_t need = depth * padded(columns) + kernels::panel;
+        if (values_.size() < need) values_.resize(need);
+    }
+    std::size_t depth() const { return depth_; }
+    std::size_t columns() const { return columns_; }
+    std::size_t bytes() const { return values_.capacity() * sizeof(float); }
+    // Panels start on cache lines.
+    float* data() {
+        const auto address = reinterpret_cast<std::uintptr_t>(values_.data());
+        return values_.data() + (64 - address % 64) % 64 / sizeof(float);
+    }
+    const float* data() const { return const_cast<Panels*>(this)->data(); }
+    // From row-major rows [columns, depth] (B is their transpose), columns [first, first + count).
+    void set_transposed(std::size_t first, const float* rows, std::size_t count);
+    // From row-major rows [depth, columns], depth [first, first + count).
+    void set_rows(std::size_t first, const float* rows, std::size_t count);
+
+private:
+    std::size_t depth_ = 0, columns_ = 0;
+    std::vector<float> values_;
+};
+
+// A left factor of some rows, row-major, and the panels that it meets.
+struct Term {
+    const float* a;
+    std::size_t a_row;
+    const Panels* b;
+};
+
+// c[rows, columns] (=, or += when accumulate) the sum of the terms' products; the terms have equal
+// columns.
+void multiply_rows(std::size_t rows, std::span<const Term> terms, float* c, std::size_t c_row,
+                   bool accumulate, const kernels::Table& table);
+// Of columns [first, first + count) alone, first a multiple of 16.
+void multiply_columns(std::size_t rows, std::span<const Term> terms, std::size_t first,
+                      std::size_t count, float* c, std::size_t c_row, bool accumulate,
+                      const kernels::Table& table);
+
+// c[m, n] = sum over the rows r of a[r, m] b[r, n]: the gradient of weights that were met by rows.
+struct Outer {
+    std::size_t rows, m, n;
+    const float* a;
+    std::size_t a_row;
+    const float* b;
+    std::size_t b_row;
+    float* c;
+    std::size_t c_row;
+    bool accumulate = false;
+};
+void outer(const Outer& o, const kernels::Table& table);
+
+} // namespace ol::model::train
