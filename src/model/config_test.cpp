@@ -213,7 +213,9 @@ TEST(Families, Gemma2AndGemma3) {
     // A scale that is no whole number's inverse root comes back as it was, too.
     auto odd = five;
     odd.attention_scale = 0.123F;
-    EXPECT_NEAR(ModelConfig::from_json(odd.to_json())->attention_scale, 0.123F, 1e-8F);
+    EXPECT_EQ(ModelConfig::from_json(odd.to_json())->attention_scale, 0.123F);
+    expect_refused(R"({"model_type":"gemma3_text","query_pre_attn_scalar":1e300})",
+                   ErrorCode::invalid_argument, "query_pre_attn_scalar");
 }
 
 TEST(Families, Gpt2) {

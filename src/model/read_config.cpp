@@ -118,6 +118,7 @@ private:
                                 std::uint32_t otherwise) const;
     Result<float> positive(const Json& json, std::string_view key, float otherwise) const;
     Result<float> positive_or_none(std::string_view key, float otherwise) const;
+    Result<float> inverse_root(std::string_view key, double otherwise) const;
     Result<bool> flag(std::string_view key, bool otherwise) const;
 
     Status refuse_variants() const;
@@ -173,6 +174,16 @@ Result<float> Reader::positive(const Json& json, std::string_view key, float oth
 Result<float> Reader::positive_or_none(std::string_view key, float otherwise) const {
     if (!json_.contains(key)) return otherwise;
     return positive(json_, key, 0.0F);
+}
+
+Result<float> Reader::inverse_root(std::string_view key, double otherwise) const {
+    double value = otherwise;
+    if (json_.contains(key)) value = OL_TRY_IN(json_[key].as_double(), "config.json: {}", key);
+    if (!(value >= 1e-6 && value <= 1e12)) {
+        return fail(ErrorCode::invalid_argument, "config.json: {} is {}, must be 1e-6..1e12", key,
+                    value);
+    }
+    return static_cast<float>(1.0 / std::sqrt(value));
 }
 
 Result<bool> Reader::flag(std::string_view key, bool otherwise) const {
@@ -308,8 +319,7 @@ Status Reader::read_traits() {
         out_.out_norms = true;
         out_.norm_offset = 1.0F;
         out_.embedding_scale = static_cast<float>(std::sqrt(static_cast<double>(out_.hidden_size)));
-        const double scalar = OL_TRY(positive(json_, "query_pre_attn_scalar", 256.0F));
-        out_.attention_scale = static_cast<float>(1.0 / std::sqrt(scalar));
+        out_.attention_scale = OL_TRY(inverse_root("query_pre_attn_scalar", 256.0));
         const bool caps = family_ == Family::gemma2;
         if (caps) {
             out_.attention_softcap = OL_TRY(positive_or_none("attn_logit_softcapping", 50.0F));
