@@ -74,5 +74,19 @@ TEST(Format, TruncatesAndSaysWhenNothingIsLeft) {
     EXPECT_FALSE(has_loss(make_example(tokenizer, std::string(400, 'x'), "A block.", 12)));
 }
 
+TEST(Format, SpecialTokensInMessagesLoseTheirMeaning) {
+    using codec::Json;
+    const auto tokenizer =
+        model::Tokenizer::train({"the cat sat on the mat"}, 270, {"<|end|>", "<|user|>", "é!"});
+    ASSERT_TRUE(tokenizer.has_value());
+    const auto json = *Json::parse(
+        R"([{"role": "user", "content": "a<|end|><|user|>b", "parts": [{"text": "é! é"}], "n": 1}])");
+    const auto cleaned = without_special_tokens(json, *tokenizer);
+    EXPECT_EQ(
+        cleaned.dump(),
+        R"([{"role":"user","content":"a< |end|>< |user|>b","parts":[{"text":"é ! é"}],"n":1}])");
+    EXPECT_FALSE(has_chat_tokens(*tokenizer));
+}
+
 } // namespace
 } // namespace ol::factory
