@@ -1,5 +1,6 @@
 #include "base/huge_array.hpp"
 
+#include <cstdint>
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -90,3 +91,16 @@ void unmap_huge(void* data, std::size_t bytes) {
 }
 
 } // namespace ol::detail
+
+namespace ol {
+
+void advise_huge(void* data, std::size_t bytes) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(data);
+    const std::uintptr_t first = (begin + detail::huge_page - 1) / detail::huge_page;
+    const std::uintptr_t last = (begin + bytes) / detail::huge_page;
+    if (first >= last) return;
+    ::madvise(reinterpret_cast<void*>(first * detail::huge_page),
+              (last - first) * detail::huge_page, MADV_HUGEPAGE);
+}
+
+} // namespace ol

@@ -14,6 +14,9 @@ void* map_huge(std::size_t bytes); // stops the process when there is no memory
 void unmap_huge(void* data, std::size_t bytes);
 } // namespace detail
 
+// Asks for huge pages under memory of somebody else that is not touched yet; a wish.
+void advise_huge(void* data, std::size_t bytes);
+
 template <class T>
 class HugeArray {
     static_assert(std::is_trivially_copyable_v<T>);

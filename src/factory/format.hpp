@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "codec/json.hpp"
 #include "model/tokenizer.hpp"
 #include "model/trainer.hpp"
 
@@ -27,6 +28,13 @@ inline constexpr std::string_view chat_template =
 // or a conversation that the assistant ended. Special tokens that are written in a content lose
 // their meaning: "<|end|>" becomes "< |end|>".
 Result<std::string> apply_chat_template(const std::vector<ChatMessage>& messages);
+
+// Whether a tokenizer has the special tokens of that template.
+bool has_chat_tokens(const model::Tokenizer& tokenizer);
+
+// Messages, as JSON, in whose texts no special token of the tokenizer stands: what a stranger
+// writes must not end his turn. "<|end|>" becomes "< |end|>".
+codec::Json without_special_tokens(const codec::Json& messages, const model::Tokenizer& tokenizer);
 
 // The question that a titled record answers: "What is TITLE?"; untitled rows give "".
 std::string question_of(const std::string& title);

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "model/kernels/gemm.hpp"
+#include "model/kernels/quant.hpp"
 
 namespace ol::model {
 
@@ -63,7 +64,14 @@ std::vector<float> dora_factors(const float* weight, std::size_t out, std::size_
 std::vector<float> dora_factors(const Linear& linear, std::size_t out, std::size_t in,
                                 const LoraPair& pair, ThreadPool& pool,
                                 const kernels::Table& table) {
-    return dora_factors(linear.weight.data(), out, in, pair, pool, table);
+    if (linear.quantized == nullptr) {
+        return dora_factors(linear.weight.data(), out, in, pair, pool, table);
+    }
+    const auto load = [&](std::size_t first, std::size_t count, float* to) {
+        linear.quantized->dequantize_rows(first, count, to);
+    };
+    return factors(load, out, in, {pair.a.data(), static_cast<std::ptrdiff_t>(in), 1}, pair, pool,
+                   table);
 }
 
 std::vector<float> dora_embedding_factors(const std::vector<float>& embedding, std::size_t vocab,

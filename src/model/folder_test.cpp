@@ -283,6 +283,38 @@ TEST(ModelFolder, DamageIsRefusedWithItsPlace) {
     expect_load_fails(folder.path(), ErrorCode::unsupported, "pytorch_model.bin");
 }
 
+TEST(ModelFolder, QuantizesWhileItLoads) {
+    for (const bool tied : {true, false}) {
+        auto json = *Json::parse(config_of("qwen3").to_json());
+        json.set("hidden_size", 64);
+        json.set("intermediate_size", 40); // down's rows are no whole blocks: it stays
+        json.set("tie_word_embeddings", tied);
+        const auto model = shaken(*ModelConfig::from_json(json.dump()));
+        Folder folder;
+        ASSERT_TRUE(model.save(folder.path(), false));
+        for (const auto type : {kernels::QuantType::q8_0, kernels::QuantType::q4_0}) {
+            const auto loaded = Model::load(folder.path(), {type});
+            ASSERT_TRUE(loaded.has_value()) << loaded.error().to_string();
+            auto changed = model;
+            ASSERT_TRUE(changed.quantize(type));
+            for (const Model* m : {&*loaded, static_cast<const Model*>(&changed)}) {
+                const auto& layer = m->weights.layers[1];
+                ASSERT_NE(layer.at(Site::k).quantized, nullptr);
+                EXPECT_TRUE(layer.at(Site::k).weight.empty());
+                EXPECT_EQ(layer.at(Site::k).quantized->gguf_rows(),
+                          changed.weights.layers[1].at(Site::k).quantized->gguf_rows());
+                EXPECT_EQ(layer.at(Site::down).quantized, nullptr);
+                EXPECT_FALSE(layer.at(Site::down).weight.empty());
+                EXPECT_FALSE(m->weights.embedding.empty());
+                ASSERT_NE(m->weights.head.quantized, nullptr);
+                EXPECT_EQ(m->weights.head.quantized->out(), 11U);
+                EXPECT_EQ(m->save(folder.path() / "other", false).error().code,
+                          ErrorCode::unsupported);
+            }
+        }
+    }
+}
+
 TEST(ModelFolder, GenerationConfigNamesTheTokensThatEndAnAnswer) {
     Folder folder;
     ASSERT_TRUE(shaken(config_of("qwen2")).save(folder.path(), false));

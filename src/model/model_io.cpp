@@ -28,9 +28,14 @@ struct Part {
     std::string name;
     Shape shape;
     bool transposed = false;
+    // Of a matrix: outputs and inputs.
+    std::pair<std::size_t, std::size_t> size() const {
+        return transposed ? std::pair(shape[1], shape[0]) : std::pair(shape[0], shape[1]);
+    }
 };
 
-// Calls visit(part, vector) for every tensor of the model, in a fixed order.
+// Calls visit(part, vector, linear) for every tensor of the model, in a fixed order; linear: whose
+// weight it is, else null.
 template <class WeightsRef, class Visit>
 class PartVisitor {
 public:
@@ -43,25 +48,32 @@ public:
         const Shape table = {c_.vocab_size, c_.hidden_size};
         const bool gpt2 = c_.family == Family::gpt2;
         const std::string top = gpt2 ? "transformer." : "model.";
-        OL_TRY(visit_(Part{top + (gpt2 ? "wte.weight" : "embed_tokens.weight"), table},
-                      weights_.embedding));
+        OL_TRY(visit(Part{top + (gpt2 ? "wte.weight" : "embed_tokens.weight"), table},
+                     weights_.embedding));
         if (c_.learned_positions) {
-            OL_TRY(visit_(Part{top + "wpe.weight", {c_.context_length, c_.hidden_size}},
-                          weights_.positions));
+            OL_TRY(visit(Part{top + "wpe.weight", {c_.context_length, c_.hidden_size}},
+                         weights_.positions));
         }
         for (std::size_t i = 0; i < weights_.layers.size(); ++i) OL_TRY(layer(i));
         OL_TRY(norm(top + (gpt2 ? "ln_f" : "norm"), weights_.final_norm, c_.hidden_size));
         if (!c_.tied_embeddings) {
-            OL_TRY(visit_(Part{"lm_head.weight", table}, weights_.head.weight));
+            OL_TRY(visit_(Part{"lm_head.weight", table}, weights_.head.weight, &weights_.head));
         }
         return {};
     }
 
 private:
+    using LinearRef = std::conditional_t<std::is_const_v<WeightsRef>, const Linear, Linear>;
+
+    template <class Vector>
+    Status visit(const Part& part, Vector& to) {
+        return visit_(part, to, static_cast<LinearRef*>(nullptr));
+    }
+
     template <class NormRef>
     Status norm(const std::string& name, NormRef& to, std::uint64_t size) {
-        OL_TRY(visit_(Part{name + ".weight", {size}}, to.weight));
-        if (c_.layer_norm) OL_TRY(visit_(Part{name + ".bias", {size}}, to.bias));
+        OL_TRY(visit(Part{name + ".weight", {size}}, to.weight));
+        if (c_.layer_norm) OL_TRY(visit(Part{name + ".bias", {size}}, to.bias));
         return {};
     }
 
@@ -89,10 +101,10 @@ private:
             if (!has_site(c_, site)) continue;
             const auto name = module_name(c_, i, site);
             const std::uint64_t out = site_out(c_, site), in = site_in(c_, site);
-            OL_TRY(visit_(Part{name + ".weight", gpt2 ? Shape{in, out} : Shape{out, in}, gpt2},
-                          layer.at(site).weight));
-            if (has_bias(c_, site))
-                OL_TRY(visit_(Part{name + ".bias", {out}}, layer.at(site).bias));
+            auto& linear = layer.at(site);
+            const Shape shape = gpt2 ? Shape{in, out} : Shape{out, in};
+            OL_TRY(visit_(Part{name + ".weight", shape, gpt2}, linear.weight, &linear));
+            if (has_bias(c_, site)) OL_TRY(visit(Part{name + ".bias", {out}}, linear.bias));
         }
         return {};
     }
@@ -265,6 +277,26 @@ private:
     std::set<std::string> used_;
 };
 
+// What the weights need once they are read.
+std::uint64_t memory_bytes(const ModelConfig& config, const LoadOptions& options) {
+    const std::uint64_t all = config.parameter_count();
+    if (!options.quantize) return all * 4;
+    const std::uint64_t table = std::uint64_t{config.vocab_size} * config.hidden_size;
+    const std::uint64_t block_bytes = *options.quantize == kernels::QuantType::q8_0 ? 34 : 18;
+    const std::uint64_t linears = config.tied_embeddings ? all : all - table;
+    return table * 4 + linears / kernels::quant_block * block_bytes;
+}
+
+// Puts `weight` in the form of `type`; a linear's own fp32 values are then given back.
+Status quantize_linear(Linear& linear, std::vector<float>& weight, std::size_t out, std::size_t in,
+                       kernels::QuantType type) {
+    if (in % kernels::quant_block != 0) return {};
+    linear.quantized = std::make_shared<const kernels::QuantMatrix>(
+        OL_TRY(kernels::QuantMatrix::quantize(type, weight.data(), out, in)));
+    if (&weight == &linear.weight) std::vector<float>().swap(weight);
+    return {};
+}
+
 Result<Hash32> hash_of_file(const Path& path) {
     const auto file = OL_TRY(MappedFile::open(path));
     return crypto::keccak256(file.bytes());
@@ -272,14 +304,18 @@ Result<Hash32> hash_of_file(const Path& path) {
 
 } // namespace
 
-Result<Model> Model::load(const Path& folder) {
+Result<Model> Model::load(const Path& folder, const LoadOptions& options) {
     Model out;
     const auto config_path = folder / "config.json";
     const auto text = OL_TRY(read_text_file(config_path, config_bytes));
     out.config = OL_TRY_IN(ModelConfig::from_json(text), "{}", folder.string());
-    if (out.config.parameter_count() * 4 > limits::model_file_bytes) {
-        return fail(ErrorCode::too_large, "{}: {} parameters in fp32 pass the limit of {} bytes",
-                    config_path.string(), out.config.parameter_count(), limits::model_file_bytes);
+    const std::uint64_t size_bytes = memory_bytes(out.config, options);
+    if (size_bytes > limits::model_file_bytes) {
+        return fail(ErrorCode::too_large,
+                    "{}: {} parameters need {} bytes of memory, the limit is {}; quantize the "
+                    "model while it is loaded, or take a smaller one",
+                    config_path.string(), out.config.parameter_count(), size_bytes,
+                    limits::model_file_bytes);
     }
     if (is_there(folder / "generation_config.json")) {
         const auto generation =
@@ -289,13 +325,22 @@ Result<Model> Model::load(const Path& folder) {
     auto files = OL_TRY(TensorFiles::open(folder));
     out.weights.layers.resize(out.config.layer_count);
     bool first = true;
-    const auto read = [&](const Part& part, std::vector<float>& to) -> Status {
+    const auto read = [&](const Part& part, std::vector<float>& to, Linear* linear) -> Status {
         if (first) files.find_prefix(part.name);
         first = false;
         to = OL_TRY(files.read(part));
+        if (linear == nullptr || !options.quantize) return {};
+        const auto [out_size, in_size] = part.size();
+        OL_TRY_IN(quantize_linear(*linear, to, out_size, in_size, *options.quantize), "{}: {}",
+                  folder.string(), part.name);
         return {};
     };
     OL_TRY(visit_parts(out.config, out.weights, read));
+    if (options.quantize && out.config.tied_embeddings) {
+        OL_TRY_IN(quantize_linear(out.weights.head, out.weights.embedding, out.config.vocab_size,
+                                  out.config.hidden_size, *options.quantize),
+                  "{}: lm_head", folder.string());
+    }
     OL_TRY(files.refuse_unknown(out.config));
     return out;
 }
@@ -303,7 +348,13 @@ Result<Model> Model::load(const Path& folder) {
 Status Model::save(const Path& folder, bool as_bf16) const {
     std::vector<TensorOut> tensors;
     std::deque<std::vector<float>> turned; // stay in place while `tensors` points at them
-    const auto collect = [&](const Part& part, const std::vector<float>& from) -> Status {
+    const auto collect = [&](const Part& part, const std::vector<float>& from,
+                             const Linear* linear) -> Status {
+        if (linear != nullptr && linear->quantized != nullptr) {
+            return fail(ErrorCode::unsupported,
+                        "tensor '{}' is quantized; load the model without quantizing to save it",
+                        part.name);
+        }
         std::uint64_t count = 1;
         for (const auto size : part.shape) count *= size;
         if (from.size() != count) {
@@ -325,6 +376,20 @@ Status Model::save(const Path& folder, bool as_bf16) const {
     return write_file_atomic(
         folder / "model.safetensors",
         write_safetensors(tensors, as_bf16 ? Dtype::bf16 : Dtype::f32, {{"format", "pt"}}));
+}
+
+Status Model::quantize(kernels::QuantType type) {
+    const auto change = [&](const Part& part, std::vector<float>& weight,
+                            Linear* linear) -> Status {
+        if (linear == nullptr || weight.empty()) return {};
+        const auto [out, in] = part.size();
+        OL_TRY_IN(quantize_linear(*linear, weight, out, in, type), "{}", part.name);
+        return {};
+    };
+    OL_TRY(visit_parts(config, weights, change));
+    if (!config.tied_embeddings) return {};
+    return quantize_linear(weights.head, weights.embedding, config.vocab_size, config.hidden_size,
+                           type);
 }
 
 Result<Hash32> base_hash(const Path& folder) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,15 +16,18 @@
 #include "base/result.hpp"
 #include "base/thread_pool.hpp"
 #include "model/config.hpp"
+#include "model/kernels/quant.hpp"
 #include "model/lora.hpp"
 #include "model/tokenizer.hpp"
 #include "model/weights.hpp"
 
 namespace ol::model {
 
-namespace kernels {
-struct Table; // kernels/kernels.hpp
-}
+struct LoadOptions {
+    // Projections and lm_head are quantized while they are read, one after the other; the table of
+    // the embedding stays. Also those whose inputs are no multiple of kernels::quant_block stay.
+    std::optional<kernels::QuantType> quantize;
+};
 
 struct Model {
     ModelConfig config;
@@ -34,8 +38,11 @@ struct Model {
     static Model random(const ModelConfig& config, std::uint64_t seed);
     // A Hugging Face folder as docs/formats/model-folder.md says. Every problem names the file
     // and tensor.
-    static Result<Model> load(const Path& folder);
+    static Result<Model> load(const Path& folder, const LoadOptions& options = {});
+    // unsupported for a quantized model.
     Status save(const Path& folder, bool as_bf16) const;
+    // As LoadOptions does, of a model in memory.
+    Status quantize(kernels::QuantType type);
 };
 
 // Keys and values of one sequence; grows by forward calls, up to config.context_length.

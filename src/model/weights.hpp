@@ -59,7 +59,7 @@ struct Weights {
     std::vector<float> positions; // [context, hidden]; learned positions only
     std::vector<LayerWeights> layers;
     Norm final_norm;
-    Linear head; // [vocab, hidden]; empty when tied
+    Linear head; // [vocab, hidden]; empty when tied, unless it is quantized
 };
 
 // Calls visit(vector) for every tensor that this model may have, in a fixed order; absent ones are

@@ -15,11 +15,10 @@ namespace {
 Path lists_path(const Path& segment) { return segment.string() + ".owners"; }
 
 // The lists beside a segment; a missing or damaged file is made again.
-Result<OwnerLists> lists_of(const attribution::suffix::Segment& segment, const Path& path,
-                            ThreadPool& pool) {
+Result<OwnerLists> lists_of(const attribution::suffix::Segment& segment, const Path& path) {
     auto stored = OwnerLists::read(lists_path(path));
     if (stored && stored->fits(segment.symbol_count())) return stored;
-    OwnerLists made = OwnerLists::make(segment, &pool);
+    OwnerLists made = OwnerLists::make(segment);
     OL_TRY(made.write(lists_path(path)));
     return made;
 }
@@ -92,7 +91,7 @@ Result<Publication> DatanetService::publish(const DatanetRow& datanet,
     out.version = number;
     out.record_count = manifest.entries.size();
     out.root = manifest.root();
-    const auto lists = OwnerLists::make(segment, context_.pool.get());
+    const auto lists = OwnerLists::make(segment);
     OL_TRY(lists.write(lists_path(path)));
     out.index = Prover(segment, lists, context_.pool.get()).commitment();
     out.manifest_hash = OL_TRY(context_.blobs->put(manifest.to_jsonl()));
@@ -161,7 +160,7 @@ Result<std::shared_ptr<const OpenVersion>> DatanetService::version(const Hash32&
     if (out->titles.size() != out->manifest.entries.size()) {
         return fail(ErrorCode::corrupted, "the database lacks records of version {}", number);
     }
-    out->lists = OL_TRY(lists_of(out->segment, path, *context_.pool));
+    out->lists = OL_TRY(lists_of(out->segment, path));
     out->prover = std::make_unique<Prover>(out->segment, out->lists, context_.pool.get());
     open_.emplace(std::pair{datanet_id, number}, out);
     return out;
@@ -216,7 +215,7 @@ Result<Json> DatanetService::verify(const DatanetRow& datanet, std::uint64_t num
         OL_TRY(attribution::suffix::Segment::build(sources, path, *context_.pool, progress));
     progress("auditing the suffix array", 0, 1);
     OL_TRY(segment.audit(context_.pool.get()));
-    const auto lists = OwnerLists::make(segment, context_.pool.get());
+    const auto lists = OwnerLists::make(segment);
     const auto index = Prover(segment, lists, context_.pool.get()).commitment();
     std::error_code ignored;
     std::filesystem::remove(path, ignored);

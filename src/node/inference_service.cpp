@@ -4,7 +4,6 @@
 
 #include "base/log.hpp"
 #include "crypto/hash.hpp"
-#include "factory/format.hpp"
 
 namespace ol::node {
 
@@ -32,9 +31,9 @@ InferenceService::open(Context& context, DatanetService& datanets, ModelService&
     return service;
 }
 
-Result<std::string> InferenceService::prompt_of(const api::CompletionCall& call) {
+Result<std::string> InferenceService::prompt_of(const api::CompletionCall& call) const {
     if (call.prompt) return *call.prompt;
-    return factory::apply_chat_template(call.messages);
+    return models_.chat_prompt(call.messages);
 }
 
 Result<InferenceService::Channel> InferenceService::channel(const Address& payer) const {

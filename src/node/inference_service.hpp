@@ -36,7 +36,7 @@ public:
 
     Address host() const { return host_; }
     // The chat template applied, or the text prompt as it is.
-    static Result<std::string> prompt_of(const api::CompletionCall& call);
+    Result<std::string> prompt_of(const api::CompletionCall& call) const;
     Result<Quote> quote(const api::CompletionCall& call, const Address& payer);
     // With an adapter: payment without a voucher that covers the quote. A crash or a failure before
     // the receipt is stored costs the payer nothing.

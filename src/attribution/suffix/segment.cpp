@@ -165,6 +165,29 @@ u32 Segment::record_at(u32 position) const {
     return static_cast<u32>(after - starts.begin() - 1);
 }
 
+void Segment::clusters_at(std::span<const u32> positions, std::span<u32> clusters) const {
+    constexpr std::size_t in_step = 16;
+    const u32 records = record_count();
+    const u32* const starts = impl_->starts.data();
+    for (std::size_t begin = 0; begin < positions.size(); begin += in_step) {
+        const std::size_t count = std::min(in_step, positions.size() - begin);
+        const u32* const wanted = positions.data() + begin;
+        // The last start that is not beyond each position, all searches together, then the rows.
+        u32 found[in_step] = {};
+        for (u32 size = records; size > 1;) {
+            const u32 half = size / 2;
+            for (std::size_t i = 0; i < count; ++i) {
+                found[i] += starts[found[i] + half] <= wanted[i] ? half : 0;
+            }
+            size -= half;
+        }
+        for (std::size_t i = 0; i < count; ++i) __builtin_prefetch(&impl_->records[found[i]]);
+        for (std::size_t i = 0; i < count; ++i) {
+            clusters[begin + i] = impl_->records[found[i]].cluster;
+        }
+    }
+}
+
 std::string_view Segment::label(u32 record) const {
     OL_CHECK(record < record_count());
     if (impl_->label_starts.empty()) return {};

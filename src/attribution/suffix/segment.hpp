@@ -97,6 +97,9 @@ public:
     TableEntry table_entry(std::uint32_t record) const;
     std::uint32_t record_at(std::uint32_t position) const; // whose text covers this position
     std::uint32_t start_of(std::uint32_t record) const;    // record == record_count: symbol_count
+    // The clusters of the records at these positions, many in step.
+    void clusters_at(std::span<const std::uint32_t> positions,
+                     std::span<std::uint32_t> clusters) const;
     std::string_view label(std::uint32_t record) const;
     // Byte offset and size, in the record's text, of the symbol at a position; {0,0} for
     // separators.

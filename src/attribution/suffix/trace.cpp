@@ -104,7 +104,7 @@ std::optional<Holders> holders_of(const IndexView& view, std::span<const Maximal
     }
     if (occurrences > rules.span_max_occurrences) return std::nullopt;
     constexpr u32 step = 256; // positions located at once
-    u32 positions[step];
+    u32 positions[step], clusters[step];
     Holders holders;
     std::size_t next_merge = step;
     for (const auto& [s, interval] : places) {
@@ -112,10 +112,10 @@ std::optional<Holders> holders_of(const IndexView& view, std::span<const Maximal
         for (u32 low = interval.low; low < interval.high; low += step) {
             const u32 count = std::min(step, interval.high - low);
             segment->tier().locate({low, low + count}, {positions, count});
+            segment->clusters_at({positions, count}, {clusters, count});
             for (u32 i = 0; i < count; ++i) {
                 if (dead != nullptr && dead->contains(low + i)) continue;
-                const u32 record = segment->record_at(positions[i]);
-                holders.push_back({segment->table_entry(record).cluster, {s, positions[i]}});
+                holders.push_back({clusters[i], {s, positions[i]}});
             }
             if (holders.size() < next_merge) continue;
             merge(holders);

@@ -59,7 +59,7 @@ std::shared_ptr<const AdapterFactors> Engine::Impl::factors_of(const LoraAdapter
                                                      adapter.embedding, pool, table);
         }
         if (!adapter.head.magnitude.empty()) {
-            made->head = config.tied_embeddings
+            made->head = weights.head.quantized == nullptr && config.tied_embeddings
                              ? dora_factors(weights.embedding.data(), vocab, hidden, adapter.head,
                                             pool, table)
                              : dora_factors(weights.head, vocab, hidden, adapter.head, pool, table);

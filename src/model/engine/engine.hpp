@@ -99,6 +99,7 @@ struct Engine::Impl {
     std::size_t q_width, kv_width, qkv_width, value_head, up_width;
     // Rows of the step: residual stream, normed rows, projections.
     std::vector<float> x, h, qkv, mixed, up, act, out;
+    kernels::QuantRows quantised;
 
     struct KnownFactors {
         std::weak_ptr<const PackedLora> of;

@@ -10,24 +10,40 @@ Projection::Projection(const std::vector<Part>& parts, std::size_t in)
     for (const auto& part : parts) {
         out_ += part.out;
         biased = biased || !part.linear->bias.empty();
+        any_quantized_ = any_quantized_ || part.linear->quantized != nullptr;
     }
     if (biased) bias_.assign(out_, 0.0F);
     // Side by side in one matrix: fewer, larger products.
-    auto& piece = pieces_.emplace_back();
-    piece.packed = kernels::PackedMatrix(out_, in);
+    if (!any_quantized_) pieces_.push_back({0, kernels::PackedMatrix(out_, in), nullptr});
     std::size_t at = 0;
     for (const auto& part : parts) {
-        piece.packed.set_rows(at, part.weight, part.out);
-        std::copy(part.linear->bias.begin(), part.linear->bias.end(),
-                  bias_.begin() + static_cast<std::ptrdiff_t>(biased ? at : 0));
+        if (!any_quantized_) {
+            pieces_[0].packed.set_rows(at, part.weight, part.out);
+        } else if (part.linear->quantized != nullptr) {
+            pieces_.push_back({at, {}, part.linear->quantized});
+        } else {
+            auto& piece = pieces_.emplace_back(at, kernels::PackedMatrix(part.out, in), nullptr);
+            piece.packed.set_rows(0, part.weight, part.out);
+        }
+        if (biased) {
+            std::copy(part.linear->bias.begin(), part.linear->bias.end(),
+                      bias_.begin() + static_cast<std::ptrdiff_t>(at));
+        }
         at += part.out;
     }
 }
 
 void Projection::apply(const float* x, std::ptrdiff_t x_row, std::size_t rows, float* y,
-                       std::ptrdiff_t y_row, ThreadPool& pool, const kernels::Table& table) const {
+                       std::ptrdiff_t y_row, kernels::QuantRows& quantised, ThreadPool& pool,
+                       const kernels::Table& table) const {
+    if (any_quantized_) quantised.quantize(x, x_row, rows, in_, &pool, table);
     for (const auto& piece : pieces_) {
-        piece.packed.apply(x, x_row, rows, y + piece.column, y_row, &pool, false, table);
+        float* to = y + piece.column;
+        if (piece.quantized != nullptr) {
+            piece.quantized->apply(quantised, to, y_row, &pool, false, table);
+        } else {
+            piece.packed.apply(x, x_row, rows, to, y_row, &pool, false, table);
+        }
     }
 }
 

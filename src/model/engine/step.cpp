@@ -146,7 +146,8 @@ void Engine::Impl::normalise_rows(const ReadyNorm& norm, const float* from, floa
 // The base's product, then the adapters, then the bias.
 void Engine::Impl::project(const Projection& projection, const std::vector<Slot>& slots,
                            std::size_t layer, std::size_t group, Rows at, std::size_t rows) {
-    projection.apply(at.x, signed_width(at.x_row), rows, at.y, signed_width(at.y_row), pool, table);
+    projection.apply(at.x, signed_width(at.x_row), rows, at.y, signed_width(at.y_row), quantised,
+                     pool, table);
     adapt_group(slots, layer, group, at);
     if (!projection.has_bias()) return;
     for (std::size_t r = 0; r < rows; ++r) {
@@ -301,8 +302,8 @@ std::vector<std::vector<float>> Engine::Impl::logits(const std::vector<Slot>& sl
         }
     }
     std::vector<float> all(wanted * vocabulary);
-    head.apply(h.data(), signed_width(hidden), wanted, all.data(), signed_width(vocabulary), pool,
-               table);
+    head.apply(h.data(), signed_width(hidden), wanted, all.data(), signed_width(vocabulary),
+               quantised, pool, table);
     std::vector<std::vector<float>> made;
     std::size_t taken = 0;
     for (const auto& slot : slots) {

@@ -1,15 +1,23 @@
 #include "model/kernels/gemm.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <vector>
 
 #include "base/check.hpp"
+#include "model/half.hpp"
+#include "model/kernels/quant_internal.hpp"
 
 namespace ol::model::kernels {
 namespace {
 
-constexpr std::size_t block_depth = 256;   // a panel's block is 16 KB: half of a first-level cache
-constexpr std::size_t block_rows = 48;     // eight tiles share each panel while it is near
-constexpr std::size_t block_columns = 256; // panels of one task
+constexpr std::size_t block_depth = 256; // a panel's block is 16 KB: half of a first-level cache
+// Rows that share each panel while it is near; packed, their block is 144 KB of a second-level
+// cache.
+constexpr std::size_t block_rows = 144;
+constexpr std::size_t rows_in_place = 48;       // up to here packing B costs more than it brings
+constexpr std::size_t block_columns = 256;      // panels of one task
+constexpr std::size_t packing_columns = 128;    // from here on packing rows of A pays
 constexpr std::size_t serial_packing = 1 << 17; // values
 constexpr std::size_t serial_work = 1 << 20;    // multiply-adds that are not worth waking a thread
 
@@ -25,6 +33,29 @@ void run(ThreadPool* pool, std::size_t count, std::size_t work_each,
         count, std::max<std::size_t>(1, serial_work / std::max<std::size_t>(1, work_each)), body);
 }
 
+// Four floats, by the vector extension that g++ and clang share: packing only moves values.
+using F4 = float __attribute__((vector_size(16)));
+F4 load4(const float* p) {
+    F4 out;
+    std::memcpy(&out, p, sizeof out);
+    return out;
+}
+void store4(float* p, F4 v) { std::memcpy(p, &v, sizeof v); }
+
+// to[k * step + i] = row i's value k, for four rows and k < 4.
+void transpose4(const float* from, std::ptrdiff_t row, float* to, std::size_t step) {
+    const F4 a = load4(from), b = load4(from + row), c = load4(from + 2 * row),
+             d = load4(from + 3 * row);
+    const F4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), // a0 b0 a1 b1
+        cd = __builtin_shufflevector(c, d, 0, 4, 1, 5),
+             ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7),
+             cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    store4(to, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
+    store4(to + step, __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
+    store4(to + 2 * step, __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5));
+    store4(to + 3 * step, __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7));
+}
+
 // B[k0 .. k0 + depth, panel's columns] as [depth][16], zeros beyond `columns`.
 void pack_panel(const View& b, std::size_t depth, std::size_t columns, float* out) {
     if (columns < panel) std::fill(out, out + depth * panel, 0.0F);
@@ -35,9 +66,19 @@ void pack_panel(const View& b, std::size_t depth, std::size_t columns, float* ou
         }
         return;
     }
+    std::size_t whole = 0; // of the depth: done four by four
+    if (b.row == 1 && columns == panel) {
+        whole = depth / 4 * 4;
+        for (std::size_t k = 0; k < whole; k += 4) {
+            for (std::size_t n = 0; n < panel; n += 4) {
+                transpose4(b.data + static_cast<std::ptrdiff_t>(n) * b.column + k, b.column,
+                           out + k * panel + n, panel);
+            }
+        }
+    }
     for (std::size_t n = 0; n < columns; ++n) {
         const float* from = b.data + static_cast<std::ptrdiff_t>(n) * b.column;
-        for (std::size_t k = 0; k < depth; ++k) {
+        for (std::size_t k = whole; k < depth; ++k) {
             out[k * panel + n] = from[static_cast<std::ptrdiff_t>(k) * b.row];
         }
     }
@@ -55,9 +96,22 @@ void pack_rows(const View& a, std::size_t rows, std::size_t depth, float* out) {
                 for (std::size_t m = 0; m < count; ++m) tile[k * tile_rows + m] = column[m];
             }
         } else {
+            std::size_t whole = 0;
+            if (a.column == 1 && count == tile_rows) {
+                whole = depth / 4 * 4;
+                const float *five = from + 4 * a.row, *six = from + 5 * a.row;
+                for (std::size_t k = 0; k < whole; k += 4) {
+                    float* to = tile + k * tile_rows;
+                    transpose4(from + k, a.row, to, tile_rows);
+                    for (std::size_t i = 0; i < 4; ++i) {
+                        to[i * tile_rows + 4] = five[k + i];
+                        to[i * tile_rows + 5] = six[k + i];
+                    }
+                }
+            }
             for (std::size_t m = 0; m < count; ++m) {
                 const float* row = from + static_cast<std::ptrdiff_t>(m) * a.row;
-                for (std::size_t k = 0; k < depth; ++k) {
+                for (std::size_t k = whole; k < depth; ++k) {
                     tile[k * tile_rows + m] = row[static_cast<std::ptrdiff_t>(k) * a.column];
                 }
             }
@@ -66,7 +120,7 @@ void pack_rows(const View& a, std::size_t rows, std::size_t depth, float* out) {
 }
 
 struct Scratch {
-    std::vector<float> a, b;
+    std::vector<float> a, b, wide;
 };
 Scratch& scratch() {
     thread_local Scratch mine;
@@ -86,21 +140,41 @@ float* room(std::vector<float>& buffer, std::size_t count) {
 
 namespace {
 
+// B in panels of 16 columns, in one of two forms; neither: it is read in place.
+struct Panels {
+    const float* f32 = nullptr;
+    const std::uint16_t* bf16 = nullptr;
+};
+
 // The rows [m0, m0 + rows) and columns [n0, n_end) of a product, a block of the depth after the
 // other so that a panel's block stays in the first-level cache.
-void multiply_block(const Product& p, const float* packed_b, std::size_t m0, std::size_t rows,
+void multiply_block(const Product& p, const Panels& panels, std::size_t m0, std::size_t rows,
                     std::size_t n0, std::size_t n_end, const Table& table) {
-    const bool pack_a = p.a.column != 1;
-    for (std::size_t k0 = 0; k0 < p.k; k0 += block_depth) {
-        const std::size_t depth = std::min(block_depth, p.k - k0);
+    // Rows far apart share the few places of a first-level cache that their distance leaves.
+    const bool pack_a = p.a.column != 1 || (n_end - n0 >= packing_columns && rows >= tile_rows);
+    // Few rows take several panels at once (tile_kernel says why).
+    const bool few = rows < 4;
+    const std::size_t step = panel * static_cast<std::size_t>(few ? 4 : table.tile_panels);
+    const std::size_t most_depth = few && panels.bf16 != nullptr ? block_depth / 4 : block_depth;
+    for (std::size_t k0 = 0; k0 < p.k; k0 += most_depth) {
+        const std::size_t depth = std::min(most_depth, p.k - k0);
         const View a = p.a.at(static_cast<std::ptrdiff_t>(m0), static_cast<std::ptrdiff_t>(k0));
         float* packed_a = nullptr;
         if (pack_a) {
             packed_a = room(scratch().a, divide_up(rows, tile_rows) * tile_rows * depth);
             pack_rows(a, rows, depth, packed_a);
         }
-        const std::size_t step = panel * static_cast<std::size_t>(table.tile_panels);
         for (std::size_t n = n0; n < n_end; n += step) {
+            const float* wide = nullptr;
+            if (panels.bf16 != nullptr) {
+                const std::size_t count = divide_up(std::min(step, n_end - n), panel);
+                float* to = room(scratch().wide, count * depth * panel);
+                for (std::size_t j = 0; j < count; ++j) {
+                    table.quant->widen(panels.bf16 + (n + j * panel) * p.k + k0 * panel,
+                                       to + j * depth * panel, depth * panel);
+                }
+                wide = to;
+            }
             for (std::size_t m = 0; m < rows; m += tile_rows) {
                 Tile tile;
                 tile.rows = static_cast<int>(std::min<std::size_t>(tile_rows, rows - m));
@@ -114,8 +188,11 @@ void multiply_block(const Product& p, const float* packed_b, std::size_t m0, std
                     tile.a = a.data + static_cast<std::ptrdiff_t>(m) * a.row;
                     tile.a_row = a.row;
                 }
-                if (packed_b != nullptr) {
-                    tile.b = packed_b + n * p.k + k0 * panel;
+                if (wide != nullptr) {
+                    tile.b = wide;
+                    tile.b_panel = static_cast<std::ptrdiff_t>(panel * depth);
+                } else if (panels.f32 != nullptr) {
+                    tile.b = panels.f32 + n * p.k + k0 * panel;
                     tile.b_panel = static_cast<std::ptrdiff_t>(panel * p.k);
                 } else {
                     tile.b = p.b.data + static_cast<std::ptrdiff_t>(k0) * p.b.row + n;
@@ -131,20 +208,37 @@ void multiply_block(const Product& p, const float* packed_b, std::size_t m0, std
     }
 }
 
+void empty_sum(const Product& p) {
+    if (p.accumulate) return;
+    for (std::size_t m = 0; m < p.m; ++m) std::fill_n(p.c + m * p.c_row, p.n, 0.0F);
+}
+
+// Everything once B is in panels, or may be read in place.
+void multiply_panels(const Product& p, const Panels& panels, ThreadPool* pool, const Table& table) {
+    const std::size_t row_blocks = divide_up(p.m, block_rows);
+    const std::size_t rows_each = divide_up(divide_up(p.m, row_blocks), tile_rows) * tile_rows;
+    const std::size_t column_blocks = divide_up(p.n, block_columns);
+    const std::size_t work = std::min(p.m, rows_each) * std::min(p.n, block_columns) * p.k;
+    run(pool, row_blocks * column_blocks, work, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t task = begin; task < end; ++task) {
+            const std::size_t m0 = task / column_blocks * rows_each;
+            if (m0 >= p.m) continue;
+            const std::size_t n0 = task % column_blocks * block_columns;
+            multiply_block(p, panels, m0, std::min(rows_each, p.m - m0), n0,
+                           std::min(p.n, n0 + block_columns), table);
+        }
+    });
+}
+
 } // namespace
 
 void multiply(const Product& p, ThreadPool* pool, const Table& table) {
     if (p.m == 0 || p.n == 0) return;
-    if (p.k == 0) {
-        if (!p.accumulate) {
-            for (std::size_t m = 0; m < p.m; ++m) std::fill_n(p.c + m * p.c_row, p.n, 0.0F);
-        }
-        return;
-    }
+    if (p.k == 0) return empty_sum(p);
     // B may be read in place when its rows are contiguous and end with a whole panel; packing pays
     // only when several blocks of rows share it.
     float* packed_b = nullptr;
-    if (!(p.b.column == 1 && p.n % panel == 0 && p.m <= block_rows)) {
+    if (!(p.b.column == 1 && p.n % panel == 0 && p.m <= rows_in_place)) {
         const std::size_t panels = divide_up(p.n, panel);
         packed_b = room(scratch().b, panels * panel * p.k);
         run(panels * panel * p.k < serial_packing ? nullptr : pool, panels, p.k * panel,
@@ -156,30 +250,35 @@ void multiply(const Product& p, ThreadPool* pool, const Table& table) {
                 }
             });
     }
-    const std::size_t row_blocks = divide_up(p.m, block_rows);
-    const std::size_t column_blocks = divide_up(p.n, block_columns);
-    const std::size_t work = std::min(p.m, block_rows) * std::min(p.n, block_columns) * p.k;
-    run(pool, row_blocks * column_blocks, work, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t task = begin; task < end; ++task) {
-            const std::size_t m0 = task / column_blocks * block_rows;
-            const std::size_t n0 = task % column_blocks * block_columns;
-            multiply_block(p, packed_b, m0, std::min(block_rows, p.m - m0), n0,
-                           std::min(p.n, n0 + block_columns), table);
-        }
-    });
+    multiply_panels(p, {packed_b, nullptr}, pool, table);
 }
 
-PackedMatrix::PackedMatrix(std::size_t out, std::size_t in)
+PackedMatrix::PackedMatrix(std::size_t out, std::size_t in, Storage storage)
     : out_(out)
     , in_(in)
-    , panels_(divide_up(out, panel) * panel * in + panel) {}
+    , storage_(storage)
+    , panels_(divide_up(out, panel) * panel * in *
+                  (storage == Storage::f32 ? sizeof(float) : sizeof(std::uint16_t)) +
+              64) {}
+
+// On a cache line, so that no load of a panel touches two.
+std::uint8_t* PackedMatrix::panels_begin() const {
+    auto* begin = const_cast<std::uint8_t*>(panels_.data());
+    return begin + (64 - reinterpret_cast<std::uintptr_t>(begin) % 64) % 64;
+}
 
 void PackedMatrix::set_rows(std::size_t first, const float* rows, std::size_t count) {
     OL_CHECK(first + count <= out_);
     for (std::size_t n = 0; n < count; ++n) {
-        float* to =
-            aligned(panels_.data()) + (first + n) / panel * panel * in_ + (first + n) % panel;
-        for (std::size_t k = 0; k < in_; ++k) to[k * panel] = rows[n * in_ + k];
+        const std::size_t at = (first + n) / panel * panel * in_ + (first + n) % panel;
+        const float* from = rows + n * in_;
+        if (storage_ == Storage::f32) {
+            float* to = reinterpret_cast<float*>(panels_begin()) + at;
+            for (std::size_t k = 0; k < in_; ++k) to[k * panel] = from[k];
+        } else {
+            auto* to = reinterpret_cast<std::uint16_t*>(panels_begin()) + at;
+            for (std::size_t k = 0; k < in_; ++k) to[k * panel] = f32_to_bf16(from[k]);
+        }
     }
 }
 
@@ -187,31 +286,38 @@ void PackedMatrix::apply(const float* x, std::ptrdiff_t x_row, std::size_t rows,
                          std::ptrdiff_t y_row, ThreadPool* pool, bool accumulate,
                          const Table& table) const {
     if (rows == 0) return;
-    const float* panels = aligned(const_cast<float*>(panels_.data()));
-    const std::size_t row_blocks = divide_up(rows, block_rows);
-    const std::size_t column_blocks = divide_up(out_, 4 * panel);
-    const std::size_t work = std::min(rows, block_rows) * 4 * panel * in_;
-    run(pool, row_blocks * column_blocks, work, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t task = begin; task < end; ++task) {
-            const std::size_t m0 = task / column_blocks * block_rows;
-            const std::size_t m_end = std::min(rows, m0 + block_rows);
-            const std::size_t n0 = task % column_blocks * 4 * panel;
-            for (std::size_t m = m0; m < m_end; m += tile_rows) {
-                Tile tile;
-                tile.rows = static_cast<int>(std::min<std::size_t>(tile_rows, m_end - m));
-                tile.columns = static_cast<int>(std::min<std::size_t>(4 * panel, out_ - n0));
-                tile.depth = in_;
-                tile.a = x + static_cast<std::ptrdiff_t>(m) * x_row;
-                tile.a_row = x_row;
-                tile.b = panels + n0 * in_;
-                tile.b_panel = static_cast<std::ptrdiff_t>(panel * in_);
-                tile.c = y + static_cast<std::ptrdiff_t>(m) * y_row + n0;
-                tile.c_row = y_row;
-                tile.accumulate = accumulate;
-                table.tile(tile);
-            }
-        }
-    });
+    const Product product{.m = rows,
+                          .n = out_,
+                          .k = in_,
+                          .a = {x, x_row, 1},
+                          .b = {},
+                          .c = y,
+                          .c_row = y_row,
+                          .accumulate = accumulate};
+    if (in_ == 0) return empty_sum(product);
+    if (storage_ == Storage::bf16) {
+        const auto* bits = reinterpret_cast<const std::uint16_t*>(panels_begin());
+        return multiply_panels(product, {nullptr, bits}, pool, table);
+    }
+    const auto* panels = reinterpret_cast<const float*>(panels_begin());
+    if (rows > tile_rows) return multiply_panels(product, {panels, nullptr}, pool, table);
+    // One tile of rows: each panel is read once, in one go.
+    constexpr std::size_t columns = 4 * panel;
+    run(pool, divide_up(out_, columns), rows * columns * in_,
+        [&](std::size_t begin, std::size_t end) {
+            Tile tile;
+            tile.rows = static_cast<int>(rows);
+            tile.columns = static_cast<int>(std::min(end * columns, out_) - begin * columns);
+            tile.depth = in_;
+            tile.a = x;
+            tile.a_row = x_row;
+            tile.b = panels + begin * columns * in_;
+            tile.b_panel = static_cast<std::ptrdiff_t>(panel * in_);
+            tile.c = y + begin * columns;
+            tile.c_row = y_row;
+            tile.accumulate = accumulate;
+            table.tile(tile);
+        });
 }
 
 } // namespace ol::model::kernels

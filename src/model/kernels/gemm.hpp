@@ -3,8 +3,9 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
+#include <cstdint>
 
+#include "base/huge_array.hpp"
 #include "base/thread_pool.hpp"
 #include "model/kernels/kernels.hpp"
 
@@ -32,12 +33,16 @@ struct Product {
 // pool null: everything in the caller (the form to use inside a parallel loop).
 void multiply(const Product& product, ThreadPool* pool, const Table& table = best());
 
+// How a PackedMatrix keeps its weights: as given, or rounded to bf16 and widened again in products,
+// whose bits are then those of multiply with the rounded weights.
+enum class Storage : std::uint8_t { f32, bf16 };
+
 // Weights [out, in] packed once as panels [out / 16][in][16], padded with zeros, for many products
 // Y = X W^T with few rows. The bits are those of multiply.
 class PackedMatrix {
 public:
     PackedMatrix() = default;
-    PackedMatrix(std::size_t out, std::size_t in);
+    PackedMatrix(std::size_t out, std::size_t in, Storage storage = Storage::f32);
     // Moved, not copied: the panels' place in the buffer depends on its address.
     PackedMatrix(PackedMatrix&&) = default;
     PackedMatrix& operator=(PackedMatrix&&) = default;
@@ -46,14 +51,18 @@ public:
 
     std::size_t out() const { return out_; }
     std::size_t in() const { return in_; }
+    std::size_t bytes() const { return panels_.size(); } // of memory
     // y[rows, out] (=, or += when accumulate) x[rows, in] W^T.
     void apply(const float* x, std::ptrdiff_t x_row, std::size_t rows, float* y,
                std::ptrdiff_t y_row, ThreadPool* pool, bool accumulate = false,
                const Table& table = best()) const;
 
 private:
+    std::uint8_t* panels_begin() const;
+
     std::size_t out_ = 0, in_ = 0;
-    std::vector<float> panels_;
+    Storage storage_ = Storage::f32;
+    HugeArray<std::uint8_t> panels_;
 };
 
 } // namespace ol::model::kernels

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "base/prng.hpp"
+#include "model/half.hpp"
 #include "model/kernels/attention.hpp"
 #include "model/kernels/exact_math.hpp"
 #include "model/kernels/gemm.hpp"
@@ -96,7 +97,8 @@ struct Shape {
 TEST(Kernels, ProductsHaveTheSameBitsForEveryLayoutThreadCountAndInstance) {
     ThreadPool two(2), three(3);
     for (const auto& s : {Shape{1, 16, 8}, Shape{2, 5, 300}, Shape{7, 40, 33}, Shape{49, 17, 257},
-                          Shape{100, 64, 20}, Shape{60, 260, 70}, Shape{150, 33, 600}}) {
+                          Shape{100, 64, 20}, Shape{60, 260, 70}, Shape{150, 33, 600},
+                          Shape{301, 150, 40}, Shape{13, 144, 530}}) {
         const auto a = noise(s.m * s.k, 4), b = noise(s.n * s.k, 5);
         const auto start = noise(s.m * s.n, 6);
         const auto k = static_cast<std::ptrdiff_t>(s.k), n = static_cast<std::ptrdiff_t>(s.n),
@@ -153,7 +155,7 @@ TEST(Kernels, PackedWeightsGiveTheBitsOfMultiplyForEveryRowCount) {
     PackedMatrix packed(out, in);
     packed.set_rows(0, w.data(), 90);
     packed.set_rows(90, w.data() + 90 * in, out - 90);
-    for (std::size_t rows : {1, 2, 3, 4, 5, 6, 7, 13, 50}) {
+    for (std::size_t rows : {1, 2, 3, 4, 5, 6, 7, 13, 50, 160}) {
         const auto x = noise(rows * in, rows);
         std::vector<float> expected(rows * out), y(rows * out);
         multiply({.m = rows,
@@ -181,6 +183,38 @@ TEST(Kernels, PackedWeightsGiveTheBitsOfMultiplyForEveryRowCount) {
         for (const Table* table : available()) {
             packed.apply(x.data(), in, rows, y.data(), out, nullptr, false, *table);
             EXPECT_TRUE(same_bits(y, expected)) << table->name << " " << rows;
+        }
+    }
+}
+
+TEST(Kernels, Bf16WeightsGiveTheBitsOfTheRoundedOnes) {
+    ThreadPool two(2);
+    for (const auto& s : {Shape{0, 200, 70}, Shape{0, 33, 600}, Shape{0, 16, 1}, Shape{0, 9, 0}}) {
+        const auto w = noise(s.n * s.k, 7);
+        auto rounded = w;
+        for (auto& value : rounded) value = bf16_to_f32(f32_to_bf16(value));
+        PackedMatrix packed(s.n, s.k, Storage::bf16);
+        packed.set_rows(0, w.data(), s.n);
+        const auto in = static_cast<std::ptrdiff_t>(s.k), out = static_cast<std::ptrdiff_t>(s.n);
+        for (const std::size_t rows : {1, 2, 3, 4, 6, 7, 20, 150}) {
+            for (const bool accumulate : {false, true}) {
+                const auto x = noise(rows * s.k, rows), start = noise(rows * s.n, 3);
+                const Product p{.m = rows,
+                                .n = s.n,
+                                .k = s.k,
+                                .a = {x.data(), in, 1},
+                                .b = {rounded.data(), 1, in},
+                                .c = nullptr,
+                                .c_row = out,
+                                .accumulate = accumulate};
+                const auto expected = chain(p, start);
+                for (const Table* table : available()) {
+                    auto y = start;
+                    packed.apply(x.data(), in, rows, y.data(), out, &two, accumulate, *table);
+                    EXPECT_TRUE(same_bits(y, expected))
+                        << table->name << " " << rows << "x" << s.n << "x" << s.k;
+                }
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "node/cli/commands.hpp"
+#include "node/cli/commands_model_files.hpp"
 #include "node/cli/index_commands.hpp"
 
 namespace ol::node::cli {
@@ -219,6 +220,8 @@ void add_model_commands(CLI::App& root, Parsed& parsed) {
                            "model verify legal-v1");
     verify->add_option("MODEL", name)->required();
     verify->callback([&] { parsed.action = [](Session& s) { return model_verify(s, name); }; });
+
+    add_model_file_commands(*model, parsed.action);
 
     static AskCommand a;
     auto* ask = command(root, "ask", "Ask an adapter; pays by voucher and shows whom it owes",

@@ -95,7 +95,7 @@ public:
                             path.string());
             }
         } else {
-            out->lists_ = suffix::OwnerLists::make(out->segment(), &out->pool_);
+            out->lists_ = suffix::OwnerLists::make(out->segment());
         }
         session.console().progress()("hashing the segment", 0, 0);
         out->prover_.emplace(out->segment(), out->lists_, &out->pool_);
@@ -214,7 +214,7 @@ Status index_commit(Session& session, const IndexProofCommand& command) {
     for (std::size_t s = 0; s < index.segments().size(); ++s) {
         progress("committing segments", s, index.segments().size());
         const auto& segment = *index.view().segments()[s].segment;
-        const auto lists = suffix::OwnerLists::make(segment, &pool);
+        const auto lists = suffix::OwnerLists::make(segment);
         OL_TRY(lists.write(lists_path(index, s)));
         const suffix::Prover prover(segment, lists, &pool);
         segments.push(Json::object({{"file", index.segments()[s].file},

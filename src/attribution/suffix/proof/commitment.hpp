@@ -38,9 +38,9 @@ struct OwnerLists {
     std::vector<std::uint32_t> ranks;  // N
     std::vector<std::uint32_t> slots;  // N: SLOT
 
-    // Linear in the symbols. The segment's inverse must be that of its suffix array.
-    static OwnerLists make(const Segment& segment, ThreadPool* pool = nullptr);
-    static OwnerLists make(const SegmentArrays& arrays, ThreadPool* pool = nullptr);
+    // One pass over the suffix array. Of arrays that are no index it makes some lists.
+    static OwnerLists make(const Segment& segment);
+    static OwnerLists make(const SegmentArrays& arrays);
     // The file beside a segment: checksummed, written atomically. corrupted with its name.
     Status write(const Path& path) const;
     static Result<OwnerLists> read(const Path& path);

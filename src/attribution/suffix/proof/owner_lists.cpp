@@ -6,6 +6,7 @@
 #include "attribution/suffix/proof/arrays.hpp"
 #include "attribution/suffix/proof/commitment.hpp"
 #include "base/check.hpp"
+#include "base/huge_array.hpp"
 
 namespace ol::attribution::suffix {
 
@@ -61,49 +62,63 @@ std::vector<u32> owners_of_records(const SegmentArrays& arrays, OwnerLists& list
     return places;
 }
 
-} // namespace
-
-OwnerLists OwnerLists::make(const Segment& segment, ThreadPool* pool) {
-    return make(SegmentArrays::of(segment), pool);
+// On huge pages: touched in many places at once.
+template <class T>
+std::vector<T> make_room(std::size_t count) {
+    std::vector<T> out;
+    out.reserve(count);
+    advise_huge(out.data(), count * sizeof(T));
+    out.resize(count);
+    return out;
 }
 
-OwnerLists OwnerLists::make(const SegmentArrays& arrays, ThreadPool* pool) {
-    OwnerLists out;
+// Fills starts, ranks and slots in one pass over SA. `Owner` is as narrow as the owners' number
+// allows: what is read in no order then stays near.
+template <class Owner>
+void fill_lists(const SegmentArrays& arrays, const std::vector<u32>& owner_of, OwnerLists& out) {
     const u32 count = arrays.count();
-    const std::vector<u32> owner_of = owners_of_records(arrays, out);
-    // First each rank's owner stands in slots, written through ISA in the order of the text.
-    out.slots.assign(count, 0);
-    const auto spread = [&](std::size_t begin, std::size_t end) {
-        for (std::size_t r = begin; r < end; ++r) {
-            const u32 from = arrays.table(static_cast<u32>(r)).offset;
-            const u32 to =
-                r + 1 < arrays.records ? arrays.table(static_cast<u32>(r + 1)).offset : count;
-            for (u32 p = from; p < std::min(to, count); ++p) {
-                if (p + prefetch_distance < count) {
-                    __builtin_prefetch(out.slots.data() + arrays.inverse[p + prefetch_distance], 1);
-                }
-                if (const u32 rank = arrays.inverse[p]; rank < count) out.slots[rank] = owner_of[r];
-            }
-        }
-    };
-    if (pool != nullptr && arrays.records > 0) {
-        pool->parallel_for(arrays.records, 64, spread);
-    } else {
-        spread(0, arrays.records);
-    }
-    if (arrays.records == 0) { // without records there is no text
-        out.starts.assign(1, 0);
-        return out;
-    }
+    std::vector<Owner> at = make_room<Owner>(count); // of each position
     out.starts.assign(out.owners.size() + 1, 0);
-    for (const u32 owner : out.slots) ++out.starts[owner + 1];
+    for (u32 r = 0; r < arrays.records; ++r) {
+        const u32 from = std::min(arrays.table(r).offset, count);
+        const u32 to = r + 1 < arrays.records ? std::min(arrays.table(r + 1).offset, count) : count;
+        if (from >= to) continue;
+        std::fill(at.begin() + from, at.begin() + to, static_cast<Owner>(owner_of[r]));
+    }
+    // Of somebody else's arrays nothing is taken for granted: each position counts as it stands.
+    for (const Owner owner : at) ++out.starts[std::size_t{owner} + 1];
     for (std::size_t x = 0; x < out.owners.size(); ++x) out.starts[x + 1] += out.starts[x];
     std::vector<u32> next(out.starts.begin(), out.starts.end() - 1);
-    out.ranks.resize(count);
+    out.ranks = make_room<u32>(count);
+    out.slots = make_room<u32>(count);
     for (u32 rank = 0; rank < count; ++rank) {
-        const u32 owner = out.slots[rank];
+        if (rank + prefetch_distance < count) {
+            const u32 later = arrays.suffixes[rank + prefetch_distance];
+            if (later < count) __builtin_prefetch(at.data() + later);
+        }
+        const u32 position = arrays.suffixes[rank];
+        if (position >= count) continue;
+        const Owner owner = at[position];
+        if (next[owner] == out.starts[std::size_t{owner} + 1]) continue; // a position comes twice
         out.ranks[next[owner]] = rank;
         out.slots[rank] = next[owner]++ - out.starts[owner];
+    }
+}
+
+} // namespace
+
+OwnerLists OwnerLists::make(const Segment& segment) { return make(SegmentArrays::of(segment)); }
+
+OwnerLists OwnerLists::make(const SegmentArrays& arrays) {
+    OwnerLists out;
+    const std::vector<u32> owner_of = owners_of_records(arrays, out);
+    if (arrays.records == 0) { // without records there is no text
+        out.slots.assign(arrays.count(), 0);
+        out.starts.assign(1, 0);
+    } else if (out.owners.size() <= 256) {
+        fill_lists<std::uint8_t>(arrays, owner_of, out);
+    } else {
+        fill_lists<u32>(arrays, owner_of, out);
     }
     return out;
 }

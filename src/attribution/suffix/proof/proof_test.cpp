@@ -53,6 +53,33 @@ Hash32 naive_text_root(const Words& words) {
     return crypto::MerkleTree(leaves).root();
 }
 
+TEST(OwnerLists, hold_each_ranks_owner_for_few_and_for_many_owners) {
+    const test::ScratchFolder folder;
+    Prng prng(41);
+    const auto corpus = test::random_corpus(prng, 700, 20, 30);
+    for (const std::uint32_t owners : {1U, 255U, 256U, 257U, 600U}) {
+        auto records = corpus.records();
+        for (std::uint32_t r = 0; r < records.size(); ++r) {
+            records[r].owner = owner_number(r * 7919 % owners + 1);
+        }
+        ThreadPool pool(1);
+        const auto segment = test::must(Segment::build(records, folder.file("o.seg"), pool));
+        const auto lists = OwnerLists::make(segment);
+        ASSERT_TRUE(lists.fits(segment.symbol_count()));
+        std::vector<std::uint32_t> next(lists.starts.begin(), lists.starts.end() - 1);
+        for (std::uint32_t rank = 0; rank < segment.symbol_count(); ++rank) {
+            const auto record = segment.record_at(segment.suffix_at(rank));
+            const auto found =
+                std::lower_bound(lists.owners.begin(), lists.owners.end(), records[record].owner);
+            ASSERT_NE(found, lists.owners.end());
+            const auto x = static_cast<std::size_t>(found - lists.owners.begin());
+            ASSERT_EQ(lists.slots[rank], next[x] - lists.starts[x]);
+            ASSERT_EQ(lists.ranks[next[x]++], rank);
+        }
+        EXPECT_FALSE(Prover(segment, lists).find_fault());
+    }
+}
+
 TEST(Commitment, is_what_the_format_page_says) {
     const test::ScratchFolder folder;
     Prng prng(40);
@@ -62,7 +89,7 @@ TEST(Commitment, is_what_the_format_page_says) {
         const auto lie = test::Lie::of(segment);
         ASSERT_TRUE(test::is_honest(lie));
         ThreadPool pool(3);
-        const auto lists = OwnerLists::make(segment, &pool);
+        const auto lists = OwnerLists::make(segment);
         const Prover prover(segment, lists, &pool);
         const auto& commitment = prover.commitment();
         EXPECT_EQ(commitment, Prover(segment, lists).commitment()); // any number of threads
