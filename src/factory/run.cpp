@@ -282,9 +282,9 @@ private:
     ThreadPool& pool_;
     Prepared prepared_;
     Hash32 fingerprint_;
-    model::LoraAdapter adapter_;
-    std::unique_ptr<model::Trainer> trainer_;
+    std::unique_ptr<Training> training_;
     std::uint64_t steps_ = 0;
+    std::uint64_t predicted_ = 0; // bytes of the trainer
 };
 
 Result<RunState> RunStore::Execution::go(const model::Tokenizer& tokenizer,
@@ -294,8 +294,10 @@ Result<RunState> RunStore::Execution::go(const model::Tokenizer& tokenizer,
     Order order(prepared_.examples.size(), run_.config);
     steps_ = order.steps();
     fingerprint_ = crypto::keccak256(training_record(run_.config, prepared_, steps_, Hash32{}));
-    adapter_ = model::LoraAdapter::init(base_.config, run_.config.lora, run_.config.seed);
-    trainer_ = model::Trainer::for_adapter(base_, adapter_, run_.config.optimizer, pool_);
+    training_ = OL_TRY(Training::make(run_.config, base_, pool_));
+    predicted_ = training_->predict(prepared_).trainer();
+    log::info("factory", "run {}: {} steps, about {} MB beside the base", run_.id, steps_,
+              predicted_ / 1'000'000 + 1);
     OL_TRY(resume());
 
     OL_TRY(store_.set_state(run_.id, RunState::running, ""));
@@ -331,7 +333,7 @@ Status RunStore::Execution::resume() {
     }
     run_.step = 0;
     if (found) {
-        OL_TRY_IN(trainer_->load_state(found->state), "run {}", run_.id);
+        OL_TRY_IN(training_->trainer().load_state(found->state), "run {}", run_.id);
         run_.step = found->step;
     }
     return take_back_events(run_.step);
@@ -360,8 +362,9 @@ Status RunStore::Execution::take_back_events(std::uint64_t step) {
 
 Status RunStore::Execution::one_step(Order& order) {
     const Stopwatch watch;
-    const auto batch = order.batch(run_.step, prepared_.examples);
-    const auto report = OL_TRY_IN(trainer_->step(batch), "step {}", run_.step + 1);
+    const auto batches = order.batches(run_.step, prepared_.examples);
+    const auto report =
+        OL_TRY_IN(training_->trainer().step_over(batches), "step {}", run_.step + 1);
     const double seconds = watch.seconds();
     ++run_.step;
     if (!std::isfinite(report.loss)) {
@@ -389,16 +392,17 @@ Status RunStore::Execution::one_step(Order& order) {
 }
 
 Status RunStore::Execution::checkpoint() {
-    OL_TRY(write_checkpoint(checkpoint_file(), {fingerprint_, run_.step, trainer_->save_state()}));
+    OL_TRY(write_checkpoint(checkpoint_file(),
+                            {fingerprint_, run_.step, training_->trainer().save_state()}));
     return take_back_events(run_.step); // adds the event, unless it is there
 }
 
 Status RunStore::Execution::finish() {
-    const auto files = adapter_files(adapter_, run_.config);
+    const auto files = adapter_files(training_->adapter(), run_.config);
     const auto adapter_hash = files.hash();
     const auto record = training_record(run_.config, prepared_, steps_, adapter_hash);
     const auto record_hash = crypto::keccak256(record);
-    OL_TRY(adapter_.save(run_.folder, to_hex0x(run_.config.base_hash.view())));
+    OL_TRY(training_->adapter().save(run_.folder, to_hex0x(run_.config.base_hash.view())));
     OL_TRY(write_file_atomic(run_.folder / "training_record.json", std::string_view(record)));
 
     store::Transaction transaction(store_.db_);
@@ -412,7 +416,9 @@ Status RunStore::Execution::finish() {
                                           {"steps", steps_},
                                           {"loss_first", run_.loss_first},
                                           {"loss_last", run_.loss_last},
-                                          {"seconds", run_.seconds}})));
+                                          {"seconds", run_.seconds},
+                                          {"memory_predicted_bytes", predicted_},
+                                          {"memory_bytes", training_->trainer().buffer_bytes()}})));
     OL_TRY(transaction.commit());
     std::error_code ignored;
     std::filesystem::remove(checkpoint_file(), ignored);

@@ -19,6 +19,8 @@
 
 namespace ol::factory {
 
+inline constexpr std::uint64_t training_record_limit_bytes = 1 << 20; // of its file
+
 enum class RunState { queued, preparing, running, paused, stopped, failed, done };
 std::string_view to_string(RunState state);
 
@@ -32,13 +34,18 @@ struct RunConfig {
     model::OptimizerConfig optimizer;
     std::uint32_t epochs = 3;
     std::uint32_t batch_examples = 8;
+    std::uint32_t accumulation = 1; // batches of a step
     std::uint32_t max_tokens = 128;
+    bool packing = false;           // several examples share a row of max_tokens
+    float neftune_alpha = 0.0F;     // noise on the embeddings; 0: none
+    std::string quantization;       // of the base while training (QLoRA): "", "q8_0" or "q4_0"
+    bool checkpointing = false;     // less memory, more time; changes no byte, so no record has it
     std::uint64_t record_limit = 0; // sample of this many records, chosen by seed; 0: all
     std::uint64_t seed = 1;
     std::uint64_t checkpoint_every = 50; // steps
     codec::Json to_json() const;
-    // All members but checkpoint_every are required; invalid_argument names the one that is missing
-    // or out of range.
+    // Members that the first records did not have may be missing and stand for none of what they
+    // say; invalid_argument names another one that is missing, or one that is out of range.
     static Result<RunConfig> from_json(const codec::Json& json);
     Status check() const;
 };

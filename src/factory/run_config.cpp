@@ -52,6 +52,13 @@ public:
             return {};
         });
     }
+    void flag(std::string_view key, bool& to) {
+        read(key, [&](const Json& value) -> Status {
+            to = OL_TRY(value.as_bool());
+            return {};
+        });
+    }
+    bool has(std::string_view key) const { return json_.contains(key); }
     void hash(std::string_view key, Hash32& to) {
         read(key, [&](const Json& value) -> Status {
             to = OL_TRY(value.as_hash32());
@@ -114,7 +121,12 @@ Json RunConfig::to_json() const {
         {"base_hash", base_hash},
         {"lora", Json::object({{"rank", lora.rank},
                                {"alpha", number(lora.alpha)},
-                               {"targets", std::move(targets)}})},
+                               {"targets", std::move(targets)},
+                               {"embedding", lora.embedding},
+                               {"head", lora.head},
+                               {"rslora", lora.rslora},
+                               {"dora", lora.dora},
+                               {"dropout", number(lora.dropout)}})},
         {"optimizer", Json::object({{"learning_rate", number(optimizer.learning_rate)},
                                     {"beta1", number(optimizer.beta1)},
                                     {"beta2", number(optimizer.beta2)},
@@ -122,12 +134,20 @@ Json RunConfig::to_json() const {
                                     {"weight_decay", number(optimizer.weight_decay)},
                                     {"clip_norm", number(optimizer.clip_norm)},
                                     {"warmup_steps", optimizer.warmup_steps},
-                                    {"total_steps", optimizer.total_steps}})},
+                                    {"total_steps", optimizer.total_steps},
+                                    {"schedule", model::to_string(optimizer.schedule)},
+                                    {"minimum_ratio", number(optimizer.minimum_ratio)},
+                                    {"lora_plus_ratio", number(optimizer.lora_plus_ratio)}})},
         {"epochs", epochs},
         {"batch_examples", batch_examples},
+        {"accumulation", accumulation},
         {"max_tokens", max_tokens},
+        {"packing", packing},
+        {"neftune_alpha", number(neftune_alpha)},
+        {"quantization", quantization},
         {"record_limit", record_limit},
         {"seed", seed},
+        {"checkpointing", checkpointing},
         {"checkpoint_every", checkpoint_every},
     });
 }
@@ -145,7 +165,12 @@ Result<RunConfig> RunConfig::from_json(const Json& json) {
     run.whole("max_tokens", out.max_tokens);
     run.whole("record_limit", out.record_limit);
     run.whole("seed", out.seed);
-    if (json.contains("checkpoint_every")) run.whole("checkpoint_every", out.checkpoint_every);
+    if (run.has("checkpoint_every")) run.whole("checkpoint_every", out.checkpoint_every);
+    if (run.has("accumulation")) run.whole("accumulation", out.accumulation);
+    if (run.has("packing")) run.flag("packing", out.packing);
+    if (run.has("neftune_alpha")) run.real("neftune_alpha", out.neftune_alpha);
+    if (run.has("quantization")) run.text("quantization", out.quantization);
+    if (run.has("checkpointing")) run.flag("checkpointing", out.checkpointing);
     run.read("lora", [&](const Json& value) -> Status {
         Reader lora(value, "lora");
         lora.whole("rank", out.lora.rank);
@@ -158,6 +183,11 @@ Result<RunConfig> RunConfig::from_json(const Json& json) {
             }
             return {};
         });
+        if (lora.has("embedding")) lora.flag("embedding", out.lora.embedding);
+        if (lora.has("head")) lora.flag("head", out.lora.head);
+        if (lora.has("rslora")) lora.flag("rslora", out.lora.rslora);
+        if (lora.has("dora")) lora.flag("dora", out.lora.dora);
+        if (lora.has("dropout")) lora.real("dropout", out.lora.dropout);
         return lora.status();
     });
     run.read("optimizer", [&](const Json& value) -> Status {
@@ -170,6 +200,19 @@ Result<RunConfig> RunConfig::from_json(const Json& json) {
         optimizer.real("clip_norm", out.optimizer.clip_norm);
         optimizer.whole("warmup_steps", out.optimizer.warmup_steps);
         optimizer.whole("total_steps", out.optimizer.total_steps);
+        if (optimizer.has("schedule")) {
+            optimizer.read("schedule", [&](const Json& name) -> Status {
+                const auto text = OL_TRY(name.as_string());
+                out.optimizer.schedule = OL_TRY(model::schedule_from(text));
+                return {};
+            });
+        }
+        if (optimizer.has("minimum_ratio")) {
+            optimizer.real("minimum_ratio", out.optimizer.minimum_ratio);
+        }
+        if (optimizer.has("lora_plus_ratio")) {
+            optimizer.real("lora_plus_ratio", out.optimizer.lora_plus_ratio);
+        }
         return optimizer.status();
     });
     OL_TRY(run.status());
@@ -194,12 +237,18 @@ Status RunConfig::check() const {
         std::adjacent_find(lora.targets.begin(), lora.targets.end()) != lora.targets.end()) {
         return fail(ErrorCode::invalid_argument, "targets must be in order and each once");
     }
-    OL_TRY(in_range("learning_rate", optimizer.learning_rate, 1e-9, 10));
-    OL_TRY(in_range("beta1", optimizer.beta1, 0, 0.9999999));
-    OL_TRY(in_range("beta2", optimizer.beta2, 0, 0.9999999));
-    OL_TRY(in_range("epsilon", optimizer.epsilon, 1e-20, 1));
-    OL_TRY(in_range("weight_decay", optimizer.weight_decay, 0, 10));
-    OL_TRY(in_range("clip_norm", optimizer.clip_norm, 0, 1e6));
+    OL_TRY(in_range("dropout", lora.dropout, 0, 0.9));
+    if (lora.dora && (lora.dropout > 0 || lora.embedding || lora.head)) {
+        return fail(ErrorCode::unsupported,
+                    "dora goes neither with dropout nor with embedding or head; choose one");
+    }
+    OL_TRY(optimizer.check());
+    OL_TRY(in_range("neftune_alpha", neftune_alpha, 0, 1000));
+    OL_TRY(in_range("accumulation", accumulation, 1, max_batch));
+    if (!quantization.empty() && quantization != "q8_0" && quantization != "q4_0") {
+        return fail(ErrorCode::invalid_argument,
+                    "quantization '{}' is not known; use q8_0, q4_0 or none at all", quantization);
+    }
     OL_TRY(in_range("epochs", epochs, 1, max_epochs));
     OL_TRY(in_range("batch_examples", batch_examples, 1, max_batch));
     OL_TRY(in_range("max_tokens", max_tokens, 2, 1 << 20));

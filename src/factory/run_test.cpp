@@ -406,6 +406,96 @@ TEST(Run, ADamagedCheckpointCostsTimeOnly) {
     expect_events_are_whole(runs, *done);
 }
 
+// Every way to train that a run can ask for: reproduced with other threads, resumed to the bit.
+TEST(Runs, EveryMethodReproducesAndResumes) {
+    const Stage stage;
+    std::vector<RunConfig> configs(5, make_config());
+    configs[0].accumulation = 2;
+    configs[0].neftune_alpha = 5;
+    configs[0].lora.dropout = 0.1F;
+    configs[0].optimizer.schedule = model::Schedule::linear;
+    configs[0].optimizer.total_steps = 12;
+    configs[1].packing = true;
+    configs[1].lora.rslora = true;
+    configs[1].optimizer.lora_plus_ratio = 8;
+    configs[2].lora.dora = true;
+    configs[2].checkpointing = true;
+    configs[3].lora.embedding = configs[3].lora.head = true;
+    configs[4].lora.targets = {model::Site::q, model::Site::up};
+    configs[4].lora.dropout = 0.5F;
+    std::set<Hash32> hashes;
+    for (auto& config : configs) {
+        config.epochs = 2;
+        config.checkpoint_every = 2;
+        const Folder folder;
+        auto db = open_db(folder);
+        RunStore runs(db, folder.path());
+        ThreadPool two(2);
+        const auto run = runs.create(config);
+        ASSERT_TRUE(run.has_value()) << run.error().to_string();
+        const auto done = runs.execute(run->id, stage.base, stage.tokenizer, stage.data, two);
+        ASSERT_TRUE(done.has_value()) << done.error().to_string();
+        hashes.insert(*done->adapter_hash);
+        const auto record =
+            *Json::parse(*read_text_file(done->folder / "training_record.json", 1 << 20));
+        EXPECT_FALSE(record["run"].contains("checkpointing"));
+        for (const unsigned threads : {1U, 3U}) {
+            ThreadPool pool(threads);
+            const auto again = reproduce(record, stage.base, stage.tokenizer, stage.data, pool);
+            ASSERT_TRUE(again.has_value()) << again.error().to_string();
+            EXPECT_EQ(*again, *done->adapter_hash);
+        }
+        const auto events = *runs.events(run->id, 0);
+        const auto& last = events.back().data;
+        const double measured = *last["memory_bytes"].as_double();
+        EXPECT_NEAR(*last["memory_predicted_bytes"].as_double(), measured, 0.2 * measured);
+    }
+    EXPECT_EQ(hashes.size(), configs.size());
+}
+
+TEST(RunConfig, ReadsWhatTheFirstRecordsDidNotHave) {
+    auto config = make_config();
+    config.lora.rslora = config.packing = true;
+    config.lora.dropout = 0.1F;
+    config.neftune_alpha = 5;
+    config.accumulation = 3;
+    config.optimizer.schedule = model::Schedule::linear;
+    config.optimizer.minimum_ratio = 0.0F;
+    config.quantization = "q8_0";
+    const auto json = config.to_json();
+    const auto back = RunConfig::from_json(json);
+    ASSERT_TRUE(back.has_value()) << back.error().to_string();
+    EXPECT_EQ(back->to_json().dump(), json.dump());
+    auto refuse = [](RunConfig bad, std::string_view what) {
+        const auto result = RunConfig::from_json(bad.to_json());
+        ASSERT_FALSE(result.has_value()) << what;
+        EXPECT_NE(result.error().context.find(what), std::string::npos) << result.error().context;
+    };
+    auto bad = config;
+    bad.quantization = "q2";
+    refuse(bad, "quantization");
+    bad = config;
+    bad.lora.dora = true; // with dropout
+    refuse(bad, "dora");
+    bad = config;
+    bad.optimizer.minimum_ratio = 2;
+    refuse(bad, "minimum_ratio");
+    bad = config;
+    bad.accumulation = 0;
+    refuse(bad, "accumulation");
+    auto old = make_config().to_json();
+    auto first = Json::object();
+    for (const auto& [key, value] : old.members()) {
+        if (key != "accumulation" && key != "packing" && key != "quantization" &&
+            key != "neftune_alpha" && key != "checkpointing") {
+            first.set(key, value);
+        }
+    }
+    const auto read = RunConfig::from_json(first);
+    ASSERT_TRUE(read.has_value()) << read.error().to_string();
+    EXPECT_EQ(read->to_json().dump(), old.dump());
+}
+
 TEST(RunConfig, RoundTripsAndRefuses) {
     auto config = make_config();
     config.optimizer.epsilon = 1e-8F;

@@ -6,6 +6,7 @@
 #include "crypto/hash.hpp"
 #include "factory/format.hpp"
 #include "factory/reproduce.hpp"
+#include "model/kernels/quant.hpp"
 
 namespace ol::factory {
 
@@ -33,6 +34,8 @@ Result<Prepared> prepare(const RunConfig& config, const model::Model& base,
     for (const auto& row : data) {
         auto example = make_example(tokenizer, row.title, row.text, config.max_tokens);
         if (!has_loss(example)) continue;
+        ++out.record_count;
+        out.longest = std::max<std::uint64_t>(out.longest, example.tokens.size());
         out.examples.push_back(std::move(example));
         records.update(row.leaf_hash.view());
     }
@@ -41,7 +44,7 @@ Result<Prepared> prepare(const RunConfig& config, const model::Model& base,
                     "none of {} records leaves anything to learn within max_tokens = {}",
                     data.size(), config.max_tokens);
     }
-    out.record_count = out.examples.size();
+    if (config.packing) out.examples = model::pack_examples(out.examples, config.max_tokens);
     out.records_hash = records.finish();
     return out;
 }
@@ -49,14 +52,15 @@ Result<Prepared> prepare(const RunConfig& config, const model::Model& base,
 Order::Order(std::size_t example_count, const RunConfig& config)
     : count_(example_count)
     , batch_(config.batch_examples)
+    , per_step_(batch_ * config.accumulation)
     , epochs_(config.epochs)
     , seed_(config.seed) {}
 
-std::uint64_t Order::steps() const { return (count_ + batch_ - 1) / batch_ * epochs_; }
+std::uint64_t Order::steps() const { return (count_ + per_step_ - 1) / per_step_ * epochs_; }
 
-std::vector<model::Example> Order::batch(std::uint64_t step,
-                                         const std::vector<model::Example>& from) {
-    const std::uint64_t per_epoch = (count_ + batch_ - 1) / batch_;
+std::vector<std::vector<model::Example>> Order::batches(std::uint64_t step,
+                                                        const std::vector<model::Example>& from) {
+    const std::uint64_t per_epoch = (count_ + per_step_ - 1) / per_step_;
     const std::uint64_t epoch = step / per_epoch;
     if (epoch != shuffled_epoch_) {
         permutation_.resize(count_);
@@ -67,12 +71,69 @@ std::vector<model::Example> Order::batch(std::uint64_t step,
         }
         shuffled_epoch_ = epoch;
     }
-    const std::uint64_t begin = step % per_epoch * batch_;
-    std::vector<model::Example> out;
-    for (std::uint64_t i = begin; i < std::min(begin + batch_, count_); ++i) {
-        out.push_back(from[permutation_[i]]);
+    const std::uint64_t begin = step % per_epoch * per_step_;
+    std::vector<std::vector<model::Example>> out;
+    for (std::uint64_t i = begin; i < std::min(begin + per_step_, count_); ++i) {
+        if ((i - begin) % batch_ == 0) out.emplace_back();
+        out.back().push_back(from[permutation_[i]]);
     }
     return out;
+}
+
+namespace {
+
+// The base with its projections quantized; the table and the head stay as they are.
+Result<model::Model> quantized(const model::Model& base, model::kernels::QuantType type) {
+    model::Model out = base;
+    for (std::size_t i = 0; i < out.weights.layers.size(); ++i) {
+        for (std::size_t s = 0; s < model::site_count; ++s) {
+            const auto site = static_cast<model::Site>(s);
+            auto& linear = out.weights.layers[i].at(site);
+            if (linear.weight.empty()) continue;
+            auto made =
+                OL_TRY_IN(model::kernels::QuantMatrix::quantize(type, linear.weight.data(),
+                                                                model::site_out(base.config, site),
+                                                                model::site_in(base.config, site)),
+                          "quantization of {}", model::module_name(base.config, i, site));
+            linear.quantized = std::make_shared<const model::kernels::QuantMatrix>(std::move(made));
+            linear.weight = {};
+        }
+    }
+    return out;
+}
+
+} // namespace
+
+model::TrainOptions Training::options() const {
+    return {.seed = config_.seed,
+            .neftune_alpha = config_.neftune_alpha,
+            .checkpointing = config_.checkpointing};
+}
+
+Result<std::unique_ptr<Training>> Training::make(const RunConfig& config, const model::Model& base,
+                                                 ThreadPool& pool) {
+    std::unique_ptr<Training> out(new Training(config));
+    out->base_ = &base;
+    if (!config.quantization.empty()) {
+        out->quantized_ = OL_TRY(quantized(base, config.quantization == "q8_0"
+                                                     ? model::kernels::QuantType::q8_0
+                                                     : model::kernels::QuantType::q4_0));
+        out->base_ = &*out->quantized_;
+    }
+    out->adapter_ = model::LoraAdapter::init(base.config, config.lora, config.seed);
+    if (config.lora.dora) out->adapter_.init_magnitudes(out->base_->weights);
+    out->trainer_ = OL_TRY(
+        model::Trainer::make(*out->base_, out->adapter_, config.optimizer, out->options(), pool));
+    return out;
+}
+
+model::MemoryPlan Training::predict(const Prepared& prepared) const {
+    std::uint64_t tokens = 0;
+    for (const auto& example : prepared.examples) {
+        tokens = std::max<std::uint64_t>(tokens, example.tokens.size());
+    }
+    return model::predict_memory(base_->config, &config_.lora, options(),
+                                 tokens * config_.batch_examples, prepared.longest);
 }
 
 model::AdapterFiles adapter_files(const model::LoraAdapter& adapter, const RunConfig& config) {
@@ -81,11 +142,11 @@ model::AdapterFiles adapter_files(const model::LoraAdapter& adapter, const RunCo
 
 std::string training_record(const RunConfig& config, const Prepared& prepared, std::uint64_t steps,
                             const Hash32& adapter_hash) {
-    // How often a checkpoint is written changes no byte of the adapter.
+    // These change no byte of the adapter.
     auto run = Json::object();
     const auto all = config.to_json();
     for (const auto& [key, value] : all.members()) {
-        if (key != "checkpoint_every") run.set(key, value);
+        if (key != "checkpoint_every" && key != "checkpointing") run.set(key, value);
     }
     return Json::object({{"format", Json(record_format)},
                          {"engine", Json(engine_version)},
@@ -120,13 +181,13 @@ Result<Hash32> reproduce(const Json& record, const model::Model& base,
                     prepared.record_count, to_hex0x(prepared.records_hash.view()),
                     record["records"]["count"].dump(), record["records"]["hash"].dump());
     }
-    auto adapter = model::LoraAdapter::init(base.config, config.lora, config.seed);
-    const auto trainer = model::Trainer::for_adapter(base, adapter, config.optimizer, pool);
+    const auto training = OL_TRY(Training::make(config, base, pool));
     Order order(prepared.examples.size(), config);
     for (std::uint64_t step = 0; step < order.steps(); ++step) {
-        OL_TRY_IN(trainer->step(order.batch(step, prepared.examples)), "step {}", step + 1);
+        OL_TRY_IN(training->trainer().step_over(order.batches(step, prepared.examples)), "step {}",
+                  step + 1);
     }
-    return adapter_files(adapter, config).hash();
+    return adapter_files(training->adapter(), config).hash();
 }
 
 } // namespace ol::factory

@@ -1,6 +1,8 @@
 // What a run and its reproduction have in common: which examples, in which order, and the record.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,12 +12,13 @@ namespace ol::factory {
 
 // Changes whenever the same record would give other bytes: kernels, optimiser, initialisation,
 // order.
-inline constexpr std::string_view engine_version = "openledger-cpu-fp32/1";
-inline constexpr std::string_view record_format = "openledger/training-record/1";
+inline constexpr std::string_view engine_version = "openledger-cpu-fp32/2";
+inline constexpr std::string_view record_format = "openledger/training-record/2";
 
 struct Prepared {
-    std::vector<model::Example> examples; // rows that teach nothing are left out
-    std::uint64_t record_count = 0;       // as many as examples
+    std::vector<model::Example> examples; // rows that teach nothing are left out; packed if asked
+    std::uint64_t record_count = 0;       // that teach something
+    std::uint64_t longest = 0;            // tokens of an example
     Hash32 records_hash;                  // keccak of their leaf hashes, in order
 };
 
@@ -24,18 +27,44 @@ Result<Prepared> prepare(const RunConfig& config, const model::Model& base,
                          const model::Tokenizer& tokenizer, const std::vector<TrainingData>& data);
 
 // Which examples each step takes: every epoch is a Fisher-Yates shuffle by a Prng seeded from
-// (seed, epoch), cut into batches; the last batch of an epoch may be smaller.
+// (seed, epoch), cut into steps of `accumulation` batches; the last step of an epoch may be
+// smaller.
 class Order {
 public:
     Order(std::size_t example_count, const RunConfig& config);
     std::uint64_t steps() const;
-    // The batch of a step, counted from 0.
-    std::vector<model::Example> batch(std::uint64_t step, const std::vector<model::Example>& from);
+    // The batches of a step, counted from 0.
+    std::vector<std::vector<model::Example>> batches(std::uint64_t step,
+                                                     const std::vector<model::Example>& from);
 
 private:
-    std::uint64_t count_, batch_, epochs_, seed_;
+    std::uint64_t count_, batch_, per_step_, epochs_, seed_;
     std::uint64_t shuffled_epoch_ = static_cast<std::uint64_t>(-1);
     std::vector<std::size_t> permutation_;
+};
+
+// What is trained, on what: the adapter as it begins, over the base, quantized where the run says
+// so. Stays where it is made: the trainer points into it.
+class Training {
+public:
+    // unsupported or invalid_argument for what this base cannot do.
+    static Result<std::unique_ptr<Training>> make(const RunConfig& config, const model::Model& base,
+                                                  ThreadPool& pool);
+    model::Trainer& trainer() { return *trainer_; }
+    const model::LoraAdapter& adapter() const { return adapter_; }
+    // Of a step's memory, before the first.
+    model::MemoryPlan predict(const Prepared& prepared) const;
+
+private:
+    explicit Training(const RunConfig& config)
+        : config_(config) {}
+    model::TrainOptions options() const;
+
+    RunConfig config_;
+    std::optional<model::Model> quantized_;
+    const model::Model* base_ = nullptr;
+    model::LoraAdapter adapter_;
+    std::unique_ptr<model::Trainer> trainer_;
 };
 
 // The adapter as it is written: its base is named by its hash, never by a place.

@@ -68,8 +68,15 @@ struct LoraAdapter {
     // Fills `packed`. What load and parse return is packed.
     void pack();
 
-    // A: Kaiming-uniform as PEFT (bound sqrt(3 / in) * sqrt(2/6)... = 1/sqrt(in)), B: zero.
+    // A: Kaiming-uniform as PEFT (bound sqrt(3 / in) * sqrt(2/6)... = 1/sqrt(in)), B: zero. The
+    // table's adapter the other way round, as PEFT's: A zero, B normal. DoRA's magnitudes are the
+    // lengths of the base's rows: see init_magnitudes.
     static LoraAdapter init(const ModelConfig& model, const LoraConfig& config, std::uint64_t seed);
+    // With DoRA: magnitudes as they start, of the base's weights (dequantized where they are).
+    void init_magnitudes(const Weights& base);
+    // The rank of every site of every layer, by targets and rank_pattern; 0: no adapter.
+    static std::vector<std::array<std::uint32_t, site_count>> shape(const ModelConfig& model,
+                                                                    const LoraConfig& config);
     std::uint64_t parameter_count() const;
 
     // adapter_config.json and adapter_model.safetensors (fp32) as PEFT writes and reads them

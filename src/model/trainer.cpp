@@ -8,6 +8,7 @@
 #include "model/backprop.hpp"
 #include "model/kernels/exact_math.hpp"
 #include "model/kernels/kernels.hpp"
+#include "model/train/adapter_layout.hpp"
 
 namespace ol::model {
 
@@ -18,6 +19,7 @@ struct Parameter {
     std::vector<float>* value;
     std::vector<float>* gradient;
     bool decay;
+    float rate = 1.0F; // of the learning rate
     std::size_t offset = 0;
 };
 
@@ -34,18 +36,35 @@ void append_floats(Bytes& to, const std::vector<float>& values) {
 class AdamTrainer : public Trainer {
 public:
     AdamTrainer(const Model& model, const LoraAdapter* adapter, const OptimizerConfig& config,
-                ThreadPool& pool)
+                const TrainOptions& options, ThreadPool& pool)
         : config_(config)
+        , options_(options)
+        , dropout_(adapter != nullptr ? adapter->config.dropout : 0.0F)
         , pool_(pool)
-        , backprop_(model, adapter, pool) {}
+        , table_(options.kernels != nullptr ? *options.kernels : kernels::best())
+        , backprop_(model, adapter, pool,
+                    {options.stack_tokens, options.checkpointing, options.kernels}) {}
 
     Result<StepReport> step(const std::vector<Example>& batch) override {
-        OL_TRY(backprop_.check(batch));
-        for (auto& p : parameters_) std::fill(p.gradient->begin(), p.gradient->end(), 0.0F);
+        return step_over(std::span(&batch, 1));
+    }
+
+    Result<StepReport> step_over(std::span<const std::vector<Example>> batches) override {
         StepReport report;
-        report.tokens = Backprop::loss_tokens(batch);
+        for (const auto& batch : batches) {
+            OL_TRY(backprop_.check(batch));
+            report.tokens += Backprop::loss_tokens(batch);
+        }
+        if (report.tokens == 0) return fail(ErrorCode::invalid_argument, "the batch is empty");
+        for (auto& p : parameters_) std::fill(p.gradient->begin(), p.gradient->end(), 0.0F);
         const float factor = 1.0F / static_cast<float>(report.tokens);
-        report.loss = add_gradients(batch, factor) / static_cast<double>(report.tokens);
+        TrainNoise noise{options_.seed, step_, 0, options_.neftune_alpha, dropout_};
+        for (const auto& batch : batches) {
+            report.loss += add_gradients(batch, factor, noise);
+            noise.first_document += Backprop::documents(batch);
+        }
+        finish_gradients();
+        report.loss /= static_cast<double>(report.tokens);
         report.gradient_norm = gradient_norm();
         ++step_;
         report.learning_rate = learning_rate(step_);
@@ -104,14 +123,30 @@ public:
         return {};
     }
 
-protected:
-    virtual double add_gradients(const std::vector<Example>& batch, float factor) = 0;
+    std::uint64_t buffer_bytes() const override {
+        std::uint64_t out = backprop_.buffer_bytes() + gradient_bytes();
+        return out + (first_.capacity() + second_.capacity()) * sizeof(float);
+    }
 
-    void add_parameter(std::vector<float>& value, std::vector<float>& gradient, bool decay) {
+    Status check() const { return backprop_.check(); }
+
+protected:
+    virtual double add_gradients(const std::vector<Example>& batch, float factor,
+                                 const TrainNoise& noise) = 0;
+    virtual void finish_gradients() {}
+    virtual std::uint64_t gradient_bytes() const = 0;
+
+    void add_parameter(std::vector<float>& value, std::vector<float>& gradient, bool decay,
+                       float rate = 1.0F) {
         if (value.empty()) return;
-        parameters_.push_back({&value, &gradient, decay, first_.size()});
-        first_.resize(first_.size() + value.size());
-        second_.resize(first_.size());
+        parameters_.push_back({&value, &gradient, decay, rate, parameter_count_});
+        parameter_count_ += value.size();
+    }
+
+    // After the last add_parameter.
+    void make_moments() {
+        first_.assign(parameter_count_, 0.0F);
+        second_.assign(parameter_count_, 0.0F);
     }
 
     Backprop& backprop() { return backprop_; }
@@ -123,12 +158,18 @@ private:
             return static_cast<float>(peak * static_cast<double>(step) /
                                       static_cast<double>(config_.warmup_steps));
         }
-        if (config_.total_steps == 0) return config_.learning_rate;
+        if (config_.total_steps == 0 || config_.schedule == Schedule::constant) {
+            return config_.learning_rate;
+        }
         const auto warm = static_cast<double>(config_.warmup_steps);
         const double span = std::max(1.0, static_cast<double>(config_.total_steps) - warm);
         const double done = std::min(1.0, (static_cast<double>(step) - warm) / span);
-        const double cosine = 0.5 * (1.0 + kernels::exact_cos(3.14159265358979323846 * done));
-        return static_cast<float>(peak * (0.1 + 0.9 * cosine));
+        const double left = config_.schedule == Schedule::linear
+                                ? 1.0 - done
+                                : 0.5 * (1.0 + kernels::exact_cos(3.14159265358979323846 * done));
+        // The float's shortest decimal is meant: 0.1, not 0.1000000015.
+        const double least = std::round(static_cast<double>(config_.minimum_ratio) * 1e6) * 1e-6;
+        return static_cast<float>(peak * (least + (1.0 - least) * left));
     }
 
     // Partial sums of fixed chunks, added in double in the order of the parameters.
@@ -152,7 +193,6 @@ private:
 
     void apply(const StepReport& report) {
         kernels::AdamStep s{};
-        s.learning_rate = report.learning_rate;
         s.beta1 = config_.beta1;
         s.beta2 = config_.beta2;
         s.epsilon = config_.epsilon;
@@ -168,6 +208,7 @@ private:
         }
         for (auto& p : parameters_) {
             s.decay = p.decay ? config_.weight_decay : 0.0F;
+            s.learning_rate = report.learning_rate * p.rate;
             pool_.parallel_for(p.value->size(), 1 << 14, [&](std::size_t begin, std::size_t end) {
                 table_.adam(p.value->data() + begin, p.gradient->data() + begin,
                             first_.data() + p.offset + begin, second_.data() + p.offset + begin,
@@ -177,75 +218,155 @@ private:
     }
 
     OptimizerConfig config_;
+    TrainOptions options_;
+    float dropout_;
     ThreadPool& pool_;
-    const kernels::Table& table_ = kernels::best();
+    const kernels::Table& table_;
     Backprop backprop_;
     std::vector<Parameter> parameters_;
+    std::size_t parameter_count_ = 0;
     std::vector<float> first_, second_;
     std::uint64_t step_ = 0;
 };
 
+std::uint64_t bytes_of(const std::vector<float>& values) {
+    return values.capacity() * sizeof(float);
+}
+
 class ModelTrainer final : public AdamTrainer {
 public:
-    ModelTrainer(Model& model, const OptimizerConfig& config, ThreadPool& pool)
-        : AdamTrainer(model, nullptr, config, pool)
+    ModelTrainer(Model& model, const OptimizerConfig& config, const TrainOptions& options,
+                 ThreadPool& pool)
+        : AdamTrainer(model, nullptr, config, options, pool)
+        , config_(model.config)
         , gradients_(zero_gradients(model)) {
         auto& w = model.weights;
         add_parameter(w.embedding, gradients_.embedding, false);
+        add_parameter(w.positions, gradients_.positions, false);
+        const auto norm = [this](Norm& value, Norm& gradient) {
+            add_parameter(value.weight, gradient.weight, false);
+            add_parameter(value.bias, gradient.bias, false);
+        };
+        const auto linear = [this](Linear& value, Linear& gradient) {
+            add_parameter(value.weight, gradient.weight, true);
+            add_parameter(value.bias, gradient.bias, false);
+        };
         for (std::size_t i = 0; i < w.layers.size(); ++i) {
             auto& layer = w.layers[i];
             auto& g = gradients_.layers[i];
-            add_parameter(layer.attention_norm.weight, g.attention_norm.weight, false);
-            add_parameter(layer.mlp_norm.weight, g.mlp_norm.weight, false);
-            for (std::size_t s = 0; s < site_count; ++s) {
-                add_parameter(layer.linears[s].weight, g.linears[s].weight, true);
-            }
+            norm(layer.attention_norm, g.attention_norm);
+            norm(layer.mlp_norm, g.mlp_norm);
+            norm(layer.attention_out_norm, g.attention_out_norm);
+            norm(layer.mlp_out_norm, g.mlp_out_norm);
+            norm(layer.q_norm, g.q_norm);
+            norm(layer.k_norm, g.k_norm);
+            for (std::size_t s = 0; s < site_count; ++s) linear(layer.linears[s], g.linears[s]);
         }
-        add_parameter(w.final_norm.weight, gradients_.final_norm.weight, false);
-        add_parameter(w.head.weight, gradients_.head.weight, true);
+        norm(w.final_norm, gradients_.final_norm);
+        linear(w.head, gradients_.head);
+        make_moments();
     }
 
 private:
-    double add_gradients(const std::vector<Example>& batch, float factor) override {
-        return backprop().gradients(batch, factor, &gradients_, nullptr);
+    double add_gradients(const std::vector<Example>& batch, float factor,
+                         const TrainNoise& noise) override {
+        // A tied head's part of the table's gradient is a chain of its own until the step's end.
+        if (config_.tied_embeddings && fresh_) {
+            std::fill(gradients_.head.weight.begin(), gradients_.head.weight.end(), 0.0F);
+        }
+        fresh_ = false;
+        return backprop().gradients(batch,
+                                    {.factor = factor, .weights = &gradients_, .noise = &noise});
     }
+    void finish_gradients() override {
+        fold_tied(config_, gradients_);
+        fresh_ = true;
+    }
+    std::uint64_t gradient_bytes() const override {
+        std::uint64_t out = 0;
+        visit_vectors(gradients_, [&](const std::vector<float>& v) { out += bytes_of(v); });
+        return out;
+    }
+
+    const ModelConfig& config_;
     Weights gradients_;
+    bool fresh_ = true;
 };
 
 class AdapterTrainer final : public AdamTrainer {
 public:
     AdapterTrainer(const Model& model, LoraAdapter& adapter, const OptimizerConfig& config,
-                   ThreadPool& pool)
-        : AdamTrainer(model, &adapter, config, pool)
+                   const TrainOptions& options, ThreadPool& pool)
+        : AdamTrainer(model, &adapter, config, options, pool)
         , gradients_(zero_gradients(adapter)) {
         adapter.packed.reset(); // its values will change
-        for (std::size_t i = 0; i < adapter.layers.size(); ++i) {
-            for (std::size_t site = 0; site < site_count; ++site) {
-                auto& pair = adapter.layers[i][site];
-                add_parameter(pair.a, gradients_.layers[i][site].a, true);
-                add_parameter(pair.b, gradients_.layers[i][site].b, true);
-            }
-        }
+        std::vector<std::vector<float>*> gradients;
+        visit_adapter(gradients_, [&](std::vector<float>& v, bool) { gradients.push_back(&v); });
+        std::size_t i = 0;
+        visit_adapter(adapter, [&](std::vector<float>& value, bool is_b) {
+            // A, B, magnitude, one pair after the other: magnitudes are lengths, not to decay.
+            const bool is_magnitude = i % 3 == 2;
+            add_parameter(value, *gradients[i++], !is_magnitude,
+                          is_b ? config.lora_plus_ratio : 1.0F);
+        });
+        make_moments();
     }
 
 private:
-    double add_gradients(const std::vector<Example>& batch, float factor) override {
-        return backprop().gradients(batch, factor, nullptr, &gradients_);
+    double add_gradients(const std::vector<Example>& batch, float factor,
+                         const TrainNoise& noise) override {
+        return backprop().gradients(batch,
+                                    {.factor = factor, .adapter = &gradients_, .noise = &noise});
+    }
+    std::uint64_t gradient_bytes() const override {
+        std::uint64_t out = 0;
+        visit_adapter(gradients_, [&](const std::vector<float>& v, bool) { out += bytes_of(v); });
+        return out;
     }
     LoraAdapter gradients_;
 };
 
 } // namespace
 
+Result<std::unique_ptr<Trainer>> Trainer::make(const Model& model, LoraAdapter& adapter,
+                                               const OptimizerConfig& config,
+                                               const TrainOptions& options, ThreadPool& pool) {
+    OL_TRY(config.check());
+    OL_TRY(options.check());
+    OL_CHECK(adapter.layers.size() == model.config.layer_count);
+    auto out = std::make_unique<AdapterTrainer>(model, adapter, config, options, pool);
+    OL_TRY(out->check());
+    return out;
+}
+
+Result<std::unique_ptr<Trainer>> Trainer::make(Model& model, const OptimizerConfig& config,
+                                               const TrainOptions& options, ThreadPool& pool) {
+    OL_TRY(config.check());
+    OL_TRY(options.check());
+    for (std::size_t i = 0; i < model.weights.layers.size(); ++i) {
+        for (std::size_t s = 0; s < site_count; ++s) {
+            if (model.weights.layers[i].linears[s].quantized == nullptr) continue;
+            return fail(ErrorCode::unsupported,
+                        "{} is quantized, so its weights cannot be trained; train an adapter, or "
+                        "load the base without quantization",
+                        module_name(model.config, i, static_cast<Site>(s)));
+        }
+    }
+    return std::make_unique<ModelTrainer>(model, config, options, pool);
+}
+
 std::unique_ptr<Trainer> Trainer::for_adapter(const Model& model, LoraAdapter& adapter,
                                               const OptimizerConfig& config, ThreadPool& pool) {
-    OL_CHECK(adapter.layers.size() == model.config.layer_count);
-    return std::make_unique<AdapterTrainer>(model, adapter, config, pool);
+    auto out = make(model, adapter, config, {}, pool);
+    OL_CHECK(out.has_value());
+    return std::move(*out);
 }
 
 std::unique_ptr<Trainer> Trainer::for_model(Model& model, const OptimizerConfig& config,
                                             ThreadPool& pool) {
-    return std::make_unique<ModelTrainer>(model, config, pool);
+    auto out = make(model, config, {}, pool);
+    OL_CHECK(out.has_value());
+    return std::move(*out);
 }
 
 } // namespace ol::model

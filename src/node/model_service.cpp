@@ -54,8 +54,6 @@ std::int64_t written_at(const Path& file) {
     return std::chrono::duration_cast<std::chrono::seconds>(since).count();
 }
 
-constexpr std::uint64_t training_record_limit_bytes = 1 << 20;
-
 } // namespace
 
 ModelService::ModelService(Context& context, DatanetService& datanets)
@@ -175,11 +173,13 @@ Result<factory::RunInfo> ModelService::create_run(factory::RunConfig config) {
     const auto on_ledger = OL_TRY(context_.contracts->version(config.datanet_id, config.version));
     config.version_root = on_ledger.root;
     config.base_hash = base_hash_;
-    if (config.optimizer.total_steps == 0 && config.batch_examples != 0) {
+    if (config.optimizer.total_steps == 0 && config.batch_examples != 0 &&
+        config.accumulation != 0) {
         // A cosine over the whole run: a constant rate leaves the last steps noisy.
         auto records = on_ledger.index.record_count;
         if (config.record_limit != 0) records = std::min(records, config.record_limit);
-        const auto steps = (records + config.batch_examples - 1) / config.batch_examples;
+        const auto each = std::uint64_t{config.batch_examples} * config.accumulation;
+        const auto steps = (records + each - 1) / each;
         config.optimizer.total_steps = steps * config.epochs;
         config.optimizer.warmup_steps = config.optimizer.total_steps / 20;
     }
@@ -227,8 +227,8 @@ Result<AdapterRow> ModelService::register_adapter(const std::string& run_id,
     on_ledger.training_record_hash = *run.record_hash;
     on_ledger.price_in = price_in;
     on_ledger.price_out = price_out;
-    OL_TRY(context_.blobs->put(
-        OL_TRY(read_text_file(run.folder / "training_record.json", training_record_limit_bytes))));
+    OL_TRY(context_.blobs->put(OL_TRY(read_text_file(run.folder / "training_record.json",
+                                                     factory::training_record_limit_bytes))));
     context_.chain->label("register adapter " + run.config.name);
     const auto id = OL_TRY(context_.contracts->register_adapter(owner, on_ledger));
     OL_TRY(context_.db->run("INSERT OR REPLACE INTO adapters VALUES(?,?,?,?,?,?,?,?,?,?)",
@@ -275,8 +275,8 @@ Result<Json> ModelService::verify_adapter(const std::string& name, bool retrain)
         return fail(ErrorCode::unverified, "the files of '{}' hash to {}, the ledger has {}", name,
                     to_hex0x(hash.view()), to_hex0x(on_ledger.adapter_hash.view()));
     }
-    const auto record_text =
-        OL_TRY(read_text_file(row.folder / "training_record.json", training_record_limit_bytes));
+    const auto record_text = OL_TRY(
+        read_text_file(row.folder / "training_record.json", factory::training_record_limit_bytes));
     if (crypto::keccak256(record_text) != on_ledger.training_record_hash) {
         return fail(ErrorCode::unverified, "the training record of '{}' is not the registered one",
                     name);

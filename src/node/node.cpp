@@ -179,6 +179,36 @@ Result<Json> Node::runs() {
     return Json::object({{"runs", std::move(rows)}});
 }
 
+Result<bool> flag_or(const Json& request, std::string_view key, bool fallback) {
+    if (!request.contains(key) || request[key].is_null()) return fallback;
+    return OL_TRY_IN(request[key].as_bool(), "{}", key);
+}
+
+Result<float> real_or(const Json& request, std::string_view key, float fallback) {
+    return static_cast<float>(OL_TRY(double_or(request, key, static_cast<double>(fallback))));
+}
+
+// The ways to train beside the plain one; RunConfig::check refuses what does not go together.
+Status read_method(const Json& request, factory::RunConfig& to) {
+    to.accumulation =
+        static_cast<std::uint32_t>(OL_TRY(uint_or(request, "accumulation", to.accumulation)));
+    to.packing = OL_TRY(flag_or(request, "packing", to.packing));
+    to.neftune_alpha = OL_TRY(real_or(request, "neftune_alpha", to.neftune_alpha));
+    to.quantization = OL_TRY(text_or(request, "quantization", to.quantization));
+    to.checkpointing = OL_TRY(flag_or(request, "checkpointing", to.checkpointing));
+    to.lora.rslora = OL_TRY(flag_or(request, "rslora", to.lora.rslora));
+    to.lora.dora = OL_TRY(flag_or(request, "dora", to.lora.dora));
+    to.lora.dropout = OL_TRY(real_or(request, "dropout", to.lora.dropout));
+    auto& optimizer = to.optimizer;
+    const auto schedule = std::string(model::to_string(optimizer.schedule));
+    optimizer.schedule =
+        OL_TRY(model::schedule_from(OL_TRY(text_or(request, "schedule", schedule))));
+    optimizer.minimum_ratio = OL_TRY(real_or(request, "minimum_ratio", optimizer.minimum_ratio));
+    optimizer.lora_plus_ratio =
+        OL_TRY(real_or(request, "lora_plus_ratio", optimizer.lora_plus_ratio));
+    return {};
+}
+
 Result<factory::RunConfig> run_config_from(const Json& request, const Hash32& datanet_id) {
     factory::RunConfig config;
     config.datanet_id = datanet_id;
@@ -194,6 +224,7 @@ Result<factory::RunConfig> run_config_from(const Json& request, const Hash32& da
     config.max_tokens = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "max_tokens", 64)));
     config.record_limit = OL_TRY(uint_or(request, "record_limit", 0));
     config.seed = OL_TRY(uint_or(request, "seed", 1));
+    OL_TRY(read_method(request, config));
     return config;
 }
 

@@ -23,8 +23,11 @@ namespace train {
 
 inline constexpr std::size_t block_rows = 96; // that pass through a layer together
 
+// To exactly `count` where it is smaller: resize alone would take up to twice that.
 inline void grow(std::vector<float>& buffer, std::size_t count) {
-    if (buffer.size() < count) buffer.resize(count);
+    if (buffer.size() >= count) return;
+    buffer.reserve(count);
+    buffer.resize(count);
 }
 
 struct NormTape {
@@ -180,9 +183,11 @@ struct Backprop::Impl {
     bool backward = false, dropping = false;
     std::vector<train::Document> documents;
     std::size_t rows = 0;
+    std::size_t capacity = 0; // the most rows that a stack of this batch may have
     std::vector<train::LayerNorms> norms;
     train::NormFactors final_norm;
     std::optional<AdapterLayout> layout;
+    bool dora = false; // some projection of the adapter
 
     std::vector<std::vector<float>> x;  // the residual stream before each layer, and after the last
     std::vector<train::LayerTape> tape; // of each layer, or of one with checkpointing

@@ -1,3 +1,4 @@
+#include "model/rope.hpp"
 #include "model/train/engine.hpp"
 #include "model/train/noise.hpp"
 
@@ -27,7 +28,7 @@ void Backprop::Impl::norm_rows(const NormFactors& norm, const float* from, float
         float* out = to + (i - begin) * hidden;
         if (config.layer_norm) {
             tape_.r[i] = table.layer_norm(row, factor, norm.norm->bias.data(), out, hidden,
-                                                  config.norm_epsilon, &tape_.mean[i]);
+                                          config.norm_epsilon, &tape_.mean[i]);
         } else {
             tape_.r[i] = table.rms_norm(row, factor, out, hidden, config.norm_epsilon);
         }
@@ -41,8 +42,8 @@ void Backprop::Impl::norm_again(const NormFactors& norm, const float* from, floa
         const float* row = from + (i - begin) * hidden;
         float* out = to + (i - begin) * hidden;
         if (config.layer_norm) {
-            table.layer_apply(row, factor, norm.norm->bias.data(), tape_.mean[i],
-                                      tape_.r[i], out, hidden);
+            table.layer_apply(row, factor, norm.norm->bias.data(), tape_.mean[i], tape_.r[i], out,
+                              hidden);
         } else {
             table.rms_apply(row, factor, tape_.r[i], out, hidden);
         }
@@ -123,7 +124,7 @@ void Backprop::Impl::expand(Site site, std::size_t group, const LayerTape& t, st
 void Backprop::Impl::turn(float* qkv_rows, std::size_t layer, std::size_t begin, std::size_t end,
                           float direction) const {
     if (config.learned_positions) return;
-    const bool local = config.local_rope_theta > 0 && config.window(layer) != 0;
+    const bool local = has_local_rope(config) && config.window(layer) != 0;
     const auto& angles = local ? local_rope : rope;
     for (const auto& document : documents) {
         const std::size_t first = std::max(begin, document.first_row);

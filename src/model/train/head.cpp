@@ -135,15 +135,15 @@ double Backprop::Impl::head() {
         }
     }
     const std::size_t count = loss_row.size();
-    train::grow(head_x, count * hidden);
-    train::grow(head_h, count * hidden);
-    train::grow(head_norm.r, count);
-    train::grow(head_norm.mean, count);
-    train::grow(logits, std::min(count, group_rows) * config.vocab_size);
+    train::grow(head_x, capacity * hidden);
+    train::grow(head_h, capacity * hidden);
+    train::grow(head_norm.r, capacity);
+    train::grow(head_norm.mean, capacity);
+    train::grow(logits, std::min(capacity, group_rows) * config.vocab_size);
     row_loss.resize(count);
     if (backward) {
-        train::grow(head_dh, count * hidden);
-        train::grow(head_dx, count * hidden);
+        train::grow(head_dh, capacity * hidden);
+        train::grow(head_dx, capacity * hidden);
         std::fill_n(head_dx.data(), count * hidden, 0.0F);
     }
     const LoraPair* pair = backward && job.adapter != nullptr ? head_pair() : nullptr;

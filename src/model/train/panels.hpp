@@ -25,7 +25,9 @@ public:
         depth_ = depth;
         columns_ = columns;
         const std::size_t need = depth * padded(columns) + kernels::panel;
-        if (values_.size() < need) values_.resize(need);
+        if (values_.size() >= need) return;
+        values_.reserve(need);
+        values_.resize(need);
     }
     std::size_t depth() const { return depth_; }
     std::size_t columns() const { return columns_; }

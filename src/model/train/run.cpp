@@ -1,4 +1,5 @@
 // The batch: documents to stacks of rows, the table at both ends, and Backprop itself.
+#include "model/rope.hpp"
 #include "model/train/engine.hpp"
 #include "model/train/noise.hpp"
 
@@ -35,9 +36,8 @@ Backprop::Impl::Impl(const Model& m, const LoraAdapter* a, ThreadPool& p, const 
     , options(o)
     , table(o.table != nullptr ? *o.table : kernels::best())
     , train_kernels(kernels::train_table(table))
-    , rope(config.head_size, config.rope_theta)
-    , local_rope(config.head_size,
-                 config.local_rope_theta > 0 ? config.local_rope_theta : config.rope_theta)
+    , rope(rope_frequencies(config, false))
+    , local_rope(rope_frequencies(config, true))
     , hidden(config.hidden_size)
     , inner(config.intermediate_size)
     , q_width(std::size_t{config.head_count} * config.head_size)
@@ -50,33 +50,37 @@ Backprop::Impl::Impl(const Model& m, const LoraAdapter* a, ThreadPool& p, const 
                                              : kernels::attention_scale(config.head_size))
     , x(config.layer_count + 1)
     , tape(o.checkpointing ? 1 : config.layer_count) {
-    if (adapter != nullptr) layout.emplace(*adapter);
+    if (adapter == nullptr) return;
+    layout.emplace(*adapter);
+    for (const auto& layer : adapter->layers) {
+        for (const auto& pair : layer) dora = dora || !pair.magnitude.empty();
+    }
 }
 
-// All buffers for `rows` rows; what backward needs only then.
+// All buffers for `capacity` rows; what backward needs only then.
 void Backprop::Impl::reserve() {
-    for (auto& stream : x) grow(stream, rows * hidden);
+    for (auto& stream : x) grow(stream, capacity * hidden);
     const auto norm_tape = [&](train::NormTape& to) {
-        grow(to.r, rows);
-        if (config.layer_norm) grow(to.mean, rows);
+        grow(to.r, capacity);
+        if (config.layer_norm) grow(to.mean, capacity);
     };
     for (auto& t : tape) {
-        grow(t.qkv, rows * qkv_width);
+        grow(t.qkv, capacity * qkv_width);
         if (config.qk_norm) {
-            grow(t.raw, rows * (q_width + kv_width));
-            grow(t.qk_norm.r, rows * (heads + kv_heads));
+            grow(t.raw, capacity * (q_width + kv_width));
+            grow(t.qk_norm.r, capacity * (heads + kv_heads));
         }
-        grow(t.mixed, rows * q_width);
-        grow(t.x_mid, rows * hidden);
-        if (config.gated_mlp) grow(t.gate, rows * inner);
-        grow(t.up, rows * inner);
-        grow(t.top, rows * heads);
-        grow(t.inverse, rows * heads);
+        grow(t.mixed, capacity * q_width);
+        grow(t.x_mid, capacity * hidden);
+        if (config.gated_mlp) grow(t.gate, capacity * inner);
+        grow(t.up, capacity * inner);
+        grow(t.top, capacity * heads);
+        grow(t.inverse, capacity * heads);
         norm_tape(t.attention_norm);
         norm_tape(t.mlp_norm);
         if (config.out_norms) {
-            grow(t.attention_out, rows * hidden);
-            grow(t.mlp_out, rows * hidden);
+            grow(t.attention_out, capacity * hidden);
+            grow(t.mlp_out, capacity * hidden);
             norm_tape(t.attention_out_norm);
             norm_tape(t.mlp_out_norm);
         }
@@ -90,22 +94,22 @@ void Backprop::Impl::reserve() {
                 for (int s = lora_groups[g][0]; s < lora_groups[g][1]; ++s) {
                     width += adapter->layers[i][static_cast<std::size_t>(s)].rank;
                 }
-                grow(t.low[g], rows * width);
+                grow(t.low[g], capacity * width);
                 widest[g] = std::max(widest[g], width);
             }
         }
     }
     if (!backward) return;
-    for (auto* buffer : {&h, &dx, &dx_mid, &dh}) grow(*buffer, rows * hidden);
-    grow(act, rows * inner);
-    grow(dmixed, rows * q_width);
-    grow(dqkv, rows * qkv_width);
-    if (config.qk_norm) grow(draw, rows * (q_width + kv_width));
+    for (auto* buffer : {&h, &dx, &dx_mid, &dh}) grow(*buffer, capacity * hidden);
+    grow(act, capacity * inner);
+    grow(dmixed, capacity * q_width);
+    grow(dqkv, capacity * qkv_width);
+    if (config.qk_norm) grow(draw, capacity * (q_width + kv_width));
     if (config.out_norms) {
-        grow(d_attention_out, rows * hidden);
-        grow(d_mlp_out, rows * hidden);
+        grow(d_attention_out, capacity * hidden);
+        grow(d_mlp_out, capacity * hidden);
     }
-    for (std::size_t g = 0; g < lora_group_count; ++g) grow(dlow[g], rows * widest[g]);
+    for (std::size_t g = 0; g < lora_group_count; ++g) grow(dlow[g], capacity * widest[g]);
 }
 
 void Backprop::Impl::prepare_norms() {
@@ -140,7 +144,7 @@ void Backprop::Impl::prepare_norms() {
 void Backprop::Impl::embed() {
     const LoraPair* pair = embedding_pair();
     const std::size_t vocabulary = config.vocab_size, rank = pair != nullptr ? pair->rank : 0;
-    grow(table_rows, rows * rank);
+    grow(table_rows, capacity * rank);
     for (const auto& document : documents) {
         for (std::size_t i = 0; i < document.rows; ++i) {
             const TokenId token = document.example->tokens[document.first_token + i];
@@ -201,7 +205,7 @@ void Backprop::Impl::embedding_gradients() {
 void Backprop::Impl::embedding_adapter_gradients() {
     const LoraPair& pair = *embedding_pair();
     const std::size_t vocabulary = config.vocab_size, rank = pair.rank;
-    grow(table_dlow, rows * rank);
+    grow(table_dlow, capacity * rank);
     blocks(rows, [&](std::size_t begin, std::size_t end) {
         const Term term{dx.data() + begin * hidden, hidden, &table_low};
         train::multiply_rows(end - begin, {&term, 1}, table_dlow.data() + begin * rank, rank, false,
@@ -271,7 +275,6 @@ double Backprop::Impl::run_stack() {
     }
     const double total = head();
     if (!backward) return total;
-    const bool dora = adapter != nullptr && adapter->config.dora;
     for (std::size_t i = config.layer_count; i-- > 0;) {
         fill_factors(i, dora || options.checkpointing, true);
         // The last layer's tape is still there.
@@ -292,6 +295,15 @@ double Backprop::Impl::run(std::span<const Example> batch, const GradientRun& gr
     double total = 0;
     documents.clear();
     rows = 0;
+    std::size_t all = 0, longest = 0;
+    for (const auto& example : batch) {
+        for_documents(example, [&](std::size_t, std::size_t length) {
+            if (length < 2) return;
+            all += length - 1;
+            longest = std::max(longest, length - 1);
+        });
+    }
+    capacity = std::min(all, std::max<std::size_t>(options.stack_tokens, longest));
     std::uint64_t ordinal = 0;
     for (const auto& example : batch) {
         for_documents(example, [&](std::size_t first, std::size_t length) {
@@ -372,12 +384,11 @@ std::uint64_t Backprop::documents(std::span<const Example> batch) {
 Status Backprop::check() const {
     const auto* adapter = impl_->adapter;
     if (adapter == nullptr) return {};
-    const bool dora = adapter->config.dora;
-    if (dora && adapter->config.dropout > 0) {
+    if (impl_->dora && adapter->config.dropout > 0) {
         return fail(ErrorCode::unsupported,
                     "training DoRA with dropout is not supported; set dropout to 0");
     }
-    if (dora && (impl_->embedding_pair() != nullptr || impl_->head_pair() != nullptr)) {
+    if (!adapter->embedding.magnitude.empty() || !adapter->head.magnitude.empty()) {
         return fail(ErrorCode::unsupported,
                     "training DoRA of embed_tokens or lm_head is not supported; leave them out of "
                     "the targets");

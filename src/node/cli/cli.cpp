@@ -201,7 +201,7 @@ void add_model_commands(CLI::App& root, Parsed& parsed) {
     auto* reproduce =
         command(*train, "reproduce", "Train again from an adapter's record and compare the bytes",
                 "train reproduce legal-v1");
-    reproduce->add_option("MODEL", name)->required();
+    reproduce->add_option("RECORD", name, "A training_record.json, or a model's name")->required();
     reproduce->callback(
         [&] { parsed.action = [](Session& s) { return train_reproduce(s, name); }; });
     train->callback([&parsed, reproduce] {

@@ -58,7 +58,7 @@ struct TrainCommand {
     bool no_register = false;
 };
 Status run_train(Session& session, const TrainCommand& command);
-Status train_reproduce(Session& session, const std::string& model);
+Status train_reproduce(Session& session, const std::string& model_or_record);
 Status model_list(Session& session);
 Status model_show(Session& session, const std::string& model);
 Status model_verify(Session& session, const std::string& model);

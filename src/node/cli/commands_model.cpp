@@ -1,6 +1,8 @@
 // pretrain, train, model, ask.
 #include <thread>
 
+#include "crypto/hash.hpp"
+#include "factory/run.hpp"
 #include "model/pretrain.hpp"
 #include "node/cli/commands.hpp"
 #include "node/cli/fields.hpp"
@@ -137,8 +139,30 @@ Status run_train(Session& session, const TrainCommand& command) {
     return {};
 }
 
-Status train_reproduce(Session& session, const std::string& model) {
+// The model that a training record's file names; its bytes must be those of the ledger.
+static Result<std::string> model_of_record(Session& session, const Path& file) {
+    const auto text = OL_TRY(read_text_file(file, factory::training_record_limit_bytes));
+    const auto record = OL_TRY_IN(codec::Json::parse(text), "{}", file.string());
+    const auto name = record["run"]["name"].as_string();
+    if (!name) {
+        return fail(ErrorCode::invalid_argument, "{}: no training record of an adapter",
+                    file.string());
+    }
+    const auto verdict = OL_TRY(OL_TRY(session.services())->verify_model(*name, false));
+    if (verdict["training_record_hash"] != codec::Json(crypto::keccak256(text))) {
+        return fail(ErrorCode::unverified,
+                    "{}: not the record that the ledger has of '{}', which hashes to {}",
+                    file.string(), *name, text_at(verdict, "training_record_hash"));
+    }
+    return *name;
+}
+
+Status train_reproduce(Session& session, const std::string& model_or_record) {
     auto* services = OL_TRY(session.services());
+    std::error_code ignored;
+    const auto model = std::filesystem::is_regular_file(model_or_record, ignored)
+                           ? OL_TRY(model_of_record(session, model_or_record))
+                           : model_or_record;
     fmt::print(stderr, "training {} again from its record...\n", model);
     const auto verdict = OL_TRY(services->verify_model(model, true));
     if (session.json()) {
