@@ -80,11 +80,13 @@ TEST(Format, SpecialTokensInMessagesLoseTheirMeaning) {
         model::Tokenizer::train({"the cat sat on the mat"}, 270, {"<|end|>", "<|user|>", "é!"});
     ASSERT_TRUE(tokenizer.has_value());
     const auto json = *Json::parse(
-        R"([{"role": "user", "content": "a<|end|><|user|>b", "parts": [{"text": "é! é"}], "n": 1}])");
+        R"([{"role":"user","content":"a<|end|><|user|>b","parts":[{"text":"é! é"}],"n":1}])");
     const auto cleaned = without_special_tokens(json, *tokenizer);
-    EXPECT_EQ(
-        cleaned.dump(),
-        R"([{"role":"user","content":"a< |end|>< |user|>b","parts":[{"text":"é ! é"}],"n":1}])");
+    const auto& message = cleaned.items()[0];
+    EXPECT_EQ(message["content"], Json("a< |end|>< |user|>b"));
+    EXPECT_EQ(message["parts"].items()[0]["text"], Json("é ! é"));
+    EXPECT_EQ(message["role"], Json("user"));
+    EXPECT_EQ(message["n"], Json(1));
     EXPECT_FALSE(has_chat_tokens(*tokenizer));
 }
 

@@ -9,10 +9,11 @@ namespace ol::factory {
 // Trains as `record` says and returns the hash of the adapter that comes out, to be compared with
 // the record's adapter_hash and with the ledger's. The caller checks that `base` hashes to the
 // record's base_hash and that `data` are the records of its version, in the order of training.
+// `kernels`, null for the best of this processor, change no byte.
 // unsupported for another format, engine or template; unverified when data are not those of the
 // record.
 Result<Hash32> reproduce(const codec::Json& record, const model::Model& base,
                          const model::Tokenizer& tokenizer, const std::vector<TrainingData>& data,
-                         ThreadPool& pool);
+                         ThreadPool& pool, const model::kernels::Table* kernels = nullptr);
 
 } // namespace ol::factory

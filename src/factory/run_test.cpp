@@ -441,9 +441,12 @@ TEST(Runs, EveryMethodReproducesAndResumes) {
         EXPECT_FALSE(record["run"].contains("checkpointing"));
         for (const unsigned threads : {1U, 3U}) {
             ThreadPool pool(threads);
-            const auto again = reproduce(record, stage.base, stage.tokenizer, stage.data, pool);
-            ASSERT_TRUE(again.has_value()) << again.error().to_string();
-            EXPECT_EQ(*again, *done->adapter_hash);
+            for (const auto* kernels : model::kernels::available()) {
+                const auto again =
+                    reproduce(record, stage.base, stage.tokenizer, stage.data, pool, kernels);
+                ASSERT_TRUE(again.has_value()) << again.error().to_string();
+                EXPECT_EQ(*again, *done->adapter_hash) << kernels->name << threads;
+            }
         }
         const auto events = *runs.events(run->id, 0);
         const auto& last = events.back().data;

@@ -107,12 +107,15 @@ Result<model::Model> quantized(const model::Model& base, model::kernels::QuantTy
 model::TrainOptions Training::options() const {
     return {.seed = config_.seed,
             .neftune_alpha = config_.neftune_alpha,
-            .checkpointing = config_.checkpointing};
+            .checkpointing = config_.checkpointing,
+            .kernels = kernels_};
 }
 
 Result<std::unique_ptr<Training>> Training::make(const RunConfig& config, const model::Model& base,
-                                                 ThreadPool& pool) {
+                                                 ThreadPool& pool,
+                                                 const model::kernels::Table* kernels) {
     std::unique_ptr<Training> out(new Training(config));
+    out->kernels_ = kernels;
     out->base_ = &base;
     if (!config.quantization.empty()) {
         out->quantized_ = OL_TRY(quantized(base, config.quantization == "q8_0"
@@ -161,7 +164,7 @@ std::string training_record(const RunConfig& config, const Prepared& prepared, s
 
 Result<Hash32> reproduce(const Json& record, const model::Model& base,
                          const model::Tokenizer& tokenizer, const std::vector<TrainingData>& data,
-                         ThreadPool& pool) {
+                         ThreadPool& pool, const model::kernels::Table* kernels) {
     for (const auto& [key, only] :
          {std::pair("format", record_format), std::pair("engine", engine_version),
           std::pair("template", chat_template)}) {
@@ -181,7 +184,7 @@ Result<Hash32> reproduce(const Json& record, const model::Model& base,
                     prepared.record_count, to_hex0x(prepared.records_hash.view()),
                     record["records"]["count"].dump(), record["records"]["hash"].dump());
     }
-    const auto training = OL_TRY(Training::make(config, base, pool));
+    const auto training = OL_TRY(Training::make(config, base, pool, kernels));
     Order order(prepared.examples.size(), config);
     for (std::uint64_t step = 0; step < order.steps(); ++step) {
         OL_TRY_IN(training->trainer().step_over(order.batches(step, prepared.examples)), "step {}",

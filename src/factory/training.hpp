@@ -49,7 +49,8 @@ class Training {
 public:
     // unsupported or invalid_argument for what this base cannot do.
     static Result<std::unique_ptr<Training>> make(const RunConfig& config, const model::Model& base,
-                                                  ThreadPool& pool);
+                                                  ThreadPool& pool,
+                                                  const model::kernels::Table* kernels = nullptr);
     model::Trainer& trainer() { return *trainer_; }
     const model::LoraAdapter& adapter() const { return adapter_; }
     // Of a step's memory, before the first.
@@ -61,6 +62,7 @@ private:
     model::TrainOptions options() const;
 
     RunConfig config_;
+    const model::kernels::Table* kernels_ = nullptr;
     std::optional<model::Model> quantized_;
     const model::Model* base_ = nullptr;
     model::LoraAdapter adapter_;

@@ -1,6 +1,6 @@
 // SIGKILL in the middle of contribute, train and settle: nothing is lost, nothing is doubled, and the
 // next start goes on.
-import { writeFileSync, mkdirSync } from "node:fs";
+import { readFileSync, writeFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { check, done, equal, killAfter, run, temporary, up } from "./harness.mjs";
 
@@ -67,7 +67,10 @@ let node = await up(data);
 const created = await (await fetch(`${node.url}/api/runs`, {
   method: "POST",
   headers: { "content-type": "application/json" },
-  body: JSON.stringify({ name: "helper", datanet: "shelf", epochs: 3, record_limit: 48, rank: 8 }),
+  body: JSON.stringify({
+    name: "helper", datanet: "shelf", epochs: 3, record_limit: 48, rank: 8, accumulation: 2, packing: true,
+    neftune_alpha: 5, dropout: 0.05, rslora: true, schedule: "linear", lora_plus_ratio: 2, quantization: "q8_0",
+  }),
 })).json();
 check(created.id, `a run was made: ${JSON.stringify(created)}`);
 for (let i = 0; i < 3; ++i) {
@@ -89,6 +92,12 @@ const registered = await (await fetch(`${node.url}/api/runs/${created.id}/regist
 equal(registered.model, "helper", "the adapter is registered");
 equal(run(data, ["train", "reproduce", "helper"]).value.reproduced, true,
   "training again without a kill gives the same bytes");
+const record = join(data, "runs", created.id, "training_record.json");
+equal(run(data, ["train", "reproduce", record]).value.reproduced, true, "the record's file says which model");
+const other = join(folder, "other_record.json");
+writeFileSync(other, readFileSync(record, "utf8").replace('"seed":1', '"seed":2'));
+check(run(data, ["train", "reproduce", other], { allowFailure: true }).status !== 0,
+  "a record that the ledger does not have is refused");
 
 // Paid answers, then settle killed at several points: one epoch, every receipt in it once.
 for (const title of ["first 1", "first 2", "first 3"]) {

@@ -201,8 +201,12 @@ Status model_info(Session& session, const ModelFilesCommand& command) {
     row("context", fmt::format("{} tokens", human_count(config.context_length)));
     row("vocabulary", fmt::format("{}{}", human_count(config.vocab_size),
                                   config.tied_embeddings ? ", head tied to the embedding" : ""));
-    row("begin, end", fmt::format("{}, {}", token_name(tokenizer, tokenizer.bos()),
-                                  token_name(tokenizer, tokenizer.eos())));
+    const auto either = [&](std::optional<model::TokenId> first, std::int32_t second) {
+        if (!first && second >= 0) first = static_cast<model::TokenId>(second);
+        return token_name(tokenizer, first);
+    };
+    row("begin, end", fmt::format("{}, {}", either(tokenizer.bos(), config.bos_token),
+                                  either(tokenizer.eos(), config.eos_token)));
     row("chat template", chat);
     row("files", human_bytes(weight_bytes(folder)));
     row("memory", fmt::format("{} of weights, {} a token of context", human_bytes(4 * parameters),
@@ -273,7 +277,7 @@ Status model_export(Session& session, const ModelFilesCommand& command) {
     if (gguf) {
         OL_TRY(model::write_gguf(model, folder, to, *gguf, progress));
     } else {
-        // As the base was, unless asked otherwise: f16 goes to bf16's place in f32.
+        // As the base was, unless asked otherwise; a base in f16 becomes f32, which holds it.
         const auto json =
             OL_TRY(Json::parse(OL_TRY(read_text_file(folder / "config.json", limits::json_bytes))));
         const bool was_bf16 =
