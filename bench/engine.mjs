@@ -46,7 +46,7 @@ function median(values) {
 
 // The bars of ours over the peer's. `ratio` of a row is the peer's over ours, for speeds too.
 function bar_of(measure) {
-  const times = (factor) => ({ at_most: 1 / factor, of: "ratio" });
+  const times = (factor) => ({ at_most: Number((1 / factor).toPrecision(4)), of: "ratio" });
   if (measure.startsWith("GEMM")) return times(0.85);
   if (/^Q[48]_0 .*, 1 row$/.test(measure)) return times(1.3);
   if (/^Q[48]_0 .*, 8 rows$/.test(measure)) return times(1.5);

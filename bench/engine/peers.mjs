@@ -43,8 +43,8 @@ function debian(cache) {
     for (const file of readdirSync(files).filter((name) => name.endsWith(".deb"))) run("dpkg", ["-x", join(files, file), folder]);
   });
   const libraries = join(root, "usr/lib/x86_64-linux-gnu");
-  const LD_LIBRARY_PATH = [libraries, join(libraries, "openblas-pthread"), join(libraries, "blas"), join(libraries, "lapack")].join(":");
-  return { root, libraries, env: { ...process.env, LD_LIBRARY_PATH, OMP_NUM_THREADS: "1" } };
+  const LD_LIBRARY_PATH = [libraries, join(root, "usr/lib"), join(root, "lib/x86_64-linux-gnu"), join(libraries, "openblas-pthread"), join(libraries, "blas"), join(libraries, "lapack")].join(":");
+  return { root, libraries, env: { ...process.env, LD_LIBRARY_PATH, OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" } };
 }
 
 function python(cache) {
