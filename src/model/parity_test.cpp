@@ -7,7 +7,6 @@
 
 #include <gtest/gtest.h>
 
-#include "codec/json.hpp"
 #include "model/kernels/kernels.hpp"
 #include "model/safetensors.hpp"
 #include "model/transformer.hpp"
@@ -15,7 +14,6 @@
 namespace ol::model {
 namespace {
 
-using codec::Json;
 using Logits = std::vector<float>;
 
 const Path families = Path(OL_SOURCE_DIR) / "src/model/testdata/families";
@@ -27,63 +25,13 @@ std::vector<float> vector_of(const Path& folder, const std::string& name) {
     return *file->read_f32(name, info.shape);
 }
 
-// peft's rule: the first key that is the module's name or the end of it.
-template <class Value>
-Value pattern_value(const Json& patterns, const std::string& module, Value otherwise) {
-    for (const auto& [key, value] : patterns.members()) {
-        if (module == key || module.ends_with("." + key)) {
-            return static_cast<Value>(*value.as_double());
-        }
-    }
-    return otherwise;
-}
-
-// An adapter folder as peft writes it, read without the product's reader.
+// Not packed, as in training; tests pack it where they want.
 LoraAdapter read_adapter(const Path& folder, const ModelConfig& config) {
-    const auto json = *Json::parse(*read_text_file(folder / "adapter_config.json", 1U << 20));
-    const auto file = Safetensors::open(folder / "adapter_model.safetensors");
-    EXPECT_TRUE(file.has_value());
-    LoraAdapter out;
-    out.layers.resize(config.layer_count);
-    out.config.rank = static_cast<std::uint32_t>(*json["r"].as_uint());
-    out.config.alpha = static_cast<float>(*json["lora_alpha"].as_double());
-    out.config.rslora = *json["use_rslora"].as_bool();
-    const auto get = [&](const std::string& name) {
-        const auto found = file->tensors().find("base_model.model." + name);
-        if (found == file->tensors().end()) return std::vector<float>();
-        return *file->read_f32(found->first, found->second.shape);
-    };
-    std::size_t values = 0;
-    const auto read = [&](LoraPair& pair, const std::string& module, std::string_view kind,
-                          std::string_view end, std::size_t in) {
-        pair.a = get(fmt::format("{}.lora_{}A{}", module, kind, end));
-        if (pair.a.empty()) return;
-        pair.b = get(fmt::format("{}.lora_{}B{}", module, kind, end));
-        pair.magnitude = get(module + ".lora_magnitude_vector");
-        pair.rank = static_cast<std::uint32_t>(pair.a.size() / in);
-        pair.scale = out.config.scale(
-            pair.rank, pattern_value(json["alpha_pattern"], module, out.config.alpha));
-        EXPECT_EQ(pair.rank, pattern_value(json["rank_pattern"], module, out.config.rank));
-        values += pair.a.size() + pair.b.size() + pair.magnitude.size();
-    };
-    for (std::size_t i = 0; i < out.layers.size(); ++i) {
-        for (int s = 0; s < site_count; ++s) {
-            const auto site = static_cast<Site>(s);
-            if (!has_site(config, site)) continue;
-            read(out.layers[i][static_cast<std::size_t>(s)], module_name(config, i, site), "",
-                 ".weight", site_in(config, site));
-        }
-    }
-    const bool gpt2 = config.family == Family::gpt2;
-    read(out.embedding, gpt2 ? "transformer.wte" : "model.embed_tokens", "embedding_", "",
-         config.vocab_size);
-    read(out.head, "lm_head", "", ".weight", config.hidden_size);
-    std::size_t stored = 0;
-    for (const auto& [name, info] : file->tensors()) {
-        if (name.find("base_layer") == std::string::npos) stored += info.element_count();
-    }
-    EXPECT_EQ(values, stored) << "an adapter's tensor was not read: " << folder.string();
-    return out;
+    auto adapter = LoraAdapter::load(folder, config);
+    EXPECT_TRUE(adapter.has_value()) << adapter.error().to_string();
+    if (!adapter) return {};
+    adapter->packed = nullptr;
+    return std::move(*adapter);
 }
 
 Logits run(Engine& engine, const Model& model, std::span<const TokenId> tokens,
