@@ -30,23 +30,24 @@ struct Maximal {
     u32 end() const { return start + length; }
 };
 
-// The answer as each segment's ranks, and how often each of its words occurs.
-struct Answer {
-    std::vector<std::vector<u32>> ranks; // by segment
-    std::vector<std::uint64_t> counts;
-};
+// The answer as each segment's ranks.
+using Answer = std::vector<std::vector<u32>>;
 
 Answer ranks_of(const IndexView& view, std::span<const text::SymbolWord> words) {
     Answer out;
-    out.counts.resize(words.size());
-    for (const auto& [segment, first_record, dead] : view.segments()) {
-        out.ranks.push_back(segment->ranks_of(words));
-        for (std::size_t i = 0; i < words.size(); ++i) {
-            const Interval bucket = segment->tier().bucket(out.ranks.back()[i]);
-            out.counts[i] += dead == nullptr ? bucket.count() : dead->alive_in(bucket);
-        }
-    }
+    for (const auto& ref : view.segments()) out.push_back(ref.segment->ranks_of(words));
     return out;
+}
+
+// How often the answer's word i occurs.
+std::uint64_t count_of(const IndexView& view, const Answer& answer, std::size_t i) {
+    std::uint64_t count = 0;
+    for (std::size_t s = 0; s < answer.size(); ++s) {
+        const auto& [segment, first_record, dead] = view.segments()[s];
+        const Interval bucket = segment->tier().bucket(answer[s][i]);
+        count += dead == nullptr ? bucket.count() : dead->alive_in(bucket);
+    }
+    return count;
 }
 
 // Maximal in the whole index are the spans that are maximal in a segment and within no other
@@ -56,7 +57,7 @@ std::vector<Maximal> maximal_spans(const IndexView& view, const Answer& answer, 
     const auto segments = view.segments();
     for (u32 s = 0; s < segments.size(); ++s) {
         for (const auto& [start, longest] : segments[s].segment->tier().maximal_spans(
-                 answer.ranks[s], std::max(min_length, 1U), segments[s].dead)) {
+                 answer[s], std::max(min_length, 1U), segments[s].dead)) {
             found.push_back({start, longest.length, {{s, longest.interval}}});
         }
     }
@@ -105,7 +106,8 @@ std::optional<Holders> holders_of(const IndexView& view, std::span<const Maximal
     if (occurrences > rules.span_max_occurrences) return std::nullopt;
     constexpr u32 step = 256; // positions located at once
     u32 positions[step], clusters[step];
-    Holders holders;
+    thread_local Holders holders; // grows once
+    holders.clear();
     std::size_t next_merge = step;
     for (const auto& [s, interval] : places) {
         const auto& [segment, first_record, dead] = view.segments()[s];
@@ -125,7 +127,7 @@ std::optional<Holders> holders_of(const IndexView& view, std::span<const Maximal
     }
     merge(holders);
     if (holders.size() > rules.span_common) return std::nullopt;
-    return holders;
+    return Holders(holders);
 }
 
 struct Candidate {
@@ -190,8 +192,8 @@ Result<Trace> trace(const IndexView& view, std::span<const text::SymbolWord> wor
     std::size_t known_to = 0;
     for (const auto& span : spans) {
         for (std::size_t i = std::max<std::size_t>(known_to, span.start); i < span.end(); ++i) {
-            surprises[i] =
-                surprise_of(view.symbol_count(), std::max<std::uint64_t>(answer.counts[i], 1));
+            surprises[i] = surprise_of(view.symbol_count(),
+                                       std::max<std::uint64_t>(count_of(view, answer, i), 1));
         }
         const std::size_t from = std::max<std::size_t>(known_to, span.start);
         for (std::size_t i = from; i < span.end(); ++i) bits[i + 1] = bits[i] + surprises[i];
