@@ -104,6 +104,7 @@ struct CompletionServer::Impl {
         if (base.config.eos_token >= 0) {
             ends.push_back(static_cast<TokenId>(base.config.eos_token));
         }
+        for (const auto end : base.config.eos_tokens) ends.push_back(static_cast<TokenId>(end));
     }
 
     const model::Model& base;

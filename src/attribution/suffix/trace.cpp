@@ -56,8 +56,10 @@ std::vector<Maximal> maximal_spans(const IndexView& view, const Answer& answer, 
     std::vector<Maximal> found;
     const auto segments = view.segments();
     for (u32 s = 0; s < segments.size(); ++s) {
-        for (const auto& [start, longest] : segments[s].segment->tier().maximal_spans(
-                 answer[s], std::max(min_length, 1U), segments[s].dead)) {
+        const auto here = segments[s].segment->tier().maximal_spans(
+            answer[s], std::max(min_length, 1U), segments[s].dead);
+        found.reserve(found.size() + here.size());
+        for (const auto& [start, longest] : here) {
             found.push_back({start, longest.length, {{s, longest.interval}}});
         }
     }
@@ -200,12 +202,13 @@ Result<Trace> trace(const IndexView& view, std::span<const text::SymbolWord> wor
         known_to = std::max<std::size_t>(known_to, span.end());
     }
 
-    // Phrases recur within an answer.
-    std::map<std::vector<Maximal::Place>, std::optional<Holders>> known;
+    // Phrases recur within an answer: a length and one place say which phrase it is.
+    std::map<std::pair<u32, Maximal::Place>, std::optional<Holders>> known;
     std::vector<Candidate> candidates;
+    candidates.reserve(spans.size());
     for (const auto& span : spans) {
         if (bits[span.end()] - bits[span.start] < rules.span_min_bits) continue;
-        const auto [at, fresh] = known.try_emplace(span.places);
+        const auto [at, fresh] = known.try_emplace({span.length, span.places[0]});
         if (fresh) at->second = holders_of(view, span.places, rules);
         if (at->second) {
             candidates.push_back({{.start = span.start, .length = span.length}, &*at->second});
@@ -215,6 +218,14 @@ Result<Trace> trace(const IndexView& view, std::span<const text::SymbolWord> wor
 
     Trace out;
     out.symbol_count = static_cast<u32>(words.size());
+    std::size_t matches = 0, kept = 0;
+    for (const auto& [span, holders] : candidates) {
+        if (span.owned == 0) continue;
+        matches += std::min<std::size_t>(holders->size(), rules.span_max_clusters);
+        ++kept;
+    }
+    out.matches.reserve(matches);
+    out.spans.reserve(kept);
     for (const auto& [span, holders] : candidates) {
         if (span.owned == 0) continue;
         const u32 paid =

@@ -1,5 +1,5 @@
 #include "model/kernels/attention_backward.hpp"
-#include "model/train/engine.hpp"
+#include "model/train/backprop_impl.hpp"
 
 namespace ol::model {
 

@@ -1,5 +1,5 @@
 #include "model/rope.hpp"
-#include "model/train/engine.hpp"
+#include "model/train/backprop_impl.hpp"
 #include "model/train/noise.hpp"
 
 namespace ol::model {

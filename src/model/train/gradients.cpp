@@ -1,6 +1,6 @@
 // Gradients of what a layer multiplies by: sums over rows, split over threads by columns.
 #include "model/kernels/gemm.hpp"
-#include "model/train/engine.hpp"
+#include "model/train/backprop_impl.hpp"
 
 namespace ol::model {
 

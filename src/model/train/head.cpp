@@ -1,7 +1,7 @@
 // The loss: only rows that carry it meet the vocabulary.
 #include "model/kernels/exact_math.hpp"
 #include "model/kernels/gemm.hpp"
-#include "model/train/engine.hpp"
+#include "model/train/backprop_impl.hpp"
 
 namespace ol::model {
 

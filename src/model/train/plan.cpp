@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "model/packed_lora.hpp"
-#include "model/train/engine.hpp"
+#include "model/train/backprop_impl.hpp"
 
 namespace ol::model {
 

@@ -1,6 +1,6 @@
 // The batch: documents to stacks of rows, the table at both ends, and Backprop itself.
 #include "model/rope.hpp"
-#include "model/train/engine.hpp"
+#include "model/train/backprop_impl.hpp"
 #include "model/train/noise.hpp"
 
 #include <cmath>

@@ -198,6 +198,17 @@ void add_model_commands(CLI::App& root, Parsed& parsed) {
     train->add_option("--records", t.record_limit, "A sample of so many records; 0: all");
     train->add_option("--seed", t.seed)->capture_default_str();
     train->add_flag("--no-register", t.no_register, "Leave the adapter off the ledger");
+    train->add_option("--schedule", t.schedule, "constant, linear or cosine");
+    train->add_option("--minimum-ratio", t.minimum_ratio, "Of the rate, at the schedule's end");
+    train->add_option("--accumulation", t.accumulation, "Batches a step");
+    train->add_flag("--packing", t.packing, "Several examples share a row");
+    train->add_flag("--rslora", t.rslora, "Scale alpha / sqrt(rank)");
+    train->add_flag("--dora", t.dora, "Learned lengths of the outputs");
+    train->add_option("--dropout", t.dropout, "Of what the adapter sees");
+    train->add_option("--neftune", t.neftune_alpha, "Noise on the embeddings");
+    train->add_option("--lora-plus", t.lora_plus_ratio, "B learns so much faster than A");
+    train->add_option("--quantization", t.quantization, "Of the base while training: q8_0 or q4_0");
+    train->add_flag("--checkpointing", t.checkpointing, "Less memory, more time");
     auto* reproduce =
         command(*train, "reproduce", "Train again from an adapter's record and compare the bytes",
                 "train reproduce legal-v1");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,11 @@ struct TrainCommand {
     std::uint64_t version = 0, epochs = 0, rank = 0, record_limit = 0, seed = 1;
     double learning_rate = 0;
     bool no_register = false;
+    // How to train, as POST /api/runs takes it; absent: its default.
+    std::optional<std::uint64_t> accumulation;
+    std::optional<double> minimum_ratio, neftune_alpha, dropout, lora_plus_ratio;
+    std::optional<std::string> schedule, quantization;
+    bool packing = false, rslora = false, dora = false, checkpointing = false;
 };
 Status run_train(Session& session, const TrainCommand& command);
 Status train_reproduce(Session& session, const std::string& model_or_record);

@@ -121,6 +121,23 @@ Status run_train(Session& session, const TrainCommand& command) {
     if (command.epochs != 0) request.set("epochs", command.epochs);
     if (command.rank != 0) request.set("rank", command.rank);
     if (command.learning_rate != 0) request.set("learning_rate", command.learning_rate);
+    if (command.accumulation) request.set("accumulation", *command.accumulation);
+    for (const auto& [key, value] : {std::pair{"minimum_ratio", command.minimum_ratio},
+                                     {"neftune_alpha", command.neftune_alpha},
+                                     {"dropout", command.dropout},
+                                     {"lora_plus_ratio", command.lora_plus_ratio}}) {
+        if (value) request.set(key, *value);
+    }
+    for (const auto& [key, value] :
+         {std::pair{"schedule", command.schedule}, {"quantization", command.quantization}}) {
+        if (value) request.set(key, *value);
+    }
+    for (const auto& [key, value] : {std::pair{"packing", command.packing},
+                                     {"rslora", command.rslora},
+                                     {"dora", command.dora},
+                                     {"checkpointing", command.checkpointing}}) {
+        if (value) request.set(key, value);
+    }
     const auto run = OL_TRY(services->create_run(request));
     auto done = OL_TRY(follow_run(session, *services, text_at(run, "id")));
     if (!command.no_register) {

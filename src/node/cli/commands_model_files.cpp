@@ -99,7 +99,16 @@ Result<Answer> generate(Session& session, const ModelFilesCommand& command,
     Answer out;
     out.prompt = tokenizer.encode(prompt, encoding);
     if (out.prompt.empty()) return fail(ErrorCode::invalid_argument, "the prompt is empty");
-    const auto base = OL_TRY(model::Model::load(command.folder));
+    model::LoadOptions load;
+    if (command.quantize == "q8_0") {
+        load.quantize = model::kernels::QuantType::q8_0;
+    } else if (command.quantize == "q4_0") {
+        load.quantize = model::kernels::QuantType::q4_0;
+    } else if (!command.quantize.empty()) {
+        return fail(ErrorCode::invalid_argument, "--quantize {}: use q8_0 or q4_0",
+                    command.quantize);
+    }
+    const auto base = OL_TRY(model::Model::load(command.folder, load));
     std::optional<model::LoraAdapter> adapter;
     if (!command.adapter.empty()) {
         adapter = OL_TRY(model::LoraAdapter::load(command.adapter, base.config));
@@ -320,6 +329,7 @@ void add_model_file_commands(CLI::App& group, std::function<Status(Session&)>& a
     };
     const auto sampling = [&](CLI::App* app) {
         app->add_option("--adapter", command.adapter, "An adapter's folder, as PEFT has it");
+        app->add_option("--quantize", command.quantize, "q8_0 or q4_0: less memory, faster");
         app->add_option("--max-tokens", command.max_tokens)->capture_default_str();
         app->add_option("--temperature", command.temperature, "0: the most likely token")
             ->capture_default_str();

@@ -21,6 +21,7 @@ struct ModelFilesCommand {
     std::uint32_t max_tokens = 128;
     double temperature = 0, top_p = 1;
     std::uint64_t seed = 0;
+    std::string quantize;
     std::string to, format = "safetensors", dtype;
 };
 Status model_info(Session& session, const ModelFilesCommand& command);

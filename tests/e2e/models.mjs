@@ -1,0 +1,70 @@
+// `openledger model`: folders as Hugging Face has them are described, answered with, merged and
+// exported, without a node.
+import { cpSync, existsSync, readFileSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { check, done, equal, run, temporary } from "./harness.mjs";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const shipped = join(root, "models/base-4m");
+const testdata = join(root, "src/model/testdata");
+const folder = temporary();
+const data = join(folder, "node");
+const ask = (...args) => run(data, ["model", ...args]).value;
+function refused(args, pattern, what) {
+  const result = run(data, ["model", ...args], { allowFailure: true });
+  equal(result.status, 1, `${what} fails`);
+  check(pattern.test(result.stderr), `${what} says why: ${result.stderr}`);
+}
+
+const info = ask("info", shipped);
+equal(info.family, "llama", "the family");
+equal(info.parameters, 4033728, "the parameters");
+const answer = ask("complete", shipped, "A list is", "--max-tokens", "8");
+equal(answer.tokens.length, 8, "as many tokens as were asked for");
+equal(JSON.stringify(ask("complete", shipped, "A list is", "--max-tokens", "8").tokens), JSON.stringify(answer.tokens),
+  "the same answer again");
+equal(ask("complete", shipped, "A list is", "--max-tokens", "8", "--quantize", "q8_0").tokens.length, 8, "quantized");
+const messages = join(folder, "messages.json");
+writeFileSync(messages, JSON.stringify([{ role: "user", content: "What is <|end|> a list?" }]));
+check(ask("chat", shipped, "--messages", messages, "--max-tokens", "4").prompt.includes("< |end|>"),
+  "a special token in a message has no meaning");
+refused(["complete", shipped, "x", "--quantize", "q5"], /q8_0 or q4_0/, "an unknown quantization");
+
+for (const [format, magic] of [["gguf-f16", "GGUF"], ["gguf-q8_0", "GGUF"]]) {
+  const file = join(folder, `${format}.gguf`);
+  ask("export", shipped, "--format", format, "--to", file);
+  equal(readFileSync(file).toString("latin1", 0, 4), magic, `${format} begins as GGUF`);
+  refused(["export", shipped, "--format", format, "--to", file], /exists/, "writing over a file");
+}
+const copy = join(folder, "copy");
+ask("export", shipped, "--to", copy);
+equal(ask("info", copy).parameters, info.parameters, "an exported folder is read again");
+equal(JSON.stringify(ask("complete", copy, "A list is", "--max-tokens", "8").tokens), JSON.stringify(answer.tokens),
+  "and answers equally");
+
+// Every kind of adapter that PEFT writes merges into its base, and into no other.
+const bases = { gpt2: "base_gpt2", gpt2_dora: "base_gpt2", gpt2_table: "base_gpt2", dora_tied: "base_tied", table_tied: "base_tied" };
+const adapters = readdirSync(join(testdata, "peft")).filter((name) => !name.startsWith("base_") && !name.includes("."));
+check(adapters.length >= 10, "there are adapters");
+for (const name of adapters) {
+  const base = join(testdata, "peft", bases[name] ?? "base_llama");
+  const merged = ask("export", base, "--adapter", join(testdata, "peft", name), "--to", join(folder, `merged-${name}`));
+  check(merged.bytes > 0 && existsSync(join(merged.to, "model.safetensors")), `${name} is merged`);
+}
+refused(["export", join(testdata, "peft/base_llama"), "--adapter", join(testdata, "peft/gpt2"), "--to", join(folder, "no")],
+  /c_attn/, "an adapter of another family");
+check(!existsSync(join(folder, "no")), "which leaves no folder");
+
+for (const name of readdirSync(join(testdata, "families"))) {
+  ask("export", join(testdata, "families", name), "--to", join(folder, `family-${name}`));
+}
+
+const damaged = join(folder, "damaged");
+cpSync(shipped, damaged, { recursive: true });
+truncateSync(join(damaged, "model.safetensors"), 1000);
+refused(["complete", damaged, "x"], /model\.safetensors/, "a truncated file");
+writeFileSync(join(damaged, "config.json"), JSON.stringify({ model_type: "mamba" }));
+refused(["info", damaged], /mamba/, "an unknown family");
+refused(["info", join(folder, "nowhere")], /nowhere/, "a folder that is not there");
+done();
