@@ -109,7 +109,13 @@ async function gas_of(calls) {
     if (accounts === null) throw new Error("anvil does not answer");
     const data = JSON.parse(readFileSync(contract, "utf8")).bytecode.object;
     const hash = await ask("eth_sendTransaction", [{ from: accounts[0], data, gas: "0x1000000" }]);
-    const { contractAddress: to } = await ask("eth_getTransactionReceipt", [hash]);
+    let receipt = null; // the block may come a moment later
+    for (let i = 0; receipt === null && i < 100; ++i) {
+      receipt = await ask("eth_getTransactionReceipt", [hash]);
+      if (receipt === null) await new Promise((go) => setTimeout(go, 50));
+    }
+    if (receipt === null) throw new Error("the verifier was not deployed");
+    const to = receipt.contractAddress;
     const gas = [];
     for (const call of calls) gas.push(Number(await ask("eth_estimateGas", [{ from: accounts[0], to, data: call }])));
     return gas.sort((a, b) => a - b)[Math.floor(gas.length / 2)];
