@@ -2,9 +2,8 @@
 // every damage is refused with its place.
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
 #include "codec/json.hpp"
+#include "model/folder_for_tests.hpp"
 #include "model/kernels/exact_math.hpp"
 #include "model/safetensors.hpp"
 #include "model/transformer.hpp"
@@ -13,21 +12,7 @@ namespace ol::model {
 namespace {
 
 using codec::Json;
-
-class Folder {
-public:
-    Folder() {
-        static int count = 0;
-        path_ = std::filesystem::temp_directory_path() /
-                fmt::format("ol_folder_{}_{}", getpid(), count++);
-        std::filesystem::create_directories(path_);
-    }
-    ~Folder() { std::filesystem::remove_all(path_); }
-    const Path& path() const { return path_; }
-
-private:
-    Path path_;
-};
+using test::Folder;
 
 ModelConfig config_of(std::string_view type, std::string_view more = "") {
     const auto text = fmt::format(

@@ -1,10 +1,9 @@
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
 #include "base/prng.hpp"
 #include "codec/json.hpp"
 #include "crypto/hash.hpp"
+#include "model/folder_for_tests.hpp"
 #include "model/lora.hpp"
 #include "model/safetensors.hpp"
 #include "model/transformer.hpp"
@@ -13,21 +12,7 @@ namespace ol::model {
 namespace {
 
 using codec::Json;
-
-class Folder {
-public:
-    Folder() {
-        static int count = 0;
-        path_ = std::filesystem::temp_directory_path() /
-                fmt::format("ol_model_io_{}_{}", getpid(), count++);
-        std::filesystem::create_directories(path_);
-    }
-    ~Folder() { std::filesystem::remove_all(path_); }
-    const Path& path() const { return path_; }
-
-private:
-    Path path_;
-};
+using test::Folder;
 
 ModelConfig small_config() {
     ModelConfig config;
