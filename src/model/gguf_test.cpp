@@ -1,12 +1,12 @@
 #include "model/gguf.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <map>
 
 #include "codec/json.hpp"
+#include "model/folder_for_tests.hpp"
 #include "model/half.hpp"
 #include "model/kernels/quant.hpp"
 #include "model/rope.hpp"
@@ -14,18 +14,7 @@
 namespace ol::model {
 namespace {
 
-class Folder {
-public:
-    Folder()
-        : path_(std::filesystem::temp_directory_path() / fmt::format("ol_gguf_{}", getpid())) {
-        std::filesystem::create_directories(path_);
-    }
-    ~Folder() { std::filesystem::remove_all(path_); }
-    const Path& path() const { return path_; }
-
-private:
-    Path path_;
-};
+using test::Folder;
 
 // A reader of what the writer wrote, for these tests alone.
 struct Read {

@@ -1,9 +1,9 @@
 #include "model/chat_template.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/prng.hpp"
+#include "model/folder_for_tests.hpp"
 
 namespace ol::model {
 namespace {
@@ -162,20 +162,11 @@ TEST(ChatTemplate, SurvivesDamagedTemplates) {
     EXPECT_GT(rendered, 20U);
 }
 
-class Folder {
+class Folder : public test::Folder {
 public:
-    Folder()
-        : path_(std::filesystem::temp_directory_path() / fmt::format("ol_template_{}", getpid())) {
-        std::filesystem::create_directories(path_);
-    }
-    ~Folder() { std::filesystem::remove_all(path_); }
     void write(const std::string& name, std::string_view text) const {
-        ASSERT_TRUE(write_file_atomic(path_ / name, text).has_value());
+        ASSERT_TRUE(write_file_atomic(path() / name, text).has_value());
     }
-    const Path& path() const { return path_; }
-
-private:
-    Path path_;
 };
 
 TEST(ChatTemplate, ReadsFolders) {
