@@ -1,0 +1,41 @@
+// Sequencer: makes blocks on a chain of its own - every `block_time_s` seconds on the OP Stack's
+// schedule, or at once for every transaction (development) - with the L1 attributes deposit that
+// each OP block begins with. Time travel in development mode only. The rollup's derivation or an
+// op-node takes its place on a real network.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "chain/blockchain.hpp"
+#include "chain/txpool/pool.hpp"
+
+namespace ol::chain {
+
+struct SequencerOptions {
+    bool instant = true;            // a block as soon as a transaction waits
+    std::uint64_t block_time_s = 2; // otherwise, and of the clock between blocks
+    bool development = true;        // time travel and state overrides are allowed
+    Address fee_recipient;
+};
+
+class Sequencer {
+public:
+    static Result<std::unique_ptr<Sequencer>> start(Blockchain& chain, TransactionPool& pool,
+                                                    const SequencerOptions& options);
+    virtual ~Sequencer() = default; // stops
+
+    // One block now (evm_mine), with its time where given.
+    virtual Result<Hash32> mine(std::optional<std::uint64_t> timestamp = {}) = 0;
+    virtual void set_automine(bool on) = 0;
+    virtual bool automine() const = 0;
+    virtual Status set_interval(std::uint64_t seconds) = 0; // 0: none
+    // Development: permission_denied otherwise; invalid_argument when it goes back.
+    virtual Status increase_time(std::uint64_t seconds) = 0;
+    virtual Status set_next_timestamp(std::uint64_t timestamp) = 0;
+    // Waits until the transaction is in a block, at most timeout_ms; instant mode's send path.
+    virtual bool wait_for(const Hash32& transaction, std::int64_t timeout_ms) = 0;
+};
+
+} // namespace ol::chain

@@ -1,0 +1,74 @@
+// TransactionPool: signed transactions that wait for a block, ordered by nonce per sender and by
+// fee between senders. Limits by name in base/limits.hpp. Thread-safe. Rules: geth's legacy pool
+// (10 % replacement), EIP-7702's one pending transaction of a delegated account.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "chain/block/execution.hpp"
+#include "chain/types/transaction.hpp"
+
+namespace ol::chain {
+
+class Blockchain;
+
+struct PooledTransaction {
+    Transaction transaction;
+    Hash32 hash;
+    Address sender;
+    Bytes encoded;             // for the L1 fee, re-broadcast and txpool_content
+    std::uint64_t arrival = 0; // order among equals
+};
+using PooledPtr = std::shared_ptr<const PooledTransaction>;
+
+class TransactionPool {
+public:
+    // Follows the chain's head by itself: includes leave, re-orged ones come back.
+    explicit TransactionPool(Blockchain& chain);
+    ~TransactionPool();
+
+    // Checks signature, chain id, type, intrinsic gas, balance for fee, value and L1 fee, nonce.
+    // Errors in geth's words: "nonce too low: next nonce 5, tx nonce 3", "already known",
+    // "replacement transaction underpriced", "txpool is full", "insufficient funds for gas * price
+    // + value: balance 1, tx cost 2", "transaction underpriced".
+    Result<Hash32> add(Transaction transaction);
+
+    PooledPtr find(const Hash32& hash) const;
+    // Next nonce of a sender with what is pending here.
+    std::uint64_t next_nonce(const Address& sender) const;
+    struct Counts {
+        std::uint64_t pending = 0, queued = 0;
+    };
+    Counts counts() const;
+    // Sender -> nonce -> transaction; pending: executable in a row; queued: after a gap.
+    struct Content {
+        std::map<Address, std::map<std::uint64_t, PooledPtr>> pending, queued;
+    };
+    Content content() const;
+
+    // The best executable transactions one by one for a block with `base_fee`: highest effective
+    // tip first, nonces in order. skip(): the sender's rest is left out (it did not fit or failed).
+    class Selection {
+    public:
+        virtual ~Selection() = default;
+        virtual PooledPtr next() = 0;
+        virtual void skip() = 0;
+    };
+    std::unique_ptr<Selection> select(const U256& base_fee) const;
+
+    void remove(const Hash32& hash);
+    void clear();
+    // After each accepted transaction, on the caller's thread.
+    void on_added(std::function<void(const PooledPtr&)> listener);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace ol::chain
