@@ -239,11 +239,8 @@ namespace {
 // T, SA and ISA with what belongs to them, ready to be written in either form.
 struct Arrays {
     Numbers numbers;
-    std::span<u32> text; // in numbers
+    std::span<u32> text; // in numbers, until the inverse takes its place
     HugeArray<u32> suffixes;
-    std::span<u32> inverse; // in the memory that sorting took, or its own
-    HugeArray<SortItem> spare;
-    HugeArray<u32> own_inverse;
     std::vector<text::SymbolWord> words;
     std::vector<u32> first;
 };
@@ -278,23 +275,37 @@ void rank_words(const std::vector<u32>& starts, const std::vector<text::SymbolWo
     });
 }
 
-void invert(Arrays& arrays, ThreadPool& pool) {
-    if (arrays.spare.size() * sizeof(SortItem) >= arrays.text.size() * sizeof(u32)) {
-        arrays.inverse = {reinterpret_cast<u32*>(arrays.spare.data()), arrays.text.size()};
-    } else {
-        arrays.spare = HugeArray<SortItem>();
-        arrays.own_inverse = HugeArray<u32>(arrays.text.size());
-        arrays.inverse = arrays.own_inverse;
-    }
+// ISA, where T stood: memory that the process has touched already is cheaper than any other.
+std::span<const u32> invert_over_text(Arrays& arrays, ThreadPool& pool) {
     const u32* const suffixes = arrays.suffixes.data();
-    u32* const inverse = arrays.inverse.data();
-    pool.parallel_for(arrays.text.size(), grain, [&](std::size_t from, std::size_t to) {
+    u32* const inverse = std::exchange(arrays.text, {}).data();
+    const std::size_t count = arrays.suffixes.size();
+    pool.parallel_for(count, grain, [&](std::size_t from, std::size_t to) {
         constexpr std::size_t ahead = 32;
         for (std::size_t i = from; i < to; ++i) {
             if (i + ahead < to) __builtin_prefetch(inverse + suffixes[i + ahead], 1);
             inverse[suffixes[i]] = static_cast<u32>(i);
         }
     });
+    return {inverse, count};
+}
+
+// Every array is given back as soon as it is written, so that the system's copy of the next one
+// takes its pages and not new ones.
+void write_hot_sections(ContainerWriter& file, Arrays& arrays, ThreadPool& pool) {
+    const auto add = [&]<class T>(SectionId id, std::span<const T> items) {
+        file.add_array(id, items, &pool);
+    };
+    const auto keys = suffix_keys(arrays.text, arrays.suffixes, pool);
+    add(SectionId::text, std::span<const u32>(arrays.text));
+    const std::span<const u32> inverse = invert_over_text(arrays, pool);
+    add(SectionId::suffix_array, std::span<const u32>(arrays.suffixes));
+    arrays.suffixes = {};
+    add(SectionId::inverse, inverse);
+    arrays.numbers = {};
+    add(SectionId::keys, std::span<const u64>(keys));
+    add(SectionId::words, std::span<const text::SymbolWord>(arrays.words));
+    file.add(SectionId::word_slots, make_word_slots(arrays.words), &pool);
 }
 
 } // namespace
@@ -313,11 +324,10 @@ Status SegmentBuilder::write(const Path& path, Form form, ThreadPool& pool,
                         static_cast<u32>(arrays.words.size()), static_cast<u32>(form),
                         draft->first_record};
     arrays.suffixes = HugeArray<u32>(symbols);
-    if (!sort_suffixes(arrays.text, counts.records + counts.words, arrays.suffixes, pool, progress,
-                       &arrays.spare)) {
+    if (!sort_suffixes(arrays.text, counts.records + counts.words, arrays.suffixes, pool,
+                       progress)) {
         return stopped();
     }
-    invert(arrays, pool);
 
     if (!progress("writing", 0, symbols)) return stopped();
     auto file = OL_TRY(ContainerWriter::create(path));
@@ -335,16 +345,11 @@ Status SegmentBuilder::write(const Path& path, Form form, ThreadPool& pool,
     add(SectionId::first, std::span<const u32>(arrays.first));
     file.add(SectionId::places, draft->places.finish(), &pool);
     if (form == Form::cold) {
+        const std::span<const u32> inverse = invert_over_text(arrays, pool);
         OL_TRY(write_cold_sections(
-            file, {counts, arrays.suffixes, arrays.inverse, arrays.first, arrays.words}, pool));
+            file, {counts, arrays.suffixes, inverse, arrays.first, arrays.words}, pool));
     } else {
-        add(SectionId::text, std::span<const u32>(arrays.text));
-        add(SectionId::suffix_array, std::span<const u32>(arrays.suffixes));
-        add(SectionId::inverse, std::span<const u32>(arrays.inverse));
-        const auto keys = suffix_keys(arrays.text, arrays.suffixes, pool);
-        add(SectionId::keys, std::span<const u64>(keys));
-        add(SectionId::words, std::span<const text::SymbolWord>(arrays.words));
-        file.add(SectionId::word_slots, make_word_slots(arrays.words), &pool);
+        write_hot_sections(file, arrays, pool);
     }
     if (!progress("writing", symbols, symbols)) return stopped();
     return file.finish(counts);

@@ -26,7 +26,12 @@ constexpr u32 max_symbol_depth = 4096;
 constexpr u64 budget_passes = 64;
 constexpr std::size_t small_text = 4096; // SA-IS is as good
 
-using Item = SortItem;
+// One LMS suffix while it is sorted.
+struct Item {
+    u64 key;
+    u32 lms; // number among the LMS positions
+    u32 position;
+};
 
 // Items [begin, end) that share `depth` symbols and, beyond that, `jump` LMS positions.
 struct Group {
@@ -44,7 +49,6 @@ public:
 
     enum class Outcome { done, too_repetitive, stopped };
     Outcome run(std::span<u32> out, const ProgressSink& progress);
-    HugeArray<Item> take_memory() { return std::move(items_); }
 
 private:
     void find_lms(std::span<u32> scratch);
@@ -323,12 +327,11 @@ Sorter::Outcome Sorter::run(std::span<u32> out, const ProgressSink& progress) {
 } // namespace
 
 bool sort_suffixes(std::span<const u32> text, u32 alphabet, std::span<u32> out, ThreadPool& pool,
-                   const ProgressSink& progress, HugeArray<SortItem>* spare) {
+                   const ProgressSink& progress) {
     OL_CHECK(out.size() == text.size() && text.size() <= (std::size_t{1} << 31));
     if (text.size() >= small_text && alphabet < 1U << 31) {
         Sorter sorter(text, alphabet, pool);
         const auto outcome = sorter.run(out, progress);
-        if (spare != nullptr) *spare = sorter.take_memory();
         if (outcome != Sorter::Outcome::too_repetitive) return outcome == Sorter::Outcome::done;
     }
     if (!progress("suffix array", 0, text.size())) return false;
