@@ -27,7 +27,7 @@ constexpr std::size_t batch_bytes = 256 << 10;
 constexpr std::size_t batch_max_records = 4096;
 constexpr std::size_t grain = 1 << 14;
 // What sorting takes a symbol beside T and SA in natural text, rounded up (suffix_sort.hpp).
-constexpr u64 sort_bytes = 10;
+constexpr u64 sort_bytes = 5;
 
 u32 word_bytes(const text::SymbolWord& word) {
     return static_cast<u32>(text::symbol_text(word).size());
@@ -49,6 +49,10 @@ public:
     }
     u64 size() const { return size_; }
     std::span<u32> values() { return room_.first(size_); }
+    // The values of [begin, end) are not needed any more.
+    void forget(u64 begin, u64 end) {
+        if (large_.size() > 0) large_.forget(begin, end);
+    }
 
 private:
     static constexpr u64 small_room = 1 << 16, large_room = 1 << 27;
@@ -239,7 +243,7 @@ namespace {
 // T, SA and ISA with what belongs to them, ready to be written in either form.
 struct Arrays {
     Numbers numbers;
-    std::span<u32> text; // in numbers, until the inverse takes its place
+    std::span<u32> text; // in numbers
     HugeArray<u32> suffixes;
     std::vector<text::SymbolWord> words;
     std::vector<u32> first;
@@ -275,36 +279,34 @@ void rank_words(const std::vector<u32>& starts, const std::vector<text::SymbolWo
     });
 }
 
-// ISA, where T stood: memory that the process has touched already is cheaper than any other.
-std::span<const u32> invert_over_text(Arrays& arrays, ThreadPool& pool) {
-    const u32* const suffixes = arrays.suffixes.data();
-    u32* const inverse = std::exchange(arrays.text, {}).data();
-    const std::size_t count = arrays.suffixes.size();
-    pool.parallel_for(count, grain, [&](std::size_t from, std::size_t to) {
+HugeArray<u32> inverse_of(std::span<const u32> suffixes, ThreadPool& pool) {
+    HugeArray<u32> inverse(suffixes.size());
+    pool.parallel_for(suffixes.size(), grain, [&](std::size_t from, std::size_t to) {
         constexpr std::size_t ahead = 32;
         for (std::size_t i = from; i < to; ++i) {
-            if (i + ahead < to) __builtin_prefetch(inverse + suffixes[i + ahead], 1);
+            if (i + ahead < to) __builtin_prefetch(&inverse[suffixes[i + ahead]], 1);
             inverse[suffixes[i]] = static_cast<u32>(i);
         }
     });
-    return {inverse, count};
+    return inverse;
 }
 
-// Every array is given back as soon as it is written, so that the system's copy of the next one
-// takes its pages and not new ones.
+// The arrays are given back while they are written, so that the system's copy of what follows takes
+// their pages: a virtual machine's first touch of a page costs more than all that is done with it.
 void write_hot_sections(ContainerWriter& file, Arrays& arrays, ThreadPool& pool) {
-    const auto add = [&]<class T>(SectionId id, std::span<const T> items) {
-        file.add_array(id, items, &pool);
+    const auto consume = [&](SectionId id, std::span<const u32> values, auto& owner) {
+        file.add(id, {reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes()},
+                 &pool,
+                 [&](u64 begin, u64 end) { owner.forget(begin / sizeof(u32), end / sizeof(u32)); });
+        owner = {};
     };
     const auto keys = suffix_keys(arrays.text, arrays.suffixes, pool);
-    add(SectionId::text, std::span<const u32>(arrays.text));
-    const std::span<const u32> inverse = invert_over_text(arrays, pool);
-    add(SectionId::suffix_array, std::span<const u32>(arrays.suffixes));
-    arrays.suffixes = {};
-    add(SectionId::inverse, inverse);
-    arrays.numbers = {};
-    add(SectionId::keys, std::span<const u64>(keys));
-    add(SectionId::words, std::span<const text::SymbolWord>(arrays.words));
+    consume(SectionId::text, arrays.text, arrays.numbers);
+    auto inverse = inverse_of(arrays.suffixes, pool);
+    consume(SectionId::suffix_array, arrays.suffixes, arrays.suffixes);
+    consume(SectionId::inverse, inverse, inverse);
+    file.add_array(SectionId::keys, std::span<const u64>(keys), &pool);
+    file.add_array(SectionId::words, std::span<const text::SymbolWord>(arrays.words), &pool);
     file.add(SectionId::word_slots, make_word_slots(arrays.words), &pool);
 }
 
@@ -345,7 +347,8 @@ Status SegmentBuilder::write(const Path& path, Form form, ThreadPool& pool,
     add(SectionId::first, std::span<const u32>(arrays.first));
     file.add(SectionId::places, draft->places.finish(), &pool);
     if (form == Form::cold) {
-        const std::span<const u32> inverse = invert_over_text(arrays, pool);
+        arrays.numbers = {};
+        const auto inverse = inverse_of(arrays.suffixes, pool);
         OL_TRY(write_cold_sections(
             file, {counts, arrays.suffixes, inverse, arrays.first, arrays.words}, pool));
     } else {

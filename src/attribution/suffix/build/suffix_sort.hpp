@@ -14,8 +14,8 @@
 namespace ol::attribution::suffix {
 
 // Fills out (as long as text, at most 2^31 symbols) with the suffix array of text over
-// [0, alphabet); the end of text is smaller than every symbol. Beside `out` it takes at most 10
-// bytes a symbol, 7 in natural text, and three words a letter. text must not overlap out. False
+// [0, alphabet); the end of text is smaller than every symbol. Beside `out` it takes at most 6
+// bytes a symbol, 4 in natural text, and three words a letter. text must not overlap out. False
 // when the progress sink asked to stop; out is then worth nothing.
 bool sort_suffixes(std::span<const std::uint32_t> text, std::uint32_t alphabet,
                    std::span<std::uint32_t> out, ThreadPool& pool,
