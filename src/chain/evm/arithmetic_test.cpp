@@ -124,6 +124,8 @@ TEST(Arithmetic, DivisionsAgainstGmp) {
         U256 a = any_number(prng);
         const U256 b = prng.below(8) == 0 ? close_to(a, prng) : any_number(prng);
         if (prng.below(4) == 0) a = close_to(a * b, prng);
+        // Digits of all ones: the dividend begins as the divisor does.
+        if (prng.below(8) == 0) a = close_to(b << static_cast<unsigned>(prng.below(256)), prng);
         if (b.is_zero()) {
             ASSERT_TRUE(div(a, b).is_zero() && mod(a, b).is_zero());
             ASSERT_TRUE(sdiv(a, b).is_zero() && smod(a, b).is_zero());
@@ -139,7 +141,9 @@ TEST(Arithmetic, DivisionsAgainstGmp) {
 TEST(Arithmetic, ModularOperationsAgainstGmp) {
     Prng prng(3);
     for (int i = 0; i < rounds; ++i) {
-        const U256 a = any_number(prng), b = any_number(prng);
+        const U256 a = any_number(prng);
+        const U256 b = prng.below(4) == 0 ? U256(1) << static_cast<unsigned>(prng.below(256))
+                                          : any_number(prng);
         const U256 m = prng.below(4) == 0 ? close_to(a, prng) : any_number(prng);
         if (m.is_zero()) {
             ASSERT_TRUE(addmod(a, b, m).is_zero() && mulmod(a, b, m).is_zero());
