@@ -19,6 +19,7 @@ interface Vm {
     function expectRevert(bytes calldata data) external;
     function getRecordedLogs() external returns (Log[] memory);
     function exists(string calldata path) external view returns (bool);
+    function load(address account, bytes32 slot) external view returns (bytes32);
     function prank(address sender) external;
     function readFileBinary(string calldata path) external view returns (bytes memory);
     function toString(uint256 value) external pure returns (string memory);
@@ -28,6 +29,7 @@ interface Vm {
     function snapshotState() external returns (uint256 id);
     function startPrank(address sender) external;
     function stopPrank() external;
+    function store(address account, bytes32 slot, bytes32 value) external;
     function warp(uint256 timestamp) external;
 }
 

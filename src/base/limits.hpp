@@ -13,6 +13,8 @@ inline constexpr std::uint64_t contribute_files = 100'000;    // files of one co
 inline constexpr std::uint64_t http_body_bytes = 64ULL << 20; // a request's body
 inline constexpr std::uint64_t http_header_bytes = 64ULL << 10;
 inline constexpr std::uint64_t http_connections = 1024;
+inline constexpr std::uint64_t websocket_message_bytes = 15ULL << 20; // one message of a client
+inline constexpr std::uint64_t websocket_queue_bytes = 8ULL << 20;    // waiting for one client
 inline constexpr std::uint64_t json_depth = 64;
 inline constexpr std::uint64_t json_bytes = 64ULL << 20;
 inline constexpr std::uint64_t segment_symbols = 1ULL << 31;
@@ -38,5 +40,6 @@ inline constexpr std::uint64_t prompt_tokens = 4096;
 inline constexpr std::uint64_t answer_tokens = 1024;
 inline constexpr std::uint64_t adapters_resident = 64;
 inline constexpr std::uint64_t rpc_reply_bytes = 64ULL << 20;
+inline constexpr std::uint64_t evm_memory_bytes = 4ULL << 30; // of a transaction's nested calls
 
 } // namespace ol::limits

@@ -56,8 +56,8 @@ std::unexpected<Error> fail(ErrorCode code, fmt::format_string<Args...> text, Ar
 }
 
 namespace detail {
-template <class T>
-T take(std::expected<T, Error>&& result) {
+template <class T, class E>
+T take(std::expected<T, E>&& result) {
     if constexpr (!std::is_void_v<T>) {
         return std::move(*result);
     }

@@ -83,6 +83,11 @@ public:
     bool is_bool() const { return std::holds_alternative<bool>(value_); }
     bool is_number() const;
     bool is_string() const { return std::holds_alternative<std::string>(value_); }
+    // The string itself, without a copy; empty when this is no string.
+    std::string_view text() const {
+        const auto* held = std::get_if<std::string>(&value_);
+        return held != nullptr ? std::string_view(*held) : std::string_view();
+    }
     bool is_array() const { return std::holds_alternative<Array>(value_); }
     bool is_object() const { return std::holds_alternative<Object>(value_); }
 

@@ -137,5 +137,121 @@ TEST(Rlp, random_items_and_random_damage) {
     }
 }
 
+void write(RlpWriter& out, const Rlp& item) {
+    if (const auto* bytes = std::get_if<Bytes>(&item.value)) {
+        out.bytes(*bytes);
+        return;
+    }
+    out.list([&] {
+        for (const auto& child : std::get<List>(item.value)) write(out, child);
+    });
+}
+
+Result<Rlp> read(RlpReader& in) {
+    if (!in.next_is_list()) return Rlp(OL_TRY(in.bytes("item")));
+    RlpReader items = OL_TRY(in.list("items"));
+    List out;
+    while (!items.at_end()) out.push_back(OL_TRY(read(items)));
+    return Rlp(std::move(out));
+}
+
+Result<Rlp> read_whole(ByteView bytes) {
+    RlpReader in(bytes, "text");
+    Rlp out = OL_TRY(read(in));
+    OL_TRY(in.end());
+    return out;
+}
+
+// The writer and the reader against the tree form, on sound and on damaged bytes.
+TEST(RlpStream, agrees_with_the_tree) {
+    Prng prng(5);
+    for (int i = 0; i < 5000; ++i) {
+        const Rlp item = random_item(prng, 0);
+        RlpWriter writer;
+        write(writer, item);
+        Bytes encoded = writer.take();
+        ASSERT_EQ(encoded, rlp_encode(item));
+        ASSERT_EQ(read_whole(encoded).value(), item);
+        encoded[prng.below(encoded.size())] = static_cast<std::uint8_t>(prng.next());
+        if (prng.below(4) == 0) encoded.resize(prng.below(encoded.size() + 1));
+        const auto tree = rlp_decode(encoded);
+        const auto read = read_whole(encoded);
+        ASSERT_EQ(tree.has_value(), read.has_value());
+        if (tree) {
+            ASSERT_EQ(*tree, *read);
+        }
+    }
+}
+
+TEST(RlpStream, numbers_and_fixed_bytes) {
+    const U256 wide = U256::parse("0x0102030405060708090a").value();
+    Address address;
+    address[19] = 7;
+    RlpWriter out;
+    out.list([&] {
+        out.number(0).number(0x7f).number(0x80).number(~0ULL).number(U256()).number(wide);
+        out.bytes(address).number(1);
+        out.list([] {});
+    });
+    const Bytes bytes = out.take();
+    EXPECT_EQ(to_hex(bytes), "f0"
+                             "80"
+                             "7f"
+                             "8180"
+                             "88ffffffffffffffff"
+                             "80"
+                             "8a0102030405060708090a"
+                             "940000000000000000000000000000000000000007"
+                             "01"
+                             "c0");
+    RlpReader in = RlpReader::of_list(bytes, "row").value();
+    EXPECT_EQ(in.u64("a").value(), 0U);
+    EXPECT_EQ(in.u64("b").value(), 0x7fU);
+    EXPECT_EQ(in.u64("c").value(), 0x80U);
+    EXPECT_EQ(in.u64("d").value(), ~0ULL);
+    EXPECT_EQ(in.u256("e").value(), U256());
+    EXPECT_EQ(in.u256("f").value(), wide);
+    EXPECT_EQ(in.fixed<20>("g").value(), address);
+    EXPECT_EQ(in.boolean("h").value(), true);
+    EXPECT_TRUE(in.list("i").value().at_end());
+    EXPECT_TRUE(in.end().has_value());
+    EXPECT_EQ(in.u64("j").error().context, "row: j: is missing");
+}
+
+TEST(RlpStream, errors_name_the_field) {
+    const auto refused = [](std::string_view bytes, auto&& read) {
+        const Bytes raw = hex(bytes);
+        RlpReader in(raw, "row");
+        const auto out = read(in);
+        return out ? std::string("accepted") : out.error().context;
+    };
+    const auto u64 = [](RlpReader& in) { return in.u64("gas"); };
+    EXPECT_EQ(refused("00", u64), "row: gas: a number has a leading zero");
+    EXPECT_EQ(refused("820001", u64), "row: gas: a number has a leading zero");
+    EXPECT_EQ(refused("89010203040506070809", u64), "row: gas: a number of 9 bytes, at most 8");
+    EXPECT_EQ(refused("c0", u64), "row: gas: is a list, must be a string");
+    EXPECT_EQ(refused("8101", u64), "row: gas: a single byte below 0x80 takes no prefix");
+    EXPECT_EQ(refused("02", [](RlpReader& in) { return in.boolean("flag"); }),
+              "row: flag: must be 0 or 1");
+    EXPECT_EQ(refused("80", [](RlpReader& in) { return in.list("logs"); }),
+              "row: logs: is a string, must be a list");
+    EXPECT_EQ(refused("8401020304", [](RlpReader& in) { return in.fixed<20>("to"); }),
+              "row: to: expected 20 bytes, got 4");
+    EXPECT_EQ(refused("a1" + std::string(66, '1'), [](RlpReader& in) { return in.u256("value"); }),
+              "row: value: a number of 33 bytes, at most 32");
+    EXPECT_FALSE(RlpReader::of_list(hex("c0c0"), "row").has_value());
+    EXPECT_FALSE(RlpReader::of_list(hex("80"), "row").has_value());
+    EXPECT_FALSE(RlpReader::of_list({}, "row").has_value());
+    EXPECT_FALSE(RlpReader::of_list(hex("c101"), "row").value().end().has_value());
+}
+
+TEST(RlpStream, raw_items_are_taken_whole) {
+    const Bytes bytes = hex("c483646f6705");
+    RlpReader in(bytes, "row");
+    EXPECT_EQ(to_hex(in.raw("list").value()), "c483646f67");
+    EXPECT_EQ(to_hex(in.raw("byte").value()), "05");
+    EXPECT_FALSE(in.raw("more").has_value());
+}
+
 } // namespace
 } // namespace ol::codec

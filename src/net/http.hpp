@@ -14,6 +14,7 @@
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "base/result.hpp"
+#include "net/websocket.hpp"
 
 namespace ol::net {
 
@@ -78,6 +79,8 @@ struct ServerOptions {
     // Without progress on a connection; a request's header, and a tenth of its body, must be there
     // within it (408).
     std::int64_t idle_timeout_ms = 60'000;
+    // Null: upgrade requests reach the handler like any other.
+    std::shared_ptr<const WebSocketHandler> websocket = {};
 };
 
 class Server {

@@ -53,6 +53,14 @@ public:
             out.append(bytes, static_cast<std::size_t>(got));
         }
     }
+    // What is there, or what comes first; empty at the end or after the wait.
+    std::string read_some(int wait_ms = 3000) const {
+        pollfd waiting{fd_, POLLIN, 0};
+        if (::poll(&waiting, 1, wait_ms) <= 0) return {};
+        char bytes[16384];
+        const auto got = ::recv(fd_, bytes, sizeof bytes, 0);
+        return got > 0 ? std::string(bytes, static_cast<std::size_t>(got)) : std::string();
+    }
     bool is_closed_by_peer(int wait_ms = 3000) const {
         pollfd waiting{fd_, POLLIN, 0};
         if (::poll(&waiting, 1, wait_ms) <= 0) return false;

@@ -48,7 +48,12 @@ public:
                 .handler = std::move(handler),
                 .io = io_,
                 .workers = workers_,
-                .on_closed = [this](Session& session) { forget(session); }} {}
+                .on_closed = [this](Connection& connection) { forget(connection); },
+                .on_upgraded =
+                    [this](std::shared_ptr<Connection> connection) {
+                        Connection* const key = connection.get();
+                        connections_.emplace(key, std::move(connection));
+                    }} {}
 
     ~ServerImpl() override { stop(); }
 
@@ -92,17 +97,17 @@ public:
                 boost::system::error_code ignored;
                 acceptor_.close(ignored);
                 accept_timer_.cancel();
-                for (const auto& session : snapshot()) session->stop();
+                for (const auto& each : snapshot()) each->stop();
             });
             workers_.stop();
             asio::post(io_, [this] {
-                for (const auto& session : snapshot()) session->drop_unanswered();
+                for (const auto& each : snapshot()) each->drop_unanswered();
                 workers_ended_ = true;
                 note_empty();
             });
             (void)empty_.get_future().wait_for(flush_time);
             asio::post(io_, [this] {
-                for (const auto& session : snapshot()) session->close();
+                for (const auto& each : snapshot()) each->close();
                 work_.reset();
                 io_.stop();
             });
@@ -135,11 +140,11 @@ private:
                 });
                 return;
             }
-            if (sessions_.size() >= host_.options.connection_limit) {
+            if (connections_.size() >= host_.options.connection_limit) {
                 refuse(socket);
             } else {
                 auto session = std::make_shared<Session>(host_, std::move(socket));
-                sessions_.emplace(session.get(), session);
+                connections_.emplace(session.get(), session);
                 session->start();
             }
             accept();
@@ -160,21 +165,21 @@ private:
         socket.shutdown(tcp::socket::shutdown_send, ignored);
     }
 
-    void forget(Session& session) {
-        sessions_.erase(&session);
+    void forget(Connection& connection) {
+        connections_.erase(&connection);
         note_empty();
     }
 
     void note_empty() {
-        if (workers_ended_ && sessions_.empty() && !empty_noted_) {
+        if (workers_ended_ && connections_.empty() && !empty_noted_) {
             empty_noted_ = true;
             empty_.set_value();
         }
     }
 
-    std::vector<std::shared_ptr<Session>> snapshot() const {
-        std::vector<std::shared_ptr<Session>> out;
-        for (const auto& [key, session] : sessions_) out.push_back(session);
+    std::vector<std::shared_ptr<Connection>> snapshot() const {
+        std::vector<std::shared_ptr<Connection>> out;
+        for (const auto& [key, connection] : connections_) out.push_back(connection);
         return out;
     }
 
@@ -184,7 +189,7 @@ private:
     asio::steady_timer accept_timer_;
     Workers workers_;
     SessionHost host_;
-    std::unordered_map<Session*, std::shared_ptr<Session>> sessions_; // io thread
+    std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_; // io thread
     std::uint16_t port_ = 0;
     std::thread io_thread_;
     std::once_flag stopped_;

@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/read.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
 
 #include "base/log.hpp"
 
@@ -197,8 +198,7 @@ void Session::on_read_failed(ErrorType error) {
     close();
 }
 
-Result<Request> Session::take_request() {
-    auto message = parser_->release();
+Result<Request> Session::to_request(UpgradeRequest& message) const {
     Request out;
     out.method = std::string(message.method_string());
     out.remote = remote_;
@@ -240,10 +240,14 @@ void Session::dispatch() {
     keep_alive_ = parser_->get().keep_alive();
     is_http_10_ = parser_->get().version() < 11;
     is_head_ = parser_->get().method() == http::verb::head;
-    auto request = take_request();
+    UpgradeRequest message = parser_->release();
     parser_.reset();
+    auto request = to_request(message);
     if (!request) {
         return reply_and_close(400, "invalid_argument", request.error().context);
+    }
+    if (host_.options.websocket && boost::beast::websocket::is_upgrade(message)) {
+        return upgrade(std::move(message), *request);
     }
     auto shared = std::make_shared<Request>(std::move(*request));
     if (!host_.workers.submit([self = shared_from_this(), shared] { self->run(shared); })) {
@@ -251,6 +255,21 @@ void Session::dispatch() {
         busy.headers.emplace_back("retry-after", "1");
         reply(std::move(busy));
     }
+}
+
+void Session::upgrade(UpgradeRequest message, const Request& request) {
+    if (buffer_.size() != 0) {
+        return reply_and_close(400, "invalid_argument",
+                               "bytes follow the upgrade request before its answer");
+    }
+    if (const auto& refuse = host_.options.websocket->refuse) {
+        if (auto refusal = refuse(request)) return reply(std::move(*refusal));
+    }
+    phase_ = Phase::closed; // of this object; the socket goes on
+    const auto self = shared_from_this();
+    host_.on_closed(*this);
+    host_.on_upgraded(
+        start_websocket(host_, std::move(socket_), std::move(remote_), std::move(message)));
 }
 
 void Session::run(std::shared_ptr<Request> request) {
@@ -372,15 +391,15 @@ void Session::linger() {
 }
 
 void Session::discard() {
-    socket_.async_read_some(
-        asio::buffer(scratch_), [self = shared_from_this()](ErrorType error, std::size_t got) {
-            if (self->phase_ != Phase::lingering) return;
-            self->discarded_ += got;
-            if (error || self->discarded_ > self->host_.options.body_limit_bytes) {
-                return self->close();
-            }
-            self->discard();
-        });
+    socket_.async_read_some(asio::buffer(host_.discarded), [self = shared_from_this()](
+                                                               ErrorType error, std::size_t got) {
+        if (self->phase_ != Phase::lingering) return;
+        self->discarded_ += got;
+        if (error || self->discarded_ > self->host_.options.body_limit_bytes) {
+            return self->close();
+        }
+        self->discard();
+    });
 }
 
 // ---- streaming

@@ -1,5 +1,6 @@
-// Session: one connection of the server. Private to src/net: the one header here that shows Asio
-// and Beast, included by server.cpp and session.cpp alone.
+// Session: one connection of the server; WebSocketSession: what an upgrade turns it into. Private
+// to src/net: the one header here that shows Asio and Beast, included by the server's .cpp files
+// alone.
 #pragma once
 
 #include <array>
@@ -21,7 +22,16 @@
 
 namespace ol::net {
 
-class Session;
+// What the server knows of a connection. All members are called on the io thread.
+class Connection {
+public:
+    virtual ~Connection() = default;
+    // Ends now if nothing is under way, otherwise after that.
+    virtual void stop() = 0;
+    // Ends a connection whose request no worker will answer any more.
+    virtual void drop_unanswered() = 0;
+    virtual void close() = 0;
+};
 
 // What the sessions of one server share. `io` runs on one thread; all members of a Session are
 // touched by that thread only, unless they say otherwise.
@@ -30,21 +40,27 @@ struct SessionHost {
     Handler handler;
     boost::asio::io_context& io;
     Workers& workers;
-    std::function<void(Session&)> on_closed; // on the io thread
-    bool stopping = false;                   // io thread
+    std::function<void(Connection&)> on_closed; // on the io thread
+    // A connection that takes the place of another one.
+    std::function<void(std::shared_ptr<Connection>)> on_upgraded;
+    bool stopping = false;                  // io thread
+    std::array<char, 16384> discarded = {}; // where the bytes of ending connections go
 };
 
-class Session final : public std::enable_shared_from_this<Session> {
+using UpgradeRequest = boost::beast::http::request<boost::beast::http::string_body>;
+// Answers the upgrade and serves the connection from then on.
+std::shared_ptr<Connection> start_websocket(SessionHost& host, boost::asio::ip::tcp::socket socket,
+                                            std::string remote, UpgradeRequest request);
+
+class Session final : public Connection, public std::enable_shared_from_this<Session> {
 public:
     Session(SessionHost& host, boost::asio::ip::tcp::socket socket);
     void start();
-    // Closes now if no handler is running, otherwise after its reply.
-    void stop();
-    // Closes a session whose request no worker will answer any more.
-    void drop_unanswered() {
+    void stop() override;
+    void drop_unanswered() override {
         if (phase_ == Phase::handling) close();
     }
-    void close();
+    void close() override;
 
 private:
     using Clock = std::chrono::steady_clock;
@@ -57,7 +73,8 @@ private:
     void on_read_failed(ErrorType error);
     void send_continue();
     void dispatch();
-    Result<Request> take_request();
+    Result<Request> to_request(UpgradeRequest& message) const;
+    void upgrade(UpgradeRequest message, const Request& request);
     void run(std::shared_ptr<Request> request); // on a worker
 
     // Writes the reply; then reads the next request, or lingers when the connection ends.
@@ -99,7 +116,6 @@ private:
 
     std::atomic<bool> gone_ = false; // any thread: the client of a stream has left
     std::size_t discarded_ = 0;
-    std::array<char, 16384> scratch_{};
 };
 
 } // namespace ol::net

@@ -23,15 +23,21 @@ struct ChainConfig {
     std::uint64_t chain_id = 7777;
 
     // By block number up to London, by timestamp from Shanghai on; none: never. Index: Fork.
+    // Paris: by block number, unless post_merge_from_genesis.
     std::array<std::optional<std::uint64_t>, 15> activation{};
     bool post_merge_from_genesis = true; // Paris at block 0
     // By timestamp. Index: OpFork; all none for an Ethereum chain.
     std::array<std::optional<std::uint64_t>, 11> op_activation{};
 
+    // Proof of work: delays of the difficulty bomb between forks, and the DAO's move of funds.
+    std::optional<std::uint64_t> muir_glacier, arrow_glacier, gray_glacier, dao_fork;
+
     // EIP-1559; on OP chains before Holocene, and where extraData says zero.
     std::uint64_t elasticity = 6;
-    std::uint64_t base_fee_denominator = 250; // 8 and 2 on Ethereum
-    std::map<Fork, BlobSchedule> blobs;       // Cancun, Prague, Osaka
+    std::uint64_t base_fee_denominator = 250;              // 8 and 2 on Ethereum
+    std::uint64_t base_fee_denominator_before_canyon = 50; // OP chains
+    std::map<Fork, BlobSchedule> blobs;                    // Cancun, Prague, Osaka
+    Address deposit_contract;                              // whose logs are requests (EIP-6110)
 
     bool is_op() const { return op_activation[1].has_value(); }
     Rules rules_at(std::uint64_t number, std::uint64_t timestamp) const;
@@ -40,7 +46,8 @@ struct ChainConfig {
     static ChainConfig ethereum(Fork fork, std::uint64_t chain_id = 1);
     // OP Stack rules active from genesis up to `fork`.
     static ChainConfig optimism(OpFork fork, std::uint64_t chain_id);
-    // geth's "config" object of a genesis file, OP members included.
+    // geth's "config" object of a genesis file, OP members included. On an OP chain the OP Stack's
+    // forks say which of Ethereum's hold.
     static Result<ChainConfig> from_json(const codec::Json& config);
     codec::Json to_json() const;
 };

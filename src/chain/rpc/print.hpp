@@ -1,0 +1,67 @@
+// Blocks, transactions, receipts, logs and proofs as geth and op-geth print them.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "chain/blockchain.hpp"
+#include "chain/rpc/writer.hpp"
+
+namespace ol::chain::rpc {
+
+// Where a transaction stands; none of it for one that waits.
+struct PlacedIn {
+    Hash32 block_hash;
+    std::uint64_t number = 0, timestamp = 0;
+    std::uint32_t index = 0;
+    U256 base_fee;
+};
+
+void print_transaction(Writer& out, const Transaction& transaction, const Hash32& hash,
+                       const Address& sender, const PlacedIn* place, const Receipt* receipt);
+
+struct WholeBlock {
+    Hash32 hash;
+    Block block;
+    std::vector<Address> senders;
+    std::vector<TransactionOutcome> outcomes; // empty where they are not needed
+};
+// `full`: transactions as objects (with the outcomes, for deposits' nonces), otherwise hashes.
+void print_block(Writer& out, const WholeBlock& whole, bool full);
+void print_header(Writer& out, const Hash32& hash,
+                  const Header& header); // eth_subscribe's newHeads
+
+void print_log(Writer& out, const FoundLog& found);
+
+// What receipts of OP blocks say of the L1: read from the block's first transaction.
+struct L1Attributes {
+    L1FeeParameters parameters;
+    bool is_ecotone = false, is_isthmus = false, is_jovian = false;
+};
+std::optional<L1Attributes> l1_attributes(const Block& block);
+
+// Prints receipt `index`; first_log: the number of logs before it in the block.
+struct ReceiptPlace {
+    std::size_t index = 0;
+    std::uint32_t first_log = 0;
+    Hash32 transaction_hash;
+};
+class ReceiptPrinter {
+public:
+    ReceiptPrinter(const ChainConfig& config, const WholeBlock& whole);
+    void print(Writer& out, const ReceiptPlace& place) const;
+
+private:
+    void print_l1(Writer& out, const Transaction& transaction,
+                  const TransactionOutcome& outcome) const;
+
+    const ChainConfig& config_;
+    const WholeBlock& whole_;
+    Rules rules_;
+    std::optional<L1Attributes> l1_;
+};
+
+void print_proof(Writer& out, const Address& address, const AccountProof& proof,
+                 std::span<const std::string> slot_names);
+
+} // namespace ol::chain::rpc
