@@ -25,6 +25,19 @@ struct BlockchainOptions {
     bool durable = true; // each block synced to the disk before it counts
 };
 
+// A block with what its execution gave, shared by whoever reads it.
+struct StoredBlock {
+    Hash32 hash;
+    Block block;
+    std::vector<Address> senders;             // of its transactions
+    std::vector<Hash32> transaction_hashes;   // of its transactions
+    std::vector<TransactionOutcome> outcomes; // with receipts; output is not kept
+    std::uint64_t size_bytes = 0;             // of its RLP
+    // Development: what override_state changed between the parent and this block.
+    StateChanges overrides;
+};
+using StoredBlockPtr = std::shared_ptr<const StoredBlock>;
+
 struct TransactionPlace {
     Hash32 block_hash;
     std::uint64_t block_number = 0;
@@ -67,7 +80,8 @@ struct BuiltBlock {
     std::vector<Bytes> requests;
 };
 
-// The canonical chain moved: blocks that left (newest first) and joined (oldest first).
+// The canonical chain moved: blocks that left (newest first) and joined (oldest first). Both empty:
+// override_state changed the head's state. Blocks that left by rewind() are not stored any more.
 struct HeadEvent {
     std::vector<Hash32> left, joined;
 };
@@ -90,6 +104,9 @@ public:
     virtual Result<std::optional<Hash32>> canonical_hash(std::uint64_t number) const = 0;
     virtual Result<std::optional<Header>> header(const Hash32& hash) const = 0;
     virtual Result<std::optional<Block>> block(const Hash32& hash) const = 0;
+    // All of a block at once, shared with other readers; null: unknown. What block(), senders() and
+    // outcomes() are cut from.
+    virtual Result<StoredBlockPtr> stored(const Hash32& hash) const = 0;
     // Senders of its transactions, kept at import so that nobody recovers them again.
     virtual Result<std::vector<Address>> senders(const Hash32& block_hash) const = 0;
     virtual Result<std::optional<std::vector<TransactionOutcome>>>
