@@ -143,8 +143,9 @@ Status run_transfers(const std::string& url, std::uint64_t count, unsigned sende
     return send_all(url, keys, work, "transfers");
 }
 
-Status run_token(const std::string& url, std::uint64_t count, unsigned senders, const Path& file) {
-    const auto keys = OL_TRY(crypto::keys_of_mnemonic(words, std::min(senders, account_count)));
+// Creates the token and gives each account some.
+Status run_deploy(const std::string& url, const Path& file) {
+    const auto keys = OL_TRY(crypto::keys_of_mnemonic(words, account_count));
     auto text = OL_TRY(read_text_file(file, 1U << 20));
     while (!text.empty() && text.back() == '\n') text.pop_back();
     const auto code = OL_TRY(from_hex(text));
@@ -152,13 +153,18 @@ Status run_token(const std::string& url, std::uint64_t count, unsigned senders, 
     const auto receipt = OL_TRY(chain.deploy(keys[0], code));
     if (!receipt.created) return fail(ErrorCode::internal, "the token was not created");
     const Address token = *receipt.created;
-    for (const auto& key : keys) {
-        if (key.address() == keys[0].address()) continue;
-        OL_TRY(chain.send(
-            keys[0], {token,
-                      token_call("transfer(address,uint256)", key.address(), U256(1'000'000'000)),
-                      {}}));
+    for (std::size_t i = 1; i < keys.size(); ++i) {
+        const auto data =
+            token_call("transfer(address,uint256)", keys[i].address(), U256(1'000'000'000));
+        OL_TRY(chain.send(keys[0], {token, data, {}}));
     }
+    std::printf("{\"part\":\"deploy\",\"address\":\"%s\"}\n", to_hex0x(token.view()).c_str());
+    return {};
+}
+
+Status run_token(const std::string& url, std::uint64_t count, unsigned senders,
+                 const Address& token) {
+    const auto keys = OL_TRY(crypto::keys_of_mnemonic(words, std::min(senders, account_count)));
     const auto work = OL_TRY(sign_all(url, keys, count, [&](std::size_t i) {
         ledger::Transaction out;
         out.to = token;
@@ -166,10 +172,6 @@ Status run_token(const std::string& url, std::uint64_t count, unsigned senders, 
         out.gas = token_gas;
         return out;
     }));
-    std::printf("{\"part\":\"token address\",\"address\":\"%s\"}\n",
-                to_hex0x(token.view()).c_str());
-    std::fflush(stdout);
-    // The caller reads the server's CPU time at this line and at the end.
     return send_all(url, keys, work, "token");
 }
 
@@ -211,8 +213,9 @@ Status run(std::span<char*> arguments) {
     }
     if (part == "transfers") return run_transfers(url, count, clients);
     if (arguments.size() < 6) return fail(ErrorCode::invalid_argument, "{} wants one more", part);
-    if (part == "token") return run_token(url, count, clients, arguments[5]);
+    if (part == "deploy") return run_deploy(url, arguments[5]);
     const auto token = OL_TRY(address_from_hex(arguments[5]));
+    if (part == "token") return run_token(url, count, clients, token);
     if (part == "call") {
         return run_reads(
             url, count, clients, "call",
@@ -253,7 +256,7 @@ Status run(std::span<char*> arguments) {
 int main(int argc, char** argv) {
     if (argc < 5) {
         std::fprintf(stderr,
-                     "usage: chain_rpc_workload URL transfers|token|call|logs COUNT CLIENTS "
+                     "usage: chain_rpc_workload URL transfers|deploy|token|call|logs COUNT CLIENTS "
                      "[BYTECODE_FILE | TOKEN_ADDRESS]\n");
         return 2;
     }
