@@ -73,6 +73,7 @@ export function concerns(transaction: Transaction, address: string): boolean {
   return (
     transaction.to === null &&
     transaction.nonce !== null &&
+    !transaction.deposit && // its nonce is in its receipt
     same(getContractAddress({ from: transaction.from, nonce: BigInt(transaction.nonce) }))
   );
 }
