@@ -40,6 +40,12 @@ inline constexpr std::uint64_t prompt_tokens = 4096;
 inline constexpr std::uint64_t answer_tokens = 1024;
 inline constexpr std::uint64_t adapters_resident = 64;
 inline constexpr std::uint64_t rpc_reply_bytes = 64ULL << 20;
+inline constexpr std::uint64_t rpc_body_bytes = 32ULL << 20;   // a JSON-RPC request or batch
+inline constexpr std::uint64_t rpc_batch_calls = 1000;         // calls of one batch
+inline constexpr std::uint64_t rpc_answer_bytes = 64ULL << 20; // answers of one batch; one trace
+inline constexpr std::uint64_t rpc_filters = 1024;             // installed at once
+inline constexpr std::uint64_t rpc_filter_results = 10'000;    // that wait for a poll
+inline constexpr std::uint64_t rpc_subscriptions = 4096;       // of all connections together
 inline constexpr std::uint64_t evm_memory_bytes = 4ULL << 30; // of a transaction's nested calls
 
 } // namespace ol::limits

@@ -172,27 +172,45 @@ void print_header(Writer& out, const Hash32& header_hash, const Header& header) 
     out.end_object();
 }
 
+PlacedIn WholeBlock::place(std::size_t index) const {
+    return {.block_hash = hash,
+            .number = block.header.number,
+            .timestamp = block.header.timestamp,
+            .index = static_cast<std::uint32_t>(index),
+            .base_fee = block.header.base_fee.value_or(U256())};
+}
+
+FoundLog WholeBlock::log(std::size_t transaction, std::size_t index) const {
+    FoundLog out;
+    out.log = outcomes[transaction].receipt.logs[index];
+    out.block_hash = hash;
+    out.transaction_hash = transaction_hashes[transaction];
+    out.block_number = block.header.number;
+    out.block_timestamp = block.header.timestamp;
+    out.transaction_index = static_cast<std::uint32_t>(transaction);
+    out.log_index = first_logs[transaction] + static_cast<std::uint32_t>(index);
+    return out;
+}
+
+void print_transaction(Writer& out, const WholeBlock& whole, std::size_t index) {
+    const PlacedIn place = whole.place(index);
+    print_transaction(out, whole.block.transactions[index], whole.transaction_hashes[index],
+                      whole.senders[index], &place, &whole.outcomes[index].receipt);
+}
+
 void print_block(Writer& out, const WholeBlock& whole, bool full) {
     const Block& block = whole.block;
     out.begin_object();
     print_header_members(out, whole.hash, block.header);
-    out.member("size", static_cast<std::uint64_t>(encode(block).size()));
+    out.member("size", whole.size);
     out.key("transactions");
     out.begin_array();
-    PlacedIn place{.block_hash = whole.hash,
-                   .number = block.header.number,
-                   .timestamp = block.header.timestamp,
-                   .index = 0,
-                   .base_fee = block.header.base_fee.value_or(U256())};
     for (std::size_t i = 0; i < block.transactions.size(); ++i) {
-        const Transaction& transaction = block.transactions[i];
-        if (!full) {
-            out.value(hash(transaction));
-            continue;
+        if (full) {
+            print_transaction(out, whole, i);
+        } else {
+            out.value(whole.transaction_hashes[i]);
         }
-        place.index = static_cast<std::uint32_t>(i);
-        const Receipt* receipt = i < whole.outcomes.size() ? &whole.outcomes[i].receipt : nullptr;
-        print_transaction(out, transaction, hash(transaction), whole.senders[i], &place, receipt);
     }
     out.end_array();
     out.key("uncles");
@@ -289,18 +307,18 @@ void ReceiptPrinter::print_l1(Writer& out, const Transaction& transaction,
     if (l1_->is_jovian) out.member("daFootprintGasScalar", parameters.da_footprint_gas_scalar);
 }
 
-void ReceiptPrinter::print(Writer& out, const ReceiptPlace& place) const {
-    const Transaction& transaction = whole_.block.transactions[place.index];
-    const TransactionOutcome& outcome = whole_.outcomes[place.index];
+void ReceiptPrinter::print(Writer& out, std::size_t index) const {
+    const Transaction& transaction = whole_.block.transactions[index];
+    const TransactionOutcome& outcome = whole_.outcomes[index];
     const Receipt& receipt = outcome.receipt;
     const Header& header = whole_.block.header;
     out.begin_object();
     out.member("blockHash", whole_.hash);
     out.member("blockNumber", header.number);
-    out.member("transactionHash", place.transaction_hash);
-    out.member("transactionIndex", static_cast<std::uint64_t>(place.index));
+    out.member("transactionHash", whole_.transaction_hashes[index]);
+    out.member("transactionIndex", static_cast<std::uint64_t>(index));
     out.member("type", static_cast<std::uint8_t>(receipt.type));
-    out.member("from", whole_.senders[place.index]);
+    out.member("from", whole_.senders[index]);
     out.member("to", transaction.to);
     out.member("contractAddress", outcome.created);
     out.member("gasUsed", outcome.gas_used);
@@ -314,17 +332,7 @@ void ReceiptPrinter::print(Writer& out, const ReceiptPlace& place) const {
     out.member("logsBloom", receipt.logs_bloom);
     out.key("logs");
     out.begin_array();
-    FoundLog found;
-    found.block_hash = whole_.hash;
-    found.transaction_hash = place.transaction_hash;
-    found.block_number = header.number;
-    found.block_timestamp = header.timestamp;
-    found.transaction_index = static_cast<std::uint32_t>(place.index);
-    for (std::size_t i = 0; i < receipt.logs.size(); ++i) {
-        found.log = receipt.logs[i];
-        found.log_index = place.first_log + static_cast<std::uint32_t>(i);
-        print_log(out, found);
-    }
+    for (std::size_t i = 0; i < receipt.logs.size(); ++i) print_log(out, whole_.log(index, i));
     out.end_array();
     if (transaction.type == TransactionType::blob) {
         out.member("blobGasUsed", static_cast<std::uint64_t>(transaction.blob_hashes.size()) << 17);
