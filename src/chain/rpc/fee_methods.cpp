@@ -16,28 +16,6 @@ U256 tip_of(const Transaction& transaction, const U256& base_fee) {
     return effective_gas_price(transaction, base_fee) - base_fee;
 }
 
-// op-geth's oracle: the least tip, unless the latest block was full; then a tenth more than the
-// median that its transactions paid.
-RpcResult<U256> suggested_tip(const Backend& backend) {
-    const U256 least = backend.options.minimum_priority_fee;
-    const auto block = OL_TRY(backend.whole(backend.chain.head_hash()));
-    if (!block) return least;
-    const Header& header = block->block.header;
-    std::uint64_t largest = 0;
-    for (const auto& outcome : block->outcomes) largest = std::max(largest, outcome.gas_used);
-    if (header.gas_used + largest <= header.gas_limit) return least;
-    std::vector<U256> tips;
-    for (const auto& transaction : block->block.transactions) {
-        if (transaction.is_deposit()) continue;
-        tips.push_back(tip_of(transaction, header.base_fee.value_or(U256())));
-    }
-    if (tips.empty()) return least;
-    const auto middle = tips.begin() + static_cast<std::ptrdiff_t>(tips.size() / 2);
-    std::nth_element(tips.begin(), middle, tips.end());
-    const U256 median = *middle + *middle / U256(10);
-    return std::min(std::max(median, least), U256(maximum_tip));
-}
-
 std::uint64_t next_time(const Header& header) { return header.timestamp + 1; }
 
 RpcResult<std::vector<double>> percentiles_of(const Param& param) {
@@ -100,7 +78,9 @@ RpcStatus fee_history(const Backend& backend, Call& call) {
     const ChainConfig& config = backend.chain.config();
     std::vector<Header> headers;
     for (std::uint64_t number = first; number < first + count; ++number) {
-        BlockRef ref{.tag = BlockRef::Tag::number, .number = number};
+        BlockRef ref;
+        ref.tag = BlockRef::Tag::number;
+        ref.number = number;
         headers.push_back(OL_TRY(backend.require_block(ref)).header);
     }
     Writer& out = call.out;
@@ -123,7 +103,8 @@ RpcStatus fee_history(const Backend& backend, Call& call) {
         out.value(header.excess_blob_gas ? blob_base_fee(config, header) : U256());
     }
     if (count > 0) {
-        Header next = headers.back();
+        // Blocks here carry no blobs: the price stays.
+        const Header& next = headers.back();
         out.value(next.excess_blob_gas ? blob_base_fee(config, next) : U256());
     }
     out.end_array();
@@ -147,6 +128,28 @@ RpcStatus fee_history(const Backend& backend, Call& call) {
 }
 
 } // namespace
+
+// op-geth's oracle: the least tip, unless the latest block was full; then a tenth more than the
+// median that its transactions paid.
+RpcResult<U256> suggested_tip(const Backend& backend) {
+    const U256 least = backend.options.minimum_priority_fee;
+    const auto block = OL_TRY(backend.whole(backend.chain.head_hash()));
+    if (!block) return least;
+    const Header& header = block->block.header;
+    std::uint64_t largest = 0;
+    for (const auto& outcome : block->outcomes) largest = std::max(largest, outcome.gas_used);
+    if (header.gas_used + largest <= header.gas_limit) return least;
+    std::vector<U256> tips;
+    for (const auto& transaction : block->block.transactions) {
+        if (transaction.is_deposit()) continue;
+        tips.push_back(tip_of(transaction, header.base_fee.value_or(U256())));
+    }
+    if (tips.empty()) return least;
+    const auto middle = tips.begin() + static_cast<std::ptrdiff_t>(tips.size() / 2);
+    std::nth_element(tips.begin(), middle, tips.end());
+    const U256 median = *middle + *middle / U256(10);
+    return std::min(std::max(median, least), U256(maximum_tip));
+}
 
 void add_fee_methods(MethodTable& table, const Backend& backend) {
     table.add("eth_gasPrice", 0, 0, [&backend](Call& call) -> RpcStatus {

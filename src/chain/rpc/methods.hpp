@@ -41,20 +41,19 @@ private:
     std::map<std::string, Method, std::less<>> methods_;
 };
 
-class Feed;
-class DevelopmentState;
+void add_chain_methods(MethodTable& table, const Backend& backend);   // blocks, receipts
+void add_state_methods(MethodTable& table, const Backend& backend);   // balances, proofs
+void add_call_methods(MethodTable& table, const Backend& backend);    // eth_call, estimates
+void add_fee_methods(MethodTable& table, const Backend& backend);     // prices, fee history
+void add_log_methods(MethodTable& table, const Backend& backend);     // eth_getLogs
+void add_pool_methods(MethodTable& table, const Backend& backend);    // sending, txpool_
+void add_trace_methods(MethodTable& table, const Backend& backend);   // debug_trace*
+void add_raw_methods(MethodTable& table, const Backend& backend);     // debug_getRaw*
+void add_general_methods(MethodTable& table, const Backend& backend); // net_, web3_, ...
 
-void add_chain_methods(MethodTable& table, const Backend& backend);        // blocks, receipts
-void add_state_methods(MethodTable& table, const Backend& backend);        // balances, proofs
-void add_call_methods(MethodTable& table, const Backend& backend);         // eth_call, estimates
-void add_fee_methods(MethodTable& table, const Backend& backend);          // prices, fee history
-void add_log_methods(MethodTable& table, const Backend& backend);          // eth_getLogs
-void add_filter_methods(MethodTable& table, Feed& feed);                   // filters
-void add_subscription_methods(MethodTable& table, Feed& feed);             // eth_subscribe
-void add_pool_methods(MethodTable& table, const Backend& backend);         // sending, txpool_
-void add_trace_methods(MethodTable& table, const Backend& backend);        // debug_trace*
-void add_raw_methods(MethodTable& table, const Backend& backend);          // debug_getRaw*
-void add_general_methods(MethodTable& table, const Backend& backend);      // net_, web3_, ...
-void add_development_methods(MethodTable& table, DevelopmentState& state); // evm_, anvil_
+// What eth_maxPriorityFeePerGas answers.
+RpcResult<U256> suggested_tip(const Backend& backend);
+// Adds a transaction in its encoded form to the pool, as eth_sendRawTransaction.
+RpcResult<Hash32> send_raw(const Backend& backend, ByteView encoded);
 
 } // namespace ol::chain::rpc
