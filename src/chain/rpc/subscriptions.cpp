@@ -24,8 +24,11 @@ RpcResult<std::string> Subscriptions::reserve(const net::WebSocketPtr& socket, R
                         "of all together",
                         per_connection, limits::rpc_subscriptions);
     }
-    Subscription made{
-        .socket = socket, .request = std::move(request), .since = feed_.sequence(), .begun = false};
+    Subscription made{.socket = socket,
+                      .request = std::move(request),
+                      .since = feed_.sequence(),
+                      .begun = false,
+                      .held = {}};
     subscriptions_.emplace(id, std::move(made));
     return id;
 }
@@ -77,7 +80,7 @@ bool Subscriptions::wants_pending() const {
     return false;
 }
 
-bool Subscriptions::notify(const std::string& id, const Subscription& to, std::string_view result) {
+bool Subscriptions::notify(const std::string& id, Subscription& to, std::string_view result) {
     std::string text = R"({"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":")";
     text.append(id).append(R"(","result":)").append(result).append("}}");
     if (to.begun) return to.socket->send(std::move(text));
@@ -121,29 +124,33 @@ void Subscriptions::on_head(const HeadUpdate& update) {
         heads.push_back(writer.take());
     }
     const std::lock_guard lock(mutex_);
-    std::erase_if(subscriptions_, [&](auto& each) {
-        auto& [id, to] = each;
+    for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
+        auto& [id, to] = *at;
         const bool concerns = to.request.kind == Kind::heads || to.request.kind == Kind::logs;
-        if (!concerns || update.sequence <= to.since) return false;
-        return !tell_head(id, to, update, heads);
-    });
+        const bool keep =
+            !concerns || update.sequence <= to.since || tell_head(id, to, update, heads);
+        at = keep ? std::next(at) : subscriptions_.erase(at);
+    }
 }
 
 void Subscriptions::on_pending(std::uint64_t sequence, const PooledPtr& transaction) {
     const std::string hash = "\"" + to_hex0x(transaction->hash.view()) + "\"";
     std::string object;
     const std::lock_guard lock(mutex_);
-    std::erase_if(subscriptions_, [&](auto& each) {
-        auto& [id, to] = each;
-        if (to.request.kind != Kind::pending || sequence <= to.since) return false;
-        if (to.request.full_objects && object.empty()) {
-            Writer writer;
-            print_transaction(writer, transaction->transaction, transaction->hash,
-                              transaction->sender, nullptr, nullptr);
-            object = writer.take();
+    for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
+        auto& [id, to] = *at;
+        bool keep = true;
+        if (to.request.kind == Kind::pending && sequence > to.since) {
+            if (to.request.full_objects && object.empty()) {
+                Writer writer;
+                print_transaction(writer, transaction->transaction, transaction->hash,
+                                  transaction->sender, nullptr, nullptr);
+                object = writer.take();
+            }
+            keep = notify(id, to, to.request.full_objects ? object : hash);
         }
-        return !notify(id, to, to.request.full_objects ? object : hash);
-    });
+        at = keep ? std::next(at) : subscriptions_.erase(at);
+    }
 }
 
 void Subscriptions::on_lost() {
