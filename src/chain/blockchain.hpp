@@ -25,6 +25,19 @@ struct BlockchainOptions {
     bool durable = true; // each block synced to the disk before it counts
 };
 
+// A block with what its execution gave, shared by whoever reads it.
+struct StoredBlock {
+    Hash32 hash;
+    Block block;
+    std::vector<Address> senders;             // of its transactions
+    std::vector<Hash32> transaction_hashes;   // of its transactions
+    std::vector<TransactionOutcome> outcomes; // with receipts; output is not kept
+    std::uint64_t size_bytes = 0;             // of its RLP
+    // Development: what override_state changed between the parent and this block.
+    StateChanges overrides;
+};
+using StoredBlockPtr = std::shared_ptr<const StoredBlock>;
+
 struct TransactionPlace {
     Hash32 block_hash;
     std::uint64_t block_number = 0;
