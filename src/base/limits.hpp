@@ -47,6 +47,22 @@ inline constexpr std::uint64_t rpc_answer_bytes = 64ULL << 20; // answers of one
 inline constexpr std::uint64_t rpc_filters = 1024;             // installed at once
 inline constexpr std::uint64_t rpc_filter_results = 10'000;    // that wait for a poll
 inline constexpr std::uint64_t rpc_subscriptions = 4096;       // of all connections together
+
+// The chain's transaction pool (geth's legacy pool); slots of 32 KiB, a transaction takes at least
+// one.
+inline constexpr std::uint64_t pool_slot_bytes = 32ULL << 10;
+inline constexpr std::uint64_t pool_pending_slots = 5120;
+inline constexpr std::uint64_t pool_queued_slots = 1024;
+inline constexpr std::uint64_t pool_queued_of_sender = 64; // transactions behind a gap
+inline constexpr std::uint64_t pool_fair_pending = 16;     // of a sender, before others may push it
+inline constexpr std::uint64_t pool_transaction_bytes = 128ULL << 10;
+inline constexpr std::uint64_t pool_price_bump_percent = 10; // of a replacement
+
+inline constexpr std::uint64_t chain_cached_block_bytes = 24ULL << 20; // decoded, for readers
+inline constexpr std::uint64_t chain_cached_log_bytes = 24ULL << 20;   // laid out to be searched
+inline constexpr std::uint64_t log_topics_of_position = 1024;          // of a filter
+inline constexpr std::uint64_t log_addresses_of_filter = 1024;
+inline constexpr std::uint64_t forced_transactions = 100'000; // of a payload's attributes
 inline constexpr std::uint64_t evm_memory_bytes = 4ULL << 30; // of a transaction's nested calls
 
 } // namespace ol::limits

@@ -80,7 +80,8 @@ struct BuiltBlock {
     std::vector<Bytes> requests;
 };
 
-// The canonical chain moved: blocks that left (newest first) and joined (oldest first).
+// The canonical chain moved: blocks that left (newest first) and joined (oldest first). Both empty:
+// override_state changed the head's state. Blocks that left by rewind() are not stored any more.
 struct HeadEvent {
     std::vector<Hash32> left, joined;
 };
@@ -103,6 +104,9 @@ public:
     virtual Result<std::optional<Hash32>> canonical_hash(std::uint64_t number) const = 0;
     virtual Result<std::optional<Header>> header(const Hash32& hash) const = 0;
     virtual Result<std::optional<Block>> block(const Hash32& hash) const = 0;
+    // All of a block at once, shared with other readers; null: unknown. What block(), senders() and
+    // outcomes() are cut from.
+    virtual Result<StoredBlockPtr> stored(const Hash32& hash) const = 0;
     // Senders of its transactions, kept at import so that nobody recovers them again.
     virtual Result<std::vector<Address>> senders(const Hash32& block_hash) const = 0;
     virtual Result<std::optional<std::vector<TransactionOutcome>>>

@@ -64,7 +64,7 @@ RpcResult<WholeBlockPtr> Backend::whole(const Hash32& hash) const {
     {
         const std::lock_guard lock(mutex_);
         const auto found = std::ranges::find_if(
-            cache_, [&](const WholeBlockPtr& each) { return each->hash == hash; });
+            cache_, [&](const WholeBlockPtr& each) { return each->hash() == hash; });
         if (found != cache_.end()) {
             cache_.splice(cache_.begin(), cache_, found);
             return *found;
@@ -72,30 +72,28 @@ RpcResult<WholeBlockPtr> Backend::whole(const Hash32& hash) const {
     }
     auto block = OL_TRY(chain.block(hash));
     if (!block) return WholeBlockPtr();
-    auto made = std::make_shared<WholeBlock>();
-    made->hash = hash;
-    made->size = encode(*block).size();
-    made->block = std::move(*block);
-    made->senders = OL_TRY(chain.senders(hash));
+    auto stored = std::make_shared<StoredBlock>();
+    stored->hash = hash;
+    stored->size_bytes = encode(*block).size();
+    stored->block = std::move(*block);
+    stored->senders = OL_TRY(chain.senders(hash));
     auto outcomes = OL_TRY(chain.outcomes(hash));
-    if (outcomes) made->outcomes = std::move(*outcomes);
-    const std::size_t count = made->block.transactions.size();
-    if (made->senders.size() != count || made->outcomes.size() != count) {
+    if (outcomes) stored->outcomes = std::move(*outcomes);
+    for (const auto& each : stored->block.transactions) {
+        stored->transaction_hashes.push_back(chain::hash(each));
+    }
+    const std::size_t count = stored->transaction_hashes.size();
+    if (stored->senders.size() != count || stored->outcomes.size() != count) {
         return rpc_fail(internal_error, "block {}: its receipts are not all there",
                         to_hex0x(hash.view()));
     }
-    std::uint32_t logs = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-        made->transaction_hashes.push_back(chain::hash(made->block.transactions[i]));
-        made->first_logs.push_back(logs);
-        logs += static_cast<std::uint32_t>(made->outcomes[i].receipt.logs.size());
-    }
+    auto made = std::make_shared<const WholeBlock>(std::move(stored));
     const std::lock_guard lock(mutex_);
     cache_.push_front(made);
     std::uint64_t bytes = 0;
     std::size_t kept = 0;
     for (const auto& each : cache_) {
-        bytes += each->size;
+        bytes += each->stored().size_bytes;
         if (kept > 0 && (bytes > cached_bytes || kept >= cached_blocks)) break;
         ++kept;
     }

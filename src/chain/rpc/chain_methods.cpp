@@ -40,7 +40,7 @@ void add_block_pair(MethodTable& table, const Backend& backend, FindBlock find,
                   const Param where = call.params[0];
                   const auto block = OL_TRY(find(backend, where));
                   if (block) {
-                      call.out.value(block->transaction_hashes.size());
+                      call.out.value(block->count());
                   } else {
                       call.out.value(nullptr);
                   }
@@ -52,7 +52,7 @@ void add_block_pair(MethodTable& table, const Backend& backend, FindBlock find,
                   const Param where = call.params[0], at = call.params[1];
                   const std::uint64_t index = OL_TRY(at.quantity64());
                   const auto block = OL_TRY(find(backend, where));
-                  if (block && index < block->transaction_hashes.size()) {
+                  if (block && index < block->count()) {
                       print_transaction(call.out, *block, index);
                   } else {
                       call.out.value(nullptr);
@@ -64,16 +64,15 @@ void add_block_pair(MethodTable& table, const Backend& backend, FindBlock find,
                   const Param where = call.params[0], at = call.params[1];
                   const std::uint64_t index = OL_TRY(at.quantity64());
                   const auto block = OL_TRY(find(backend, where));
-                  call.out.value(block && index < block->transaction_hashes.size()
-                                     ? encode(block->block.transactions[index])
-                                     : Bytes());
+                  call.out.value(block && index < block->count() ? encode(block->transaction(index))
+                                                                 : Bytes());
                   return {};
               });
     table.add("eth_getUncleCountBy" + of_block, 1, 1, [&backend, find](Call& call) -> RpcStatus {
         const Param where = call.params[0];
         const auto block = OL_TRY(find(backend, where));
         if (block) {
-            call.out.value(block->block.ommers.size());
+            call.out.value(block->block().ommers.size());
         } else {
             call.out.value(nullptr);
         }
@@ -84,10 +83,10 @@ void add_block_pair(MethodTable& table, const Backend& backend, FindBlock find,
                   const Param where = call.params[0], at = call.params[1];
                   const std::uint64_t index = OL_TRY(at.quantity64());
                   const auto block = OL_TRY(find(backend, where));
-                  if (!block || index >= block->block.ommers.size()) {
+                  if (!block || index >= block->block().ommers.size()) {
                       call.out.value(nullptr);
                   } else {
-                      const Header& ommer = block->block.ommers[index];
+                      const Header& ommer = block->block().ommers[index];
                       print_header(call.out, hash(ommer), ommer);
                   }
                   return {};
@@ -103,10 +102,9 @@ RpcResult<Placed> find_transaction(const Backend& backend, const Hash32& hash) {
     const auto place = OL_TRY(backend.chain.find(hash));
     if (!place) return Placed{};
     Placed out{.block = OL_TRY(backend.whole(place->block_hash)), .index = place->index};
-    if (out.block && out.index >= out.block->transaction_hashes.size()) {
+    if (out.block && out.index >= out.block->count()) {
         return rpc_fail(internal_error, "the index names transaction {} of block {}, which has {}",
-                        out.index, out.block->block.header.number,
-                        out.block->transaction_hashes.size());
+                        out.index, out.block->header().number, out.block->count());
     }
     return out;
 }
@@ -120,7 +118,7 @@ RpcStatus print_receipts(const Backend& backend, Call& call) {
     }
     const ReceiptPrinter printer(backend.chain.config(), *block);
     call.out.begin_array();
-    for (std::size_t i = 0; i < block->outcomes.size(); ++i) printer.print(call.out, i);
+    for (std::size_t i = 0; i < block->count(); ++i) printer.print(call.out, i);
     call.out.end_array();
     return {};
 }
@@ -145,7 +143,7 @@ void add_transaction_methods(MethodTable& table, const Backend& backend) {
         const Hash32 hash = OL_TRY(param.hash32());
         const Placed placed = OL_TRY(find_transaction(backend, hash));
         if (placed.block) {
-            call.out.value(encode(placed.block->block.transactions[placed.index]));
+            call.out.value(encode(placed.block->transaction(placed.index)));
         } else if (const PooledPtr waiting = backend.pool.find(hash)) {
             call.out.value(waiting->encoded);
         } else {
@@ -190,19 +188,21 @@ void add_chain_methods(MethodTable& table, const Backend& backend) {
 void add_raw_methods(MethodTable& table, const Backend& backend) {
     table.add("debug_getRawHeader", 1, 1, [&backend](Call& call) -> RpcStatus {
         const Param where = call.params[0];
-        call.out.value(encode(OL_TRY(required_block(backend, where))->block.header));
+        call.out.value(encode(OL_TRY(required_block(backend, where))->header()));
         return {};
     });
     table.add("debug_getRawBlock", 1, 1, [&backend](Call& call) -> RpcStatus {
         const Param where = call.params[0];
-        call.out.value(encode(OL_TRY(required_block(backend, where))->block));
+        call.out.value(encode(OL_TRY(required_block(backend, where))->block()));
         return {};
     });
     table.add("debug_getRawReceipts", 1, 1, [&backend](Call& call) -> RpcStatus {
         const Param where = call.params[0];
         const auto block = OL_TRY(required_block(backend, where));
         call.out.begin_array();
-        for (const auto& outcome : block->outcomes) call.out.value(encode(outcome.receipt));
+        for (std::size_t i = 0; i < block->count(); ++i) {
+            call.out.value(encode(block->outcome(i).receipt));
+        }
         call.out.end_array();
         return {};
     });

@@ -45,11 +45,11 @@ void print_rewards(Writer& out, const WholeBlock& whole, const std::vector<doubl
         U256 tip;
         std::uint64_t gas;
     };
-    const Header& header = whole.block.header;
+    const Header& header = whole.header();
     std::vector<Paid> paid;
-    for (std::size_t i = 0; i < whole.outcomes.size(); ++i) {
-        paid.push_back({tip_of(whole.block.transactions[i], header.base_fee.value_or(U256())),
-                        whole.outcomes[i].gas_used});
+    for (std::size_t i = 0; i < whole.count(); ++i) {
+        paid.push_back({tip_of(whole.transaction(i), header.base_fee.value_or(U256())),
+                        whole.outcome(i).gas_used});
     }
     std::ranges::stable_sort(paid, {}, &Paid::tip);
     out.begin_array();
@@ -135,12 +135,14 @@ RpcResult<U256> suggested_tip(const Backend& backend) {
     const U256 least = backend.options.minimum_priority_fee;
     const auto block = OL_TRY(backend.whole(backend.chain.head_hash()));
     if (!block) return least;
-    const Header& header = block->block.header;
+    const Header& header = block->header();
     std::uint64_t largest = 0;
-    for (const auto& outcome : block->outcomes) largest = std::max(largest, outcome.gas_used);
+    for (std::size_t i = 0; i < block->count(); ++i) {
+        largest = std::max(largest, block->outcome(i).gas_used);
+    }
     if (header.gas_used + largest <= header.gas_limit) return least;
     std::vector<U256> tips;
-    for (const auto& transaction : block->block.transactions) {
+    for (const auto& transaction : block->block().transactions) {
         if (transaction.is_deposit()) continue;
         tips.push_back(tip_of(transaction, header.base_fee.value_or(U256())));
     }

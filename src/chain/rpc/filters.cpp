@@ -106,17 +106,14 @@ void Filters::on_head(const HeadUpdate& update) {
         if (update.sequence <= filter.since) continue;
         if (filter.kind == Kind::blocks) {
             for (const auto& block : update.joined) {
-                filter.results.push_back("\"" + to_hex0x(block->hash.view()) + "\"");
+                filter.results.push_back("\"" + to_hex0x(block->hash().view()) + "\"");
             }
         } else if (filter.kind == Kind::logs) {
             for (const auto& found : update.removed) keep_log(filter, found);
             for (const auto& block : update.joined) {
-                if (!filter.criteria.may_match(block->block.header.logs_bloom)) continue;
-                for (std::size_t i = 0; i < block->outcomes.size(); ++i) {
-                    for (std::size_t k = 0; k < block->outcomes[i].receipt.logs.size(); ++k) {
-                        keep_log(filter, block->log(i, k));
-                    }
-                }
+                if (!filter.criteria.may_match(block->header().logs_bloom)) continue;
+                block->for_each_log(
+                    [&](std::size_t i, std::size_t k) { keep_log(filter, block->log(i, k)); });
             }
         }
     }

@@ -21,18 +21,34 @@ struct PlacedIn {
 void print_transaction(Writer& out, const Transaction& transaction, const Hash32& hash,
                        const Address& sender, const PlacedIn* place, const Receipt* receipt);
 
-// A block with everything that is kept of it; `size`: its RLP form's length.
-struct WholeBlock {
-    Hash32 hash;
-    Block block;
-    std::uint64_t size = 0;
-    std::vector<Hash32> transaction_hashes;
-    std::vector<Address> senders;
-    std::vector<TransactionOutcome> outcomes;
-    std::vector<std::uint32_t> first_logs; // logs before each transaction's
+// A block with everything that is kept of it, and the numbers of its logs.
+class WholeBlock {
+public:
+    explicit WholeBlock(StoredBlockPtr stored);
+
+    const Hash32& hash() const { return stored_->hash; }
+    const Header& header() const { return stored_->block.header; }
+    const Block& block() const { return stored_->block; }
+    std::size_t count() const { return stored_->transaction_hashes.size(); }
+    const Transaction& transaction(std::size_t i) const { return stored_->block.transactions[i]; }
+    const Hash32& transaction_hash(std::size_t i) const { return stored_->transaction_hashes[i]; }
+    const Address& sender(std::size_t i) const { return stored_->senders[i]; }
+    const TransactionOutcome& outcome(std::size_t i) const { return stored_->outcomes[i]; }
+    const StoredBlock& stored() const { return *stored_; }
 
     PlacedIn place(std::size_t index) const;
     FoundLog log(std::size_t transaction, std::size_t index) const;
+    // Calls each(transaction, log) for every log, in order.
+    template <class Each>
+    void for_each_log(Each each) const {
+        for (std::size_t i = 0; i < count(); ++i) {
+            for (std::size_t k = 0; k < outcome(i).receipt.logs.size(); ++k) each(i, k);
+        }
+    }
+
+private:
+    StoredBlockPtr stored_;
+    std::vector<std::uint32_t> first_logs_; // logs before each transaction's
 };
 using WholeBlockPtr = std::shared_ptr<const WholeBlock>;
 

@@ -106,12 +106,11 @@ bool Subscriptions::tell_head(const std::string& id, Subscription& to, const Hea
         if (!tell(found)) return false;
     }
     for (const auto& block : update.joined) {
-        if (!to.request.criteria.may_match(block->block.header.logs_bloom)) continue;
-        for (std::size_t i = 0; i < block->outcomes.size(); ++i) {
-            for (std::size_t k = 0; k < block->outcomes[i].receipt.logs.size(); ++k) {
-                if (!tell(block->log(i, k))) return false;
-            }
-        }
+        if (!to.request.criteria.may_match(block->header().logs_bloom)) continue;
+        bool alive = true;
+        block->for_each_log(
+            [&](std::size_t i, std::size_t k) { alive = alive && tell(block->log(i, k)); });
+        if (!alive) return false;
     }
     return true;
 }
@@ -120,7 +119,7 @@ void Subscriptions::on_head(const HeadUpdate& update) {
     std::vector<std::string> heads;
     for (const auto& block : update.joined) {
         Writer writer;
-        print_header(writer, block->hash, block->block.header);
+        print_header(writer, block->hash(), block->header());
         heads.push_back(writer.take());
     }
     const std::lock_guard lock(mutex_);

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/limits.hpp"
 #include "chain/block/execution.hpp"
 #include "chain/types/transaction.hpp"
 
@@ -23,13 +24,24 @@ struct PooledTransaction {
     Address sender;
     Bytes encoded;             // for the L1 fee, re-broadcast and txpool_content
     std::uint64_t arrival = 0; // order among equals
+    U256 cost;                 // the most that the sender pays: gas, value, L1 and operator fee
+    std::vector<Address> authorities; // EIP-7702: who signed its valid authorizations
 };
 using PooledPtr = std::shared_ptr<const PooledTransaction>;
+
+struct PoolLimits {
+    std::uint64_t pending_slots = limits::pool_pending_slots;
+    std::uint64_t queued_slots = limits::pool_queued_slots;
+    std::uint64_t queued_of_sender = limits::pool_queued_of_sender;
+    std::uint64_t fair_pending = limits::pool_fair_pending;
+    std::uint64_t transaction_bytes = limits::pool_transaction_bytes;
+    U256 minimum_tip; // below it: "transaction underpriced"
+};
 
 class TransactionPool {
 public:
     // Follows the chain's head by itself: includes leave, re-orged ones come back.
-    explicit TransactionPool(Blockchain& chain);
+    explicit TransactionPool(Blockchain& chain, const PoolLimits& limits = {});
     ~TransactionPool();
 
     // Checks signature, chain id, type, intrinsic gas, balance for fee, value and L1 fee, nonce.
@@ -60,15 +72,18 @@ public:
         virtual void skip() = 0;
     };
     std::unique_ptr<Selection> select(const U256& base_fee) const;
+    // Whether select(base_fee) would give anything.
+    bool has_executable(const U256& base_fee) const;
 
     void remove(const Hash32& hash);
     void clear();
     // After each accepted transaction, on the caller's thread.
     void on_added(std::function<void(const PooledPtr&)> listener);
 
+    struct Impl; // the pool's own
+
 private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+    std::shared_ptr<Impl> impl_; // the chain's listener holds it weakly
 };
 
 } // namespace ol::chain
