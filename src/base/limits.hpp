@@ -38,5 +38,6 @@ inline constexpr std::uint64_t prompt_tokens = 4096;
 inline constexpr std::uint64_t answer_tokens = 1024;
 inline constexpr std::uint64_t adapters_resident = 64;
 inline constexpr std::uint64_t rpc_reply_bytes = 64ULL << 20;
+inline constexpr std::uint64_t evm_memory_bytes = 4ULL << 30; // of a transaction's nested calls
 
 } // namespace ol::limits

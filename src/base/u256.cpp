@@ -11,52 +11,231 @@ namespace {
 
 using Wide = unsigned __int128;
 
-bool add_carry(const U256& a, const U256& b, U256& out) {
-    Wide carry = 0;
-    for (int i = 0; i < 4; ++i) {
-        const Wide sum = static_cast<Wide>(a.limb[i]) + b.limb[i] + carry;
-        out.limb[i] = static_cast<std::uint64_t>(sum);
-        carry = sum >> 64;
-    }
-    return carry != 0;
+std::uint64_t low(Wide x) { return static_cast<std::uint64_t>(x); }
+std::uint64_t high(Wide x) { return static_cast<std::uint64_t>(x >> 64); }
+
+struct Step {
+    std::uint64_t quotient, remainder;
+};
+
+// (high, low) / d for high < d: one instruction of the machine where it has one.
+inline Step divide_2by1(std::uint64_t high, std::uint64_t low, std::uint64_t d) {
+#if defined(__x86_64__)
+    Step out;
+    __asm__("divq %4"
+            : "=a"(out.quotient), "=d"(out.remainder)
+            : "0"(low), "1"(high), "r"(d)
+            : "cc");
+    return out;
+#else
+    const Wide u = static_cast<Wide>(high) << 64 | low;
+    return {static_cast<std::uint64_t>(u / d), static_cast<std::uint64_t>(u % d)};
+#endif
 }
 
-// Long division, one bit at a time where the divisor has more than one limb. Amounts of money are
-// divided a few times per receipt; the EVM's own division lives in the chain library.
-void divide(const U256& a, const U256& b, U256& quotient, U256& remainder) {
-    OL_CHECK(!b.is_zero());
-    quotient = {};
-    remainder = {};
-    if (b.fits_u64()) {
-        Wide rest = 0;
-        for (int i = 3; i >= 0; --i) {
-            rest = rest << 64 | a.limb[i];
-            quotient.limb[i] = static_cast<std::uint64_t>(rest / b.limb[0]);
-            rest %= b.limb[0];
+// Moller and Granlund, "Improved division by invariant integers" (2011), algorithm 6:
+// floor((2^192 - 1) / (d1, d0)) - 2^64, for d1 with its top bit set.
+std::uint64_t reciprocal_3by2(std::uint64_t d1, std::uint64_t d0) {
+    std::uint64_t v = divide_2by1(~d1, ~std::uint64_t{0}, d1).quotient;
+    std::uint64_t p = d1 * v + d0;
+    if (p < d0) {
+        --v;
+        if (p >= d1) {
+            --v;
+            p -= d1;
         }
-        remainder = U256(static_cast<std::uint64_t>(rest));
-        return;
+        p -= d1;
     }
-    for (int i = a.bit_length() - 1; i >= 0; --i) {
-        const bool top = remainder.limb[3] >> 63 != 0;
-        remainder = remainder << 1;
-        remainder.limb[0] |= a.limb[i / 64] >> (i % 64) & 1;
-        if (top || remainder >= b) {
-            remainder = remainder - b;
-            quotient.limb[i / 64] |= std::uint64_t{1} << (i % 64);
+    const Wide t = static_cast<Wide>(v) * d0;
+    p += high(t);
+    if (p < high(t)) {
+        --v;
+        if (p > d1 || (p == d1 && low(t) >= d0)) --v;
+    }
+    return v;
+}
+
+// Algorithm 5 there: (u2, u1, u0) / (d1, d0) for (u2, u1) < (d1, d0).
+inline std::uint64_t divide_3by2(std::uint64_t u2, std::uint64_t u1, std::uint64_t u0, Wide d,
+                                 std::uint64_t v, Wide& remainder) {
+    const Wide q = static_cast<Wide>(v) * u2 + (static_cast<Wide>(u2) << 64 | u1);
+    std::uint64_t q1 = high(q) + 1;
+    Wide r = static_cast<Wide>(u1 - high(q) * high(d)) << 64 | u0;
+    r -= static_cast<Wide>(low(d)) * high(q);
+    r -= d;
+    if (high(r) >= low(q)) {
+        --q1;
+        r += d;
+    }
+    if (r >= d) [[unlikely]] {
+        ++q1;
+        r -= d;
+    }
+    remainder = r;
+    return q1;
+}
+
+// x -= q * y over N limbs; what is still to be taken from the limb above.
+template <int N>
+inline std::uint64_t subtract_product(std::uint64_t* x, const std::uint64_t* y, std::uint64_t q) {
+    std::uint64_t carry = 0;
+    for (int i = 0; i < N; ++i) {
+        const Wide product = static_cast<Wide>(q) * y[i] + carry;
+        carry = high(product) + (x[i] < low(product) ? 1 : 0);
+        x[i] -= low(product);
+    }
+    return carry;
+}
+
+// x += y over N limbs; the carry.
+template <int N>
+inline std::uint64_t add_limbs(std::uint64_t* x, const std::uint64_t* y) {
+    unsigned char carry = 0;
+    for (int i = 0; i < N; ++i) x[i] = detail::add_carry(x[i], y[i], carry);
+    return carry;
+}
+
+// Schoolbook division (Knuth, 4.3.1, algorithm D) of the m + 1 limbs u by the N limbs v, whose top
+// bit is set. u[m] < v[N - 1] or the first digit would not fit. Leaves the remainder in u; `q`
+// receives m - N + 1 digits.
+template <int N>
+void divide_limbs(std::uint64_t* u, int m, const std::uint64_t* v, std::uint64_t* q) {
+    const Wide d = static_cast<Wide>(v[N - 1]) << 64 | v[N - 2];
+    const std::uint64_t reciprocal = reciprocal_3by2(v[N - 1], v[N - 2]);
+    for (int j = m - N; j >= 0; --j) {
+        const std::uint64_t u2 = u[j + N], u1 = u[j + N - 1], u0 = u[j + N - 2];
+        std::uint64_t digit = 0;
+        if ((static_cast<Wide>(u2) << 64 | u1) == d) [[unlikely]] {
+            digit = ~std::uint64_t{0};
+            u[j + N] = u2 - subtract_product<N>(u + j, v, digit);
+        } else {
+            Wide r = 0;
+            digit = divide_3by2(u2, u1, u0, d, reciprocal, r);
+            if constexpr (N > 2) {
+                const std::uint64_t over = subtract_product<N - 2>(u + j, v, digit);
+                const bool negative = r < over;
+                r -= over;
+                u[j + N - 2] = low(r);
+                u[j + N - 1] = high(r);
+                if (negative) [[unlikely]] {
+                    --digit;
+                    u[j + N - 1] += v[N - 1] + add_limbs<N - 1>(u + j, v);
+                }
+            } else {
+                u[j] = low(r);
+                u[j + 1] = high(r);
+            }
         }
+        q[j] = digit;
     }
+}
+
+// The `count` limbs of `a` divided by `b` (not zero): digits to q (`count` of them), the remainder
+// is returned.
+U256 divide_wide(const std::uint64_t* a, int count, const U256& b, std::uint64_t* q) {
+    const int n = (b.bit_length() + 63) / 64;
+    if (n == 1) {
+        std::uint64_t rest = 0;
+        for (int i = count - 1; i >= 0; --i) {
+            const Step step = divide_2by1(rest, a[i], b.limb[0]);
+            q[i] = step.quotient;
+            rest = step.remainder;
+        }
+        return U256(rest);
+    }
+    const int shift = std::countl_zero(b.limb[n - 1]);
+    const auto up = [shift](std::uint64_t above, std::uint64_t below) {
+        return shift == 0 ? above : above << shift | below >> (64 - shift);
+    };
+    std::uint64_t v[4];
+    for (int i = n - 1; i > 0; --i) v[i] = up(b.limb[i], b.limb[i - 1]);
+    v[0] = b.limb[0] << shift;
+    while (count > n && a[count - 1] == 0) q[--count] = 0;
+    std::uint64_t u[9];
+    u[count] = shift == 0 ? 0 : a[count - 1] >> (64 - shift);
+    for (int i = count - 1; i > 0; --i) u[i] = up(a[i], a[i - 1]);
+    u[0] = a[0] << shift;
+    for (int i = count - n + 1; i < count; ++i) q[i] = 0;
+    int m = count;
+    if (u[m] == 0 && u[m - 1] < v[n - 1] && m > n) q[--m - n + 1] = 0;
+    if (n == 4) {
+        divide_limbs<4>(u, m, v, q);
+    } else if (n == 3) {
+        divide_limbs<3>(u, m, v, q);
+    } else {
+        divide_limbs<2>(u, m, v, q);
+    }
+    U256 out;
+    for (int i = 0; i < n; ++i) out.limb[i] = u[i];
+    return out >> static_cast<unsigned>(shift);
+}
+
+// All eight limbs of a * b.
+void multiply_wide(const U256& a, const U256& b, std::uint64_t* out) {
+    for (int i = 0; i < 4; ++i) out[i] = 0;
+    for (int i = 0; i < 4; ++i) {
+        std::uint64_t carry = 0;
+        for (int j = 0; j < 4; ++j) {
+            const Wide sum = static_cast<Wide>(a.limb[i]) * b.limb[j] + out[i + j] + carry;
+            out[i + j] = low(sum);
+            carry = high(sum);
+        }
+        out[i + 4] = carry;
+    }
+}
+
+// For b = 2^k: k; -1 for other numbers.
+int power_of_two(const U256& b) {
+    const int top = (b.bit_length() - 1) / 64;
+    std::uint64_t others = 0;
+    for (int i = 0; i < top; ++i) others |= b.limb[i];
+    if (others != 0 || (b.limb[top] & (b.limb[top] - 1)) != 0) return -1;
+    return 64 * top + std::countr_zero(b.limb[top]);
 }
 
 } // namespace
+
+Division divide(const U256& a, const U256& b) {
+    OL_CHECK(!b.is_zero());
+    if (a < b) return {U256(), a};
+    if (const int bits = power_of_two(b); bits >= 0) {
+        return {a >> static_cast<unsigned>(bits), a & (b - U256(1))};
+    }
+    Division out;
+    out.remainder = divide_wide(a.limb.data(), 4, b, out.quotient.limb.data());
+    return out;
+}
+
+U256 add_mod(const U256& a, const U256& b, const U256& m) {
+    // Operands about as long as the modulus need no division.
+    if (m.limb[3] != 0 && a.limb[3] <= m.limb[3] && b.limb[3] <= m.limb[3]) {
+        const auto reduced = [&m](const U256& x) {
+            U256 less;
+            return sub_overflow(x, m, less) ? x : less;
+        };
+        U256 sum, less;
+        const bool carry = add_overflow(reduced(a), reduced(b), sum);
+        const bool borrow = sub_overflow(sum, m, less);
+        return borrow && !carry ? sum : less;
+    }
+    U256 sum;
+    std::uint64_t q[5];
+    const bool carry = add_overflow(a, b, sum);
+    const std::uint64_t wide[5] = {sum.limb[0], sum.limb[1], sum.limb[2], sum.limb[3], carry};
+    return divide_wide(wide, carry ? 5 : 4, m, q);
+}
+
+U256 mul_mod(const U256& a, const U256& b, const U256& m) {
+    std::uint64_t product[8], q[8];
+    multiply_wide(a, b, product);
+    return divide_wide(product, 8, m, q);
+}
 
 U256 U256::from_be(ByteView bytes) {
     OL_CHECK(bytes.size() <= 32);
     std::array<std::uint8_t, 32> padded{};
     std::copy(bytes.begin(), bytes.end(), padded.end() - static_cast<std::ptrdiff_t>(bytes.size()));
-    U256 out;
-    for (int i = 0; i < 4; ++i) out.limb[3 - i] = get_be64(padded.data() + 8 * i);
-    return out;
+    return load_be(padded.data());
 }
 
 Result<U256> U256::from_decimal(std::string_view text) {
@@ -86,7 +265,7 @@ Result<U256> U256::parse(std::string_view text) {
 
 Hash32 U256::to_be() const {
     Hash32 out;
-    for (int i = 0; i < 4; ++i) put_be64(out.data.data() + 8 * i, limb[3 - i]);
+    store_be(out.data.data(), *this);
     return out;
 }
 
@@ -95,8 +274,7 @@ std::string U256::to_decimal() const {
     std::string out;
     U256 rest = *this;
     while (!rest.is_zero()) {
-        U256 quotient, digits;
-        divide(rest, U256(1'000'000'000), quotient, digits);
+        const auto [quotient, digits] = divide(rest, U256(1'000'000'000));
         std::uint64_t group = digits.limb[0];
         for (int i = 0; i < 9 && (group != 0 || !quotient.is_zero()); ++i) {
             out.push_back(static_cast<char>('0' + group % 10));
@@ -114,88 +292,9 @@ std::string U256::to_quantity() const {
     return first == std::string::npos ? "0x0" : "0x" + hex.substr(first);
 }
 
-int U256::bit_length() const {
-    for (int i = 3; i >= 0; --i) {
-        if (limb[i] != 0) return 64 * i + 64 - std::countl_zero(limb[i]);
-    }
-    return 0;
-}
-
-std::strong_ordering U256::operator<=>(const U256& other) const {
-    for (int i = 3; i >= 0; --i) {
-        if (limb[i] != other.limb[i]) return limb[i] <=> other.limb[i];
-    }
-    return std::strong_ordering::equal;
-}
-
-U256 operator+(const U256& a, const U256& b) {
-    U256 out;
-    add_carry(a, b, out);
-    return out;
-}
-
-U256 operator-(const U256& a, const U256& b) {
-    U256 out;
-    Wide borrow = 0;
-    for (int i = 0; i < 4; ++i) {
-        const Wide difference = static_cast<Wide>(a.limb[i]) - b.limb[i] - borrow;
-        out.limb[i] = static_cast<std::uint64_t>(difference);
-        borrow = difference >> 64 != 0 ? 1 : 0;
-    }
-    return out;
-}
-
-U256 operator*(const U256& a, const U256& b) {
-    U256 out;
-    for (int i = 0; i < 4; ++i) {
-        Wide carry = 0;
-        for (int j = 0; i + j < 4; ++j) {
-            const Wide sum = static_cast<Wide>(a.limb[i]) * b.limb[j] + out.limb[i + j] + carry;
-            out.limb[i + j] = static_cast<std::uint64_t>(sum);
-            carry = sum >> 64;
-        }
-    }
-    return out;
-}
-
-U256 operator/(const U256& a, const U256& b) {
-    U256 quotient, remainder;
-    divide(a, b, quotient, remainder);
-    return quotient;
-}
-
-U256 operator%(const U256& a, const U256& b) {
-    U256 quotient, remainder;
-    divide(a, b, quotient, remainder);
-    return remainder;
-}
-
-U256 operator<<(const U256& a, unsigned bits) {
-    U256 out;
-    if (bits >= 256) return out;
-    const unsigned words = bits / 64, shift = bits % 64;
-    for (unsigned i = 3; i + 1 > words; --i) {
-        out.limb[i] = a.limb[i - words] << shift;
-        if (shift != 0 && i > words) out.limb[i] |= a.limb[i - words - 1] >> (64 - shift);
-        if (i == 0) break;
-    }
-    return out;
-}
-
-U256 operator>>(const U256& a, unsigned bits) {
-    U256 out;
-    if (bits >= 256) return out;
-    const unsigned words = bits / 64, shift = bits % 64;
-    for (unsigned i = 0; i + words < 4; ++i) {
-        out.limb[i] = a.limb[i + words] >> shift;
-        if (shift != 0 && i + words + 1 < 4) out.limb[i] |= a.limb[i + words + 1] << (64 - shift);
-    }
-    return out;
-}
-
 Result<U256> checked_add(const U256& a, const U256& b) {
     U256 out;
-    if (add_carry(a, b, out)) return fail(ErrorCode::too_large, "sum passes 2^256");
+    if (add_overflow(a, b, out)) return fail(ErrorCode::too_large, "sum passes 2^256");
     return out;
 }
 

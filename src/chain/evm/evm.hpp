@@ -41,6 +41,7 @@ enum class Status : std::uint8_t {
     stack_underflow,
     bad_jump_destination,
     static_violation,
+    return_data_out_of_bounds,
     call_depth, // below: the call did not begin; gas is given back
     insufficient_balance,
     nonce_overflow,
