@@ -151,12 +151,13 @@ Status run_test(const Json& test, const ChainConfig& config) {
     OL_TRY(chain.lay_down_genesis());
     std::size_t index = 0;
     for (const auto& entry : test["blocks"].items()) {
-        const bool must_fail = entry.contains("expectException");
+        // Old files name no exception: a block that is none has no header beside its bytes.
+        const bool must_fail = entry.contains("expectException") || !entry.contains("blockHeader");
         const auto encoded = bytes(entry["rlp"]);
         const Status imported = encoded ? chain.import(*encoded) : std::unexpected(encoded.error());
         if (imported && must_fail) {
             return fail(ErrorCode::internal, "block {}: accepted, but must be refused: {}", index,
-                        OL_TRY(entry["expectException"].as_string()));
+                        entry["expectException"].as_string().value_or("(no name)"));
         }
         if (!imported && !must_fail) {
             return fail(ErrorCode::internal, "block {}: refused: {}", index,
