@@ -184,6 +184,7 @@ constexpr FaultName fault_names[] = {
     {"GAS_LIMIT_EXCEEDS_MAXIMUM", TransactionFault::gas_limit_above_cap},
     {"IntrinsicGas", TransactionFault::intrinsic_gas},
     {"NoFunds", TransactionFault::insufficient_funds},
+    {"NoFundsOrGas", TransactionFault::intrinsic_gas},
     {"SenderNotEOA", TransactionFault::sender_has_code},
     {"InitCodeLimitExceeded", TransactionFault::init_code_too_large},
 };
@@ -303,7 +304,7 @@ void run_file(const Json& file, Results& results) {
 int main(int count, char** arguments) {
     using namespace ol::conformance;
     return run_suite("state", parse_options(count, arguments),
-                     {"GeneralStateTests", "EIPTests/StateTests", "state_tests",
+                     {"GeneralStateTests", "state_tests",
                       "LegacyTests/Constantinople/GeneralStateTests",
                       "LegacyTests/Cancun/GeneralStateTests"},
                      run_file);

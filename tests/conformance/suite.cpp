@@ -8,6 +8,8 @@
 #include <mutex>
 #include <thread>
 
+#include <unistd.h>
+
 namespace ol::conformance {
 namespace {
 
@@ -68,7 +70,9 @@ public:
 
     std::size_t failed() const { return failed_.size(); }
 
+    // On a terminal alone.
     void progress(std::string_view name, std::size_t total) {
+        if (isatty(STDERR_FILENO) == 0) return;
         const std::lock_guard lock(mutex_);
         std::fprintf(stderr, "\r%.*s: %zu/%zu files, %zu passed, %zu failed ",
                      static_cast<int>(name.size()), name.data(), files_, total, passed_,
@@ -81,7 +85,7 @@ public:
         };
         std::ranges::sort(failed_, by_name);
         std::ranges::sort(expected_, by_name);
-        std::fprintf(stderr, "\r");
+        if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r");
         std::printf("%.*s: %zu files, %zu passed, %zu failed, %zu known exceptions\n",
                     static_cast<int>(name.size()), name.data(), files_, passed_, failed_.size(),
                     expected_.size());
