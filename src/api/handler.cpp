@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/schema.hpp"
+#include "net/origin.hpp"
 
 namespace ol::api {
 
@@ -14,36 +15,6 @@ std::string lower_case(std::string_view text) {
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     }
     return out;
-}
-
-// "127.0.0.1:8420" -> "127.0.0.1"; "[::1]:8420" -> "[::1]".
-std::string_view without_port(std::string_view host) {
-    const std::size_t bracket = host.rfind(']');
-    const std::size_t colon = host.rfind(':');
-    if (colon == std::string_view::npos) return host;
-    if (bracket != std::string_view::npos && colon < bracket) return host;
-    return host.substr(0, colon);
-}
-
-bool is_loopback(std::string_view name) {
-    if (name == "localhost" || name.ends_with(".localhost") || name == "[::1]") return true;
-    if (!name.starts_with("127.")) return false;
-    // 127.0.0.0/8 as an address, not "127.example.org".
-    return std::ranges::all_of(name, [](char c) { return (c >= '0' && c <= '9') || c == '.'; }) &&
-           std::ranges::count(name, '.') == 3;
-}
-
-Status check_host(const net::Request& request, const HandlerOptions& options) {
-    const std::string host = lower_case(request.header("host"));
-    const std::string_view name = without_port(host);
-    if (is_loopback(name)) return {};
-    for (const auto& each : options.allowed_hosts) {
-        const std::string allowed = lower_case(each);
-        if (allowed == "*" || allowed == host || allowed == name) return {};
-    }
-    return fail(ErrorCode::permission_denied,
-                "the host name '{}' is not allowed (use 127.0.0.1, or have the node allow it)",
-                host);
 }
 
 // Requests that change something: only from the node's own pages, or from no page at all.
@@ -92,6 +63,7 @@ public:
         : services_(services)
         , web_root_(std::move(web_root))
         , options_(std::move(options))
+        , access_{.hosts = options_.allowed_hosts, .origins = {}}
         , router_(make_router())
         , openapi_(openapi_document(router_, options_.version).dump()) {}
 
@@ -107,7 +79,7 @@ public:
 
 private:
     Result<net::Response> handle(const net::Request& request) const {
-        OL_TRY(check_host(request, options_));
+        OL_TRY(net::check_host(request, access_));
         const bool reads = request.method == "GET" || request.method == "HEAD";
         if (reads && !is_api_path(request.path)) return static_file(web_root_, request);
 
@@ -151,6 +123,7 @@ private:
     Services& services_;
     const Path web_root_;
     const HandlerOptions options_;
+    const net::AccessPolicy access_;
     const Router router_;
     const std::string openapi_;
 };

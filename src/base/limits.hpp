@@ -17,6 +17,7 @@ inline constexpr std::uint64_t websocket_message_bytes = 15ULL << 20; // one mes
 inline constexpr std::uint64_t websocket_queue_bytes = 8ULL << 20;    // waiting for one client
 inline constexpr std::uint64_t json_depth = 64;
 inline constexpr std::uint64_t json_bytes = 64ULL << 20;
+inline constexpr std::uint64_t modexp_operand_bytes = 16ULL << 20; // base, modulus
 inline constexpr std::uint64_t segment_symbols = 1ULL << 31;
 inline constexpr std::uint64_t answer_symbols = 1ULL << 15; // symbols of one traced answer
 inline constexpr std::uint64_t segment_label_bytes = 1024; // name of a record, for people
@@ -40,6 +41,12 @@ inline constexpr std::uint64_t prompt_tokens = 4096;
 inline constexpr std::uint64_t answer_tokens = 1024;
 inline constexpr std::uint64_t adapters_resident = 64;
 inline constexpr std::uint64_t rpc_reply_bytes = 64ULL << 20;
+inline constexpr std::uint64_t rpc_body_bytes = 32ULL << 20;   // a JSON-RPC request or batch
+inline constexpr std::uint64_t rpc_batch_calls = 1000;         // calls of one batch
+inline constexpr std::uint64_t rpc_answer_bytes = 64ULL << 20; // answers of one batch; one trace
+inline constexpr std::uint64_t rpc_filters = 1024;             // installed at once
+inline constexpr std::uint64_t rpc_filter_results = 10'000;    // that wait for a poll
+inline constexpr std::uint64_t rpc_subscriptions = 4096;       // of all connections together
 
 // The chain's transaction pool (geth's legacy pool); slots of 32 KiB, a transaction takes at least
 // one.

@@ -65,6 +65,12 @@ public:
 
     static Json array(Array items = {}) { return Json(std::move(items)); }
     static Json object(std::initializer_list<Member> members = {});
+    // The members as they are; the caller has no key twice.
+    static Json object_of(Object members) {
+        Json out;
+        out.value_ = std::move(members);
+        return out;
+    }
 
     // A text of 64 MiB can hold 32 million values; this many (40 bytes each) is the most accepted.
     static constexpr std::size_t max_values = 8U << 20;

@@ -178,6 +178,27 @@ Hash32 sha256(ByteView bytes) {
     return out;
 }
 
+Hash32 hmac_sha256(ByteView key, ByteView message) {
+    static constexpr std::size_t block = 64;
+    Bytes inner(block, 0x36), outer(block, 0x5c);
+    const Hash32 hashed = key.size() > block ? sha256(key) : Hash32();
+    const ByteView used = key.size() > block ? hashed.view() : key;
+    for (std::size_t i = 0; i < used.size(); ++i) {
+        inner[i] ^= used[i];
+        outer[i] ^= used[i];
+    }
+    append(inner, message);
+    append(outer, sha256(inner).view());
+    return sha256(outer);
+}
+
+bool equal_secrets(ByteView a, ByteView b) {
+    if (a.size() != b.size()) return false;
+    std::uint8_t difference = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) difference |= a[i] ^ b[i];
+    return difference == 0;
+}
+
 Bytes random_bytes(std::size_t size) {
     OL_CHECK(size <= INT_MAX);
     Bytes out(size);

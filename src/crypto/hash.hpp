@@ -13,6 +13,9 @@ namespace ol::crypto {
 Hash32 keccak256(ByteView bytes);
 inline Hash32 keccak256(std::string_view text) { return keccak256(as_bytes(text)); }
 Hash32 sha256(ByteView bytes);
+Hash32 hmac_sha256(ByteView key, ByteView message); // RFC 2104
+// Equal or not in a time that does not tell where they differ.
+bool equal_secrets(ByteView a, ByteView b);
 
 // out[i] = keccak256(inputs[i]), for many short inputs: four at once on machines with AVX2, the
 // same bytes everywhere. `out` must not overlap the inputs.

@@ -103,6 +103,21 @@ TEST(Hash, keccak_reads_unaligned_input) {
 }
 
 // FIPS 180-4 examples.
+// RFC 4231, test cases 1, 2 and 6 (a key longer than a block).
+TEST(Hash, hmac_sha256_known_answers) {
+    EXPECT_EQ(to_hex(hmac_sha256(Bytes(20, 0x0b), as_bytes("Hi There")).view()),
+              "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    EXPECT_EQ(to_hex(hmac_sha256(as_bytes("Jefe"), as_bytes("what do ya want for nothing?")).view()),
+              "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    EXPECT_EQ(to_hex(hmac_sha256(Bytes(131, 0xaa),
+                                 as_bytes("Test Using Larger Than Block-Size Key - Hash Key First"))
+                         .view()),
+              "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+    EXPECT_TRUE(equal_secrets(as_bytes("abc"), as_bytes("abc")));
+    EXPECT_FALSE(equal_secrets(as_bytes("abc"), as_bytes("abd")));
+    EXPECT_FALSE(equal_secrets(as_bytes("abc"), as_bytes("ab")));
+}
+
 TEST(Hash, sha256_known_answers) {
     EXPECT_EQ(to_hex(sha256({}).view()),
               "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");

@@ -10,9 +10,17 @@
 
 namespace ol::node {
 
+// The development ledger of a node without an rpc_url.
+enum class LedgerKind { embedded, anvil };
+
 struct NodeConfig {
     Path data_dir;
     std::string rpc_url; // empty: a development chain of its own
+    LedgerKind ledger = LedgerKind::embedded;
+    Path chain_folder;              // of the embedded chain; empty: data_dir/chain
+    std::uint16_t chain_port = 0;   // of its JSON-RPC; 0: any free one
+    std::uint64_t block_time_s = 0; // 0: a block as soon as a transaction waits
+    bool archive = false;           // every state of the past can be read
     std::string host = "127.0.0.1";
     std::uint16_t port = 8420;
     std::vector<std::string> allowed_hosts; // names besides loopback under which it may be called
@@ -22,6 +30,11 @@ struct NodeConfig {
     Path password_file;                     // empty: $OPENLEDGER_PASSWORD, else data_dir/password
     unsigned threads = 0;                   // 0: all cores
 };
+
+// Where anvil keeps its ledger.
+inline Path anvil_state_file(const NodeConfig& config) {
+    return config.data_dir / "chain-state.json";
+}
 
 // $OPENLEDGER_DATA_DIR, else $XDG_DATA_HOME/openledger, else ~/.local/share/openledger.
 Path default_data_dir();

@@ -1,6 +1,7 @@
 #include "node/context.hpp"
 
 #include "base/log.hpp"
+#include "node/embedded_chain.hpp"
 #include "node/schema.hpp"
 
 namespace ol::node {
@@ -57,6 +58,20 @@ Result<ledger::Deployment> stored_deployment(store::Database& db) {
     return ledger::Deployment::from_json(OL_TRY(Json::parse(text)));
 }
 
+// Starts the development ledger where the node is given none.
+Result<std::string> ledger_url(Context& context) {
+    const NodeConfig& config = context.config;
+    if (!config.rpc_url.empty()) return config.rpc_url;
+    if (config.ledger == LedgerKind::embedded) {
+        context.embedded = OL_TRY(start_embedded_chain(config));
+        return context.embedded->url();
+    }
+    ledger::AnvilOptions options;
+    options.state_file = anvil_state_file(config);
+    context.anvil = OL_TRY(ledger::Anvil::start(options));
+    return context.anvil->url();
+}
+
 Result<ledger::Deployment> deploy(Context& context) {
     const Path artifacts = context.config.artifacts.empty() ? OL_TRY(find_resource("contracts/out"))
                                                             : context.config.artifacts;
@@ -89,14 +104,7 @@ Result<std::unique_ptr<Context>> Context::open(NodeConfig config) {
                                   own_chain ? scrypt_light : scrypt_standard);
     c.pool = std::make_unique<ThreadPool>(c.config.threads);
 
-    if (own_chain) {
-        ledger::AnvilOptions options;
-        options.state_file = c.config.data_dir / "chain-state.json";
-        c.anvil = OL_TRY(ledger::Anvil::start(options));
-        c.chain = std::make_unique<ledger::Chain>(c.anvil->url());
-    } else {
-        c.chain = std::make_unique<ledger::Chain>(c.config.rpc_url);
-    }
+    c.chain = std::make_unique<ledger::Chain>(OL_TRY(ledger_url(c)));
     const auto chain_id = OL_TRY(c.chain->chain_id());
 
     auto deployment = stored_deployment(*c.db);

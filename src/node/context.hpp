@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "base/thread_pool.hpp"
+#include "chain/node.hpp"
 #include "ledger/anvil.hpp"
 #include "ledger/contracts.hpp"
 #include "ledger/wallet.hpp"
@@ -45,13 +46,15 @@ struct Context {
     std::unique_ptr<store::BlobStore> blobs;
     std::unique_ptr<KeyRing> keys;
     std::unique_ptr<ThreadPool> pool;
-    std::unique_ptr<ledger::Anvil> anvil; // null with --rpc-url
+    // The development ledger: one of them, or none with an rpc_url.
+    std::unique_ptr<chain::Node> embedded;
+    std::unique_ptr<ledger::Anvil> anvil;
     std::unique_ptr<ledger::Chain> chain;
     std::unique_ptr<ledger::Contracts> contracts;
 
     static Result<std::unique_ptr<Context>> open(NodeConfig config);
 
-    bool development() const { return anvil != nullptr; }
+    bool development() const { return embedded != nullptr || anvil != nullptr; }
     // Development chains only: gives wei to an account; moves time and mines a block.
     Status fund(const Address& account, const U256& wei);
     Status advance_time(std::uint64_t seconds);

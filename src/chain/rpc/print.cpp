@@ -172,34 +172,60 @@ void print_header(Writer& out, const Hash32& header_hash, const Header& header) 
     out.end_object();
 }
 
+WholeBlock::WholeBlock(StoredBlockPtr stored)
+    : stored_(std::move(stored)) {
+    std::uint32_t logs = 0;
+    for (const auto& each : stored_->outcomes) {
+        first_logs_.push_back(logs);
+        logs += static_cast<std::uint32_t>(each.receipt.logs.size());
+    }
+}
+
+PlacedIn WholeBlock::place(std::size_t index) const {
+    return {.block_hash = hash(),
+            .number = header().number,
+            .timestamp = header().timestamp,
+            .index = static_cast<std::uint32_t>(index),
+            .base_fee = header().base_fee.value_or(U256())};
+}
+
+FoundLog WholeBlock::log(std::size_t transaction, std::size_t index) const {
+    FoundLog out;
+    out.log = outcome(transaction).receipt.logs[index];
+    out.block_hash = hash();
+    out.transaction_hash = transaction_hash(transaction);
+    out.block_number = header().number;
+    out.block_timestamp = header().timestamp;
+    out.transaction_index = static_cast<std::uint32_t>(transaction);
+    out.log_index = first_logs_[transaction] + static_cast<std::uint32_t>(index);
+    return out;
+}
+
+void print_transaction(Writer& out, const WholeBlock& whole, std::size_t index) {
+    const PlacedIn place = whole.place(index);
+    print_transaction(out, whole.transaction(index), whole.transaction_hash(index),
+                      whole.sender(index), &place, &whole.outcome(index).receipt);
+}
+
 void print_block(Writer& out, const WholeBlock& whole, bool full) {
-    const Block& block = whole.block;
     out.begin_object();
-    print_header_members(out, whole.hash, block.header);
-    out.member("size", static_cast<std::uint64_t>(encode(block).size()));
+    print_header_members(out, whole.hash(), whole.header());
+    out.member("size", whole.stored().size_bytes);
     out.key("transactions");
     out.begin_array();
-    PlacedIn place{.block_hash = whole.hash,
-                   .number = block.header.number,
-                   .timestamp = block.header.timestamp,
-                   .index = 0,
-                   .base_fee = block.header.base_fee.value_or(U256())};
-    for (std::size_t i = 0; i < block.transactions.size(); ++i) {
-        const Transaction& transaction = block.transactions[i];
-        if (!full) {
-            out.value(hash(transaction));
-            continue;
+    for (std::size_t i = 0; i < whole.count(); ++i) {
+        if (full) {
+            print_transaction(out, whole, i);
+        } else {
+            out.value(whole.transaction_hash(i));
         }
-        place.index = static_cast<std::uint32_t>(i);
-        const Receipt* receipt = i < whole.outcomes.size() ? &whole.outcomes[i].receipt : nullptr;
-        print_transaction(out, transaction, hash(transaction), whole.senders[i], &place, receipt);
     }
     out.end_array();
     out.key("uncles");
     out.begin_array();
-    for (const auto& ommer : block.ommers) out.value(hash(ommer));
+    for (const auto& ommer : whole.block().ommers) out.value(hash(ommer));
     out.end_array();
-    if (block.withdrawals) print_withdrawals(out, *block.withdrawals);
+    if (whole.block().withdrawals) print_withdrawals(out, *whole.block().withdrawals);
     out.end_object();
 }
 
@@ -250,8 +276,8 @@ std::optional<L1Attributes> l1_attributes(const Block& block) {
 ReceiptPrinter::ReceiptPrinter(const ChainConfig& config, const WholeBlock& whole)
     : config_(config)
     , whole_(whole)
-    , rules_(config.rules_at(whole.block.header.number, whole.block.header.timestamp)) {
-    if (rules_.is_op()) l1_ = l1_attributes(whole.block);
+    , rules_(config.rules_at(whole.header().number, whole.header().timestamp)) {
+    if (rules_.is_op()) l1_ = l1_attributes(whole.block());
 }
 
 namespace {
@@ -289,18 +315,18 @@ void ReceiptPrinter::print_l1(Writer& out, const Transaction& transaction,
     if (l1_->is_jovian) out.member("daFootprintGasScalar", parameters.da_footprint_gas_scalar);
 }
 
-void ReceiptPrinter::print(Writer& out, const ReceiptPlace& place) const {
-    const Transaction& transaction = whole_.block.transactions[place.index];
-    const TransactionOutcome& outcome = whole_.outcomes[place.index];
+void ReceiptPrinter::print(Writer& out, std::size_t index) const {
+    const Transaction& transaction = whole_.transaction(index);
+    const TransactionOutcome& outcome = whole_.outcome(index);
     const Receipt& receipt = outcome.receipt;
-    const Header& header = whole_.block.header;
+    const Header& header = whole_.header();
     out.begin_object();
-    out.member("blockHash", whole_.hash);
+    out.member("blockHash", whole_.hash());
     out.member("blockNumber", header.number);
-    out.member("transactionHash", place.transaction_hash);
-    out.member("transactionIndex", static_cast<std::uint64_t>(place.index));
+    out.member("transactionHash", whole_.transaction_hash(index));
+    out.member("transactionIndex", static_cast<std::uint64_t>(index));
     out.member("type", static_cast<std::uint8_t>(receipt.type));
-    out.member("from", whole_.senders[place.index]);
+    out.member("from", whole_.sender(index));
     out.member("to", transaction.to);
     out.member("contractAddress", outcome.created);
     out.member("gasUsed", outcome.gas_used);
@@ -314,17 +340,7 @@ void ReceiptPrinter::print(Writer& out, const ReceiptPlace& place) const {
     out.member("logsBloom", receipt.logs_bloom);
     out.key("logs");
     out.begin_array();
-    FoundLog found;
-    found.block_hash = whole_.hash;
-    found.transaction_hash = place.transaction_hash;
-    found.block_number = header.number;
-    found.block_timestamp = header.timestamp;
-    found.transaction_index = static_cast<std::uint32_t>(place.index);
-    for (std::size_t i = 0; i < receipt.logs.size(); ++i) {
-        found.log = receipt.logs[i];
-        found.log_index = place.first_log + static_cast<std::uint32_t>(i);
-        print_log(out, found);
-    }
+    for (std::size_t i = 0; i < receipt.logs.size(); ++i) print_log(out, whole_.log(index, i));
     out.end_array();
     if (transaction.type == TransactionType::blob) {
         out.member("blobGasUsed", static_cast<std::uint64_t>(transaction.blob_hashes.size()) << 17);

@@ -1,6 +1,7 @@
 // Blocks, transactions, receipts, logs and proofs as geth and op-geth print them.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -20,16 +21,42 @@ struct PlacedIn {
 void print_transaction(Writer& out, const Transaction& transaction, const Hash32& hash,
                        const Address& sender, const PlacedIn* place, const Receipt* receipt);
 
-struct WholeBlock {
-    Hash32 hash;
-    Block block;
-    std::vector<Address> senders;
-    std::vector<TransactionOutcome> outcomes; // empty where they are not needed
+// A block with everything that is kept of it, and the numbers of its logs.
+class WholeBlock {
+public:
+    explicit WholeBlock(StoredBlockPtr stored);
+
+    const Hash32& hash() const { return stored_->hash; }
+    const Header& header() const { return stored_->block.header; }
+    const Block& block() const { return stored_->block; }
+    std::size_t count() const { return stored_->transaction_hashes.size(); }
+    const Transaction& transaction(std::size_t i) const { return stored_->block.transactions[i]; }
+    const Hash32& transaction_hash(std::size_t i) const { return stored_->transaction_hashes[i]; }
+    const Address& sender(std::size_t i) const { return stored_->senders[i]; }
+    const TransactionOutcome& outcome(std::size_t i) const { return stored_->outcomes[i]; }
+    const StoredBlock& stored() const { return *stored_; }
+
+    PlacedIn place(std::size_t index) const;
+    FoundLog log(std::size_t transaction, std::size_t index) const;
+    // Calls each(transaction, log) for every log, in order.
+    template <class Each>
+    void for_each_log(Each each) const {
+        for (std::size_t i = 0; i < count(); ++i) {
+            for (std::size_t k = 0; k < outcome(i).receipt.logs.size(); ++k) each(i, k);
+        }
+    }
+
+private:
+    StoredBlockPtr stored_;
+    std::vector<std::uint32_t> first_logs_; // logs before each transaction's
 };
-// `full`: transactions as objects (with the outcomes, for deposits' nonces), otherwise hashes.
+using WholeBlockPtr = std::shared_ptr<const WholeBlock>;
+
+// `full`: transactions as objects, otherwise their hashes.
 void print_block(Writer& out, const WholeBlock& whole, bool full);
-void print_header(Writer& out, const Hash32& hash,
-                  const Header& header); // eth_subscribe's newHeads
+// eth_subscribe's newHeads.
+void print_header(Writer& out, const Hash32& header_hash, const Header& header);
+void print_transaction(Writer& out, const WholeBlock& whole, std::size_t index);
 
 void print_log(Writer& out, const FoundLog& found);
 
@@ -40,16 +67,10 @@ struct L1Attributes {
 };
 std::optional<L1Attributes> l1_attributes(const Block& block);
 
-// Prints receipt `index`; first_log: the number of logs before it in the block.
-struct ReceiptPlace {
-    std::size_t index = 0;
-    std::uint32_t first_log = 0;
-    Hash32 transaction_hash;
-};
 class ReceiptPrinter {
 public:
     ReceiptPrinter(const ChainConfig& config, const WholeBlock& whole);
-    void print(Writer& out, const ReceiptPlace& place) const;
+    void print(Writer& out, std::size_t index) const;
 
 private:
     void print_l1(Writer& out, const Transaction& transaction,

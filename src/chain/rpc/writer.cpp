@@ -79,6 +79,13 @@ void Writer::value(ByteView data) {
     out_ += '"';
 }
 
+void Writer::bare_hex(ByteView bytes) {
+    separate();
+    out_ += '"';
+    append_hex(bytes);
+    out_ += '"';
+}
+
 void Writer::value(std::string_view text) {
     if (!is_plain(text)) return value(codec::Json(text));
     separate();

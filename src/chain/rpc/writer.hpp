@@ -67,10 +67,10 @@ public:
     void number(std::uint64_t plain);
     void decimal(double plain); // the shortest text that reads back equal
     void raw(std::string_view json);
-    // 64 digits without leading zeros cut.
+    // 64 digits, leading zeros too.
     void word(const U256& word) { value(word.to_be()); }
-    // Raw hex digits of `bytes` within a string that the caller opened.
-    void append_hex(ByteView bytes);
+    // The same without 0x.
+    void bare_hex(ByteView bytes);
 
     template <class T>
     void member(std::string_view name, const T& held) {
@@ -85,6 +85,7 @@ public:
 
 private:
     void separate();
+    void append_hex(ByteView bytes);
     void open(char bracket);
     void print_quantity(std::uint64_t quantity);
 

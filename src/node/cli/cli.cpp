@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "node/cli/chain_commands.hpp"
 #include "node/cli/commands.hpp"
 #include "node/cli/commands_model_files.hpp"
 #include "node/cli/index_commands.hpp"
@@ -18,7 +19,7 @@ using Action = std::function<Status(Session&)>;
 
 struct Parsed {
     GlobalOptions global;
-    std::string data_dir, password_file, base_model;
+    std::string data_dir, password_file, base_model, ledger;
     bool verbose = false;
     Action action;
 };
@@ -46,6 +47,14 @@ void add_node_commands(CLI::App& root, Parsed& parsed) {
     up->add_option("--port", parsed.global.node.port, "Port to listen on")->capture_default_str();
     up->add_option("--allow-host", parsed.global.node.allowed_hosts,
                    "A name besides loopback under which the node may be called; * for any");
+    auto& node = parsed.global.node;
+    up->add_option("--chain-port", node.chain_port,
+                   "Port of the ledger's JSON-RPC and WebSocket (for wallets); 0: any free one")
+        ->capture_default_str();
+    up->add_option("--block-time", node.block_time_s,
+                   "Seconds between blocks; 0: a block as soon as a transaction waits")
+        ->capture_default_str();
+    up->add_flag("--archive", node.archive, "Keep every state of the past readable");
     up->callback([&] { parsed.action = [](Session& s) { return run_up(s); }; });
 
     static DemoCommand demo;
@@ -292,6 +301,10 @@ int run(int argc, char** argv) {
                    "~/.local/share/openledger)");
     app.add_option("--rpc-url", parsed.global.node.rpc_url,
                    "A chain to use instead of a development chain of its own");
+    app.add_option("--ledger", parsed.ledger,
+                   "The development ledger without --rpc-url: embedded, or anvil (a child process)")
+        ->default_val("embedded")
+        ->check(CLI::IsMember({"embedded", "anvil"}));
     app.add_option("--node", parsed.global.node_url, "A running node's URL");
     app.add_option("--password-file", parsed.password_file,
                    "Keystore password (default: $OPENLEDGER_PASSWORD, else DATA_DIR/password)");
@@ -305,6 +318,7 @@ int run(int argc, char** argv) {
     add_model_commands(app, parsed);
     add_money_commands(app, parsed);
     add_index_commands(app, parsed.action);
+    add_chain_commands(app, parsed.action);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -313,6 +327,7 @@ int run(int argc, char** argv) {
     }
     parsed.global.node.data_dir =
         parsed.data_dir.empty() ? default_data_dir() : Path(parsed.data_dir);
+    parsed.global.node.ledger = parsed.ledger == "anvil" ? LedgerKind::anvil : LedgerKind::embedded;
     parsed.global.node.password_file = parsed.password_file;
     parsed.global.node.base_model = parsed.base_model;
     if (parsed.verbose) log::set_level(log::Level::info);

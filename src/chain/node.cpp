@@ -1,0 +1,157 @@
+#include "chain/node.hpp"
+
+#include <mutex>
+
+#include "base/log.hpp"
+#include "chain/rpc/development.hpp"
+#include "chain/rpc/engine.hpp"
+#include "chain/rpc/filters.hpp"
+#include "chain/rpc/jwt.hpp"
+#include "chain/rpc/server.hpp"
+#include "chain/rpc/subscriptions.hpp"
+
+namespace ol::chain {
+
+namespace {
+
+const SystemClock system_clock;
+
+rpc::ApiOptions api_options(const NodeOptions& options) {
+    rpc::ApiOptions out;
+    out.development = !options.engine && options.sequencer.development;
+    if (out.development) out.unlocked = options.unlocked;
+    out.call_gas = options.call_gas;
+    out.minimum_priority_fee = options.minimum_priority_fee;
+    return out;
+}
+
+// The methods over one chain, with what they keep: filters, subscriptions, payloads that are built.
+class Api {
+public:
+    Api(Blockchain& chain, TransactionPool& pool, Sequencer* sequencer, rpc::ApiOptions options)
+        : backend_(chain, pool, sequencer, std::move(options))
+        , feed_(backend_)
+        , filters_(backend_, feed_, system_clock)
+        , subscriptions_(feed_)
+        , engine_(backend_)
+        , public_(public_table_)
+        , authenticated_(engine_table_) {
+        feed_.add(filters_);
+        feed_.add(subscriptions_);
+        add_public(public_table_);
+        if (backend_.options.development && sequencer != nullptr) {
+            development_ = std::make_unique<rpc::Development>(backend_);
+            rpc::add_development_methods(public_table_, *development_);
+        }
+        // An op-node reads blocks and receipts on the engine's port too.
+        add_public(engine_table_);
+        rpc::add_engine_methods(engine_table_, engine_, backend_);
+        feed_.start();
+    }
+
+    const rpc::Dispatcher& public_methods() const { return public_; }
+    const rpc::Dispatcher& engine_methods() const { return authenticated_; }
+    void forget(const net::WebSocketPtr& socket) { subscriptions_.end_all(socket); }
+    void stop() { feed_.stop(); }
+
+private:
+    void add_public(rpc::MethodTable& table) {
+        rpc::add_general_methods(table, backend_);
+        rpc::add_chain_methods(table, backend_);
+        rpc::add_raw_methods(table, backend_);
+        rpc::add_state_methods(table, backend_);
+        rpc::add_call_methods(table, backend_);
+        rpc::add_fee_methods(table, backend_);
+        rpc::add_log_methods(table, backend_);
+        rpc::add_pool_methods(table, backend_);
+        rpc::add_trace_methods(table, backend_);
+        rpc::add_filter_methods(table, filters_);
+        rpc::add_subscription_methods(table, subscriptions_);
+    }
+
+    const rpc::Backend backend_;
+    rpc::Feed feed_;
+    rpc::Filters filters_;
+    rpc::Subscriptions subscriptions_;
+    rpc::Engine engine_;
+    std::unique_ptr<rpc::Development> development_;
+    rpc::MethodTable public_table_, engine_table_;
+    rpc::Dispatcher public_, authenticated_;
+};
+
+class NodeImpl final : public Node {
+public:
+    ~NodeImpl() override { stop(); }
+
+    Status open(NodeOptions options) {
+        chain_ = OL_TRY(Blockchain::open(options.chain, options.genesis));
+        pool_ = std::make_unique<TransactionPool>(*chain_, options.pool);
+        if (!options.engine) {
+            sequencer_ = OL_TRY(Sequencer::start(*chain_, *pool_, options.sequencer));
+        }
+        api_ = std::make_unique<Api>(*chain_, *pool_, sequencer_.get(), api_options(options));
+        rpc::ServerOptions serving;
+        serving.host = options.host;
+        serving.port = options.port;
+        serving.websocket = options.websocket;
+        serving.threads = options.rpc_threads;
+        serving.connections = options.connections;
+        serving.access = options.access;
+        serving.on_close = [this](const net::WebSocketPtr& socket) { api_->forget(socket); };
+        server_ = OL_TRY(rpc::Server::start(api_->public_methods(), serving));
+        url_ = fmt::format("http://{}:{}", options.host, server_->port());
+        if (options.websocket) {
+            websocket_url_ = fmt::format("ws://{}:{}", options.host, server_->port());
+        }
+        if (options.engine) OL_TRY(open_engine(*options.engine, serving));
+        log::info("chain", "listening url={} chain_id={} head={}", url_, chain_->config().chain_id,
+                  chain_->head().number);
+        return {};
+    }
+
+    std::string url() const override { return url_; }
+    std::string websocket_url() const override { return websocket_url_; }
+    std::string engine_url() const override { return engine_url_; }
+    Blockchain& chain() override { return *chain_; }
+    TransactionPool& pool() override { return *pool_; }
+
+    void stop() override {
+        std::call_once(stopped_, [this] {
+            if (engine_server_) engine_server_->stop();
+            if (server_) server_->stop();
+            if (api_) api_->stop();
+            engine_server_.reset();
+            server_.reset();
+            api_.reset();
+            sequencer_.reset();
+        });
+    }
+
+private:
+    Status open_engine(const EngineOptions& engine, rpc::ServerOptions serving) {
+        serving.host = engine.host;
+        serving.port = engine.port;
+        serving.jwt_secret = OL_TRY(rpc::read_or_create_jwt_secret(engine.jwt_secret));
+        engine_server_ = OL_TRY(rpc::Server::start(api_->engine_methods(), serving));
+        engine_url_ = fmt::format("http://{}:{}", engine.host, engine_server_->port());
+        return {};
+    }
+
+    std::unique_ptr<Blockchain> chain_;
+    std::unique_ptr<TransactionPool> pool_;
+    std::unique_ptr<Sequencer> sequencer_;
+    std::unique_ptr<Api> api_;
+    std::unique_ptr<rpc::Server> server_, engine_server_;
+    std::string url_, websocket_url_, engine_url_;
+    std::once_flag stopped_;
+};
+
+} // namespace
+
+Result<std::unique_ptr<Node>> Node::start(NodeOptions options) {
+    auto node = std::make_unique<NodeImpl>();
+    OL_TRY(node->open(std::move(options)));
+    return std::unique_ptr<Node>(std::move(node));
+}
+
+} // namespace ol::chain
