@@ -132,6 +132,9 @@ U256 next_base_fee(const ChainConfig& config, const Header& parent, std::uint64_
 std::uint64_t next_excess_blob_gas(const ChainConfig& config, const Header& parent,
                                    std::uint64_t timestamp);
 U256 blob_base_fee(const ChainConfig& config, const Header& header);
+// Ethash's difficulty of the block after `parent` (Frontier, Homestead, Byzantium and the bomb's
+// delays); before Paris.
+U256 next_difficulty(const ChainConfig& config, const Header& parent, std::uint64_t timestamp);
 
 // A whole block on its parent's state: every rule checked, every root compared. unverified with the
 // rule and the values when it does not hold; the state is then undefined (drop it).
