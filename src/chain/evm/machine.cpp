@@ -47,6 +47,7 @@ CallResult Machine::call(const Message& message, std::uint64_t create_nonce) {
         if (run(frame) == Exit::call) continue;
         finish(frame);
         if (tracer != nullptr) tracer->exit(frame.message, result_of(frame.message));
+        if (frame.program == nullptr) frame.analysis->ran(frame.jumps_left);
         frame.code.reset();
         frame.own_code.reset();
         if (--live_ == 0) return result_of(frame.message);
@@ -55,8 +56,23 @@ CallResult Machine::call(const Message& message, std::uint64_t create_nonce) {
 }
 
 Exit Machine::run(Frame& frame) {
-    return tracer != nullptr && tracer->wants_steps() ? interpret_traced(*this, frame)
-                                                      : interpret(*this, frame);
+    if (tracer != nullptr && tracer->wants_steps()) return interpret_traced(*this, frame);
+    for (;;) {
+        const Exit exit =
+            frame.resume != nullptr ? run_program(*this, frame) : interpret(*this, frame);
+        if (exit != Exit::change) return exit;
+    }
+}
+
+U256 Machine::difficulty_or_randao() const {
+    return since(Fork::paris) ? word_of(block.prev_randao) : block.difficulty;
+}
+
+void Machine::change_to_program(Frame& frame) {
+    if (frame.program == nullptr) frame.program = &frame.analysis->program(rules.fork);
+    frame.resume =
+        frame.program->entry(static_cast<std::uint64_t>(frame.ip - frame.analysis->begin()));
+    frame.jumps_left = 0; // comes back at once from what the program leaves to the interpreter
 }
 
 CallResult Machine::result_of(const Message& message) const {
@@ -196,6 +212,9 @@ void Machine::push_frame(const Message& message, CodePtr code, bool input_in_mem
         frame.message.input = {}; // the init code is not its own call data
     }
     frame.ip = frame.analysis->begin();
+    frame.program = frame.analysis->program_if_hot(rules.fork);
+    frame.resume = frame.program != nullptr ? frame.program->start() : nullptr;
+    frame.jumps_left = frame.analysis->jumps_until_hot();
     frame.gas = message.gas;
     if (live_ == 0) {
         frame.stack = stacks_.first();

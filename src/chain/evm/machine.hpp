@@ -11,15 +11,17 @@
 #include "chain/evm/evm.hpp"
 #include "chain/evm/gas.hpp"
 #include "chain/evm/instructions.hpp"
+#include "chain/evm/program.hpp"
 #include "chain/evm/space.hpp"
 
 namespace ol::chain::evm {
 
 // How an instruction, or a run of instructions, ends.
 enum class Exit : std::uint8_t {
-    next, // the next instruction follows
-    call, // another frame is on top now; this one goes on when it has ended
-    halt, // the frame has ended: its status and output are set
+    next,   // the next instruction follows
+    call,   // another frame is on top now; this one goes on when it has ended
+    halt,   // the frame has ended: its status and output are set
+    change, // the frame goes on in its other form: program or plain code
 };
 
 struct Frame {
@@ -28,6 +30,11 @@ struct Frame {
     CodePtr code;                                 // of an account, or
     std::unique_ptr<const CodeAnalysis> own_code; // of a creation
     const CodeAnalysis* analysis = nullptr;
+
+    // Hot code runs as a program: then `resume` is where it stands in there, and null otherwise.
+    const Program* program = nullptr;
+    const Operation* resume = nullptr;
+    std::int64_t jumps_left = 0; // until it is worth while to compile the code
 
     // Where it stands. The interpreter keeps these three in registers while it runs.
     const std::uint8_t* ip = nullptr;
@@ -71,6 +78,7 @@ public:
     Bytes return_data; // of the last message that the running frame sent
 
     bool since(Fork fork) const { return rules.fork >= fork; }
+    U256 difficulty_or_randao() const; // EIP-4399
 
     // Gives the frame's memory at least `end` bytes (at most 2^33) and takes the gas. False: there
     // is not enough gas.
@@ -84,6 +92,9 @@ public:
     CodePtr callable_code(const Address& address);
 
     void touch(const Address& address);
+
+    // The frame, which stands at a JUMPDEST, goes on as a program.
+    void change_to_program(Frame& frame);
 
 private:
     // The end of a message; `output` holds until the next one begins.
