@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint8_t format_version = 1;
 constexpr std::string_view heads_key = "heads";
 constexpr std::string_view overrides_key = "overrides";
+constexpr std::string_view genesis_key = "genesis";
 
 FixedBytes<8> number_key(std::uint64_t number) {
     FixedBytes<8> out;
@@ -277,6 +278,13 @@ Result<std::optional<BlockStore::Heads>> BlockStore::heads() const {
     return out;
 }
 
+Result<Hash32> BlockStore::genesis_digest() const {
+    const auto bytes = OL_TRY(get(family_chain_meta, as_bytes(genesis_key)));
+    if (!bytes) return Hash32{};
+    if (bytes->size() != 32) return fail(ErrorCode::corrupted, "block store: genesis' digest");
+    return Hash32::from(*bytes);
+}
+
 Result<StateChanges> BlockStore::waiting_overrides() const {
     const auto bytes = OL_TRY(get(family_chain_meta, as_bytes(overrides_key)));
     if (!bytes) return StateChanges{};
@@ -330,6 +338,10 @@ void BlockStore::put_heads(const Heads& heads, store::WriteBatch& batch) const {
         append(value, hash->view());
     }
     batch.put(family_chain_meta, as_bytes(heads_key), value);
+}
+
+void BlockStore::put_genesis_digest(const Hash32& digest, store::WriteBatch& batch) const {
+    batch.put(family_chain_meta, as_bytes(genesis_key), digest.view());
 }
 
 void BlockStore::put_waiting_overrides(const StateChanges& changes,

@@ -84,6 +84,8 @@ public:
         Hash32 target;
     };
     Result<std::optional<Heads>> heads() const; // none: an empty store
+    // Of what genesis was laid down from (genesis.hpp); zero in an empty store.
+    Result<Hash32> genesis_digest() const;
     // Overrides that wait for the next block.
     Result<StateChanges> waiting_overrides() const;
 
@@ -93,6 +95,7 @@ public:
     void put_canonical(const StoredBlock& block, store::WriteBatch& batch) const;
     void erase_canonical(const StoredBlock& block, store::WriteBatch& batch) const;
     void put_heads(const Heads& heads, store::WriteBatch& batch) const;
+    void put_genesis_digest(const Hash32& digest, store::WriteBatch& batch) const;
     void put_waiting_overrides(const StateChanges& changes, store::WriteBatch& batch) const;
 
 private:

@@ -22,7 +22,8 @@ class TransactionPool;
 struct BlockchainOptions {
     Path folder;
     StateOptions state;
-    bool durable = true; // each block synced to the disk before it counts
+    bool durable = true;  // each block synced to the disk before it counts
+    unsigned threads = 0; // that recover senders and hash tries; 0: as many as there are cores
 };
 
 // A block with what its execution gave, shared by whoever reads it.
@@ -71,6 +72,9 @@ struct PayloadAttributes {
     std::optional<std::uint64_t> gas_limit;
     std::optional<FixedBytes<8>> eip1559_parameters; // Holocene
     std::optional<std::uint64_t> minimum_base_fee;   // Jovian
+    // Bytes of estimated data (Fjord's rule) that one transaction and the pool's together may take
+    // (OP: what the batcher can carry).
+    std::optional<std::uint64_t> transaction_da_bytes, block_da_bytes;
 };
 
 struct BuiltBlock {
@@ -118,6 +122,9 @@ public:
 
     // The state after a canonical block. not_found where it is pruned.
     virtual Result<std::unique_ptr<StateReader>> state_at(std::uint64_t number) const = 0;
+    // The state that a canonical block's first transaction began with: its parent's, and what
+    // override_state changed since. For traces and re-execution.
+    virtual Result<std::unique_ptr<StateReader>> state_before(const Hash32& block) const = 0;
     virtual StateDatabase& state() = 0;
     virtual BlockHashes block_hashes(const Hash32& head) const = 0;
 
@@ -138,8 +145,12 @@ public:
     // Development: state changes outside of any transaction (setBalance, setCode, setStorageAt),
     // part of the next produced block's parent state; breaks re-execution of that block on purpose.
     virtual Status override_state(const StateChanges& changes) = 0;
+    // What override_state changed since the head; rewind() forgets it, so that whoever takes back
+    // to a moment between blocks keeps it and gives it again.
+    virtual StateChanges overrides() const = 0;
 
-    // Called after each move of the canonical chain, on the writer's thread; keep it short.
+    // Called after each move of the canonical chain, on the writer's thread, which holds the chain:
+    // a listener reads and never writes; keep it short.
     virtual void on_head(std::function<void(const HeadEvent&)> listener) = 0;
 };
 

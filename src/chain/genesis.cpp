@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "codec/json.hpp"
+#include "codec/rlp.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/mnemonic.hpp"
 
@@ -136,7 +137,6 @@ Status add_people(const DevelopmentOptions& options, Genesis& genesis) {
 // version | denominator | elasticity, and in Jovian the minimum base fee (OP specs, Holocene and
 // Jovian, "Extra data").
 Bytes extra_data(const DevelopmentOptions& options) {
-    if (options.fork < OpFork::holocene) return {};
     const bool jovian = options.fork >= OpFork::jovian;
     Bytes out(jovian ? 17 : 9, 0);
     out[0] = jovian ? 1 : 0;
@@ -195,12 +195,29 @@ Result<Header> lay_down(const Genesis& genesis, StateBackend& state) {
     return header;
 }
 
+Hash32 digest_of(const Genesis& genesis) {
+    crypto::Keccak256 digest;
+    digest.update(encode(genesis.header));
+    for (const auto& account : genesis.accounts) {
+        codec::RlpWriter out;
+        out.list([&] {
+            out.bytes(account.address).number(account.balance).number(account.nonce);
+            out.bytes(account.code);
+            for (const auto& [slot, value] : account.storage) out.number(slot).number(value);
+        });
+        digest.update(out.view());
+    }
+    return digest.finish();
+}
+
 Result<Genesis> development_genesis(const DevelopmentOptions& options, const Path& artifacts) {
+    if (options.fork < OpFork::isthmus) {
+        return fail(ErrorCode::invalid_argument,
+                    "the development chain's predeploys are Isthmus', it cannot begin with {}",
+                    to_string(options.fork));
+    }
     Genesis out;
     out.config = ChainConfig::optimism(options.fork, options.chain_id);
-    if (options.fork == OpFork::none) {
-        return fail(ErrorCode::invalid_argument, "the development chain is an OP chain");
-    }
     if (options.free_gas) out.config.elasticity = 1;
     out.header = header_of(options, out.config.rules_at(0, options.timestamp));
     OL_TRY(add_contracts(options, artifacts, out));

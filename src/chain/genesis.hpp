@@ -18,6 +18,10 @@ namespace ol::chain {
 // in (OP specs, Isthmus: the withdrawals root is the message passer's storage root).
 Result<Header> lay_down(const Genesis& genesis, StateBackend& state);
 
+// Identifies what a chain began with: header and accounts, without its schedule of forks, which may
+// be given more of later.
+Hash32 digest_of(const Genesis& genesis);
+
 // Predeploys (OP specs, "Predeploys").
 namespace predeploy {
 // 0x42000000000000000000000000000000000000XX
@@ -36,6 +40,11 @@ inline constexpr Address base_fee_vault = at(0x19);
 inline constexpr Address l1_fee_vault = at(0x1A);
 inline constexpr Address operator_fee_vault = at(0x1B);
 } // namespace predeploy
+
+// Sends the L1 attributes: 0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001.
+inline constexpr Address depositor_account = {{0xde, 0xad, 0xde, 0xad, 0xde, 0xad, 0xde,
+                                               0xad, 0xde, 0xad, 0xde, 0xad, 0xde, 0xad,
+                                               0xde, 0xad, 0xde, 0xad, 0x00, 0x01}};
 
 inline constexpr std::string_view development_mnemonic =
     "test test test test test test test test test test test junk";

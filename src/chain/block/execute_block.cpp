@@ -76,15 +76,16 @@ Status check_totals(const Header& header, const BlockExecutor::Totals& totals, c
 
 Result<std::vector<TransactionOutcome>> execute_block(const ChainConfig& config,
                                                       const Header& parent, const Block& block,
-                                                      StateBackend& state,
-                                                      BlockHashes block_hashes) {
+                                                      StateBackend& state, BlockHashes block_hashes,
+                                                      std::span<const Address> senders) {
     const Rules rules = config.rules_at(block.header.number, block.header.timestamp);
     OL_TRY(validate_header(config, parent, block.header));
     OL_TRY(check_body(block, rules));
     BlockExecutor executor(config, state, block.header, std::move(block_hashes));
     OL_TRY(executor.begin());
     for (std::size_t i = 0; i < block.transactions.size(); ++i) {
-        const auto outcome = executor.run(block.transactions[i]);
+        const auto outcome = senders.empty() ? executor.run(block.transactions[i])
+                                             : executor.run(block.transactions[i], senders[i]);
         if (outcome) continue;
         if (executor.state_error()) return std::unexpected(*executor.state_error());
         return fail(ErrorCode::unverified, "transaction {}: {}", i, to_string(outcome.error()));

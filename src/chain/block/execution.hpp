@@ -137,11 +137,12 @@ U256 blob_base_fee(const ChainConfig& config, const Header& header);
 U256 next_difficulty(const ChainConfig& config, const Header& parent, std::uint64_t timestamp);
 
 // A whole block on its parent's state: every rule checked, every root compared. unverified with the
-// rule and the values when it does not hold; the state is then undefined (drop it).
+// rule and the values when it does not hold; the state is then undefined (drop it). `senders`: of
+// each transaction where they are known; none: they are recovered.
 Result<std::vector<TransactionOutcome>> execute_block(const ChainConfig& config,
                                                       const Header& parent, const Block& block,
-                                                      StateBackend& state,
-                                                      BlockHashes block_hashes);
+                                                      StateBackend& state, BlockHashes block_hashes,
+                                                      std::span<const Address> senders = {});
 
 // eth_call, eth_estimateGas and traces: a message as a transaction would be, without signature,
 // nonce and (unless `charge`) balance checks. Nothing is kept.

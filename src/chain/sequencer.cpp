@@ -1,0 +1,337 @@
+#include "chain/sequencer.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "base/log.hpp"
+#include "chain/genesis.hpp"
+#include "crypto/hash.hpp"
+
+namespace ol::chain {
+namespace {
+
+constexpr std::uint64_t time_limit = 1ULL << 40; // seconds; no clock gets there
+constexpr std::int64_t idle_ms = 1000;           // how long the thread sleeps at most
+constexpr std::int64_t retry_ms = 200;           // after a block that could not be made
+
+// What a name and a number stand for where there is no Layer 1: the same on every run.
+Hash32 derived_hash(std::string_view name, ByteView input) {
+    Bytes bytes(as_bytes(name).begin(), as_bytes(name).end());
+    append(bytes, input);
+    return crypto::keccak256(bytes);
+}
+
+// The parent's EIP-1559 parameters go on (Holocene: version | denominator | elasticity | Jovian's
+// minimum base fee).
+void keep_fee_market(const Header& parent, const Rules& rules, PayloadAttributes& out) {
+    if (rules.op < OpFork::holocene) return;
+    const Bytes& extra = parent.extra_data;
+    auto& parameters = out.eip1559_parameters.emplace();
+    if (extra.size() >= 9) std::copy_n(extra.begin() + 1, 8, parameters.begin());
+    if (rules.op < OpFork::jovian) return;
+    out.minimum_base_fee = extra.size() >= 17 ? get_be64(extra.data() + 9) : 0;
+}
+
+// What outlives the sequencer, for the listeners that the chain and the pool keep.
+struct Signals {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::uint64_t transactions = 0, heads = 0; // how many came
+    bool stop = false;
+
+    void count(std::uint64_t& what) {
+        {
+            const std::scoped_lock guard(mutex);
+            ++what;
+        }
+        changed.notify_all();
+    }
+};
+
+class SequencerImpl final : public Sequencer {
+public:
+    SequencerImpl(Blockchain& chain, TransactionPool& pool, const SequencerOptions& options)
+        : chain_(chain)
+        , pool_(pool)
+        , options_(options)
+        , clock_(options.clock != nullptr ? *options.clock : system_clock_)
+        , automine_(options.instant)
+        , interval_s_(options.instant ? 0 : options.block_time_s) {
+        // A chain whose time was moved forward goes on from there.
+        const std::uint64_t latest = chain_.head().timestamp;
+        const std::uint64_t wall = wall_s();
+        if (options_.development && latest > wall)
+            offset_s_ = static_cast<std::int64_t>(latest - wall);
+        last_block_ms_ = clock_.unix_ms();
+        pool_.on_added([signals = std::weak_ptr<Signals>(signals_)](const PooledPtr&) {
+            if (const auto to = signals.lock()) to->count(to->transactions);
+        });
+        chain_.on_head([signals = std::weak_ptr<Signals>(signals_)](const HeadEvent&) {
+            if (const auto to = signals.lock()) to->count(to->heads);
+        });
+        if (options_.own_thread) thread_ = std::thread([this] { run(); });
+    }
+
+    ~SequencerImpl() override {
+        {
+            const std::scoped_lock guard(signals_->mutex);
+            signals_->stop = true;
+        }
+        signals_->changed.notify_all();
+        if (thread_.joinable()) thread_.join();
+    }
+
+    Result<Hash32> mine(std::optional<std::uint64_t> timestamp) override {
+        const std::scoped_lock guard(mutex_);
+        if (timestamp && !options_.development) return denied("a block's time");
+        return make(timestamp);
+    }
+
+    void set_automine(bool on) override {
+        {
+            const std::scoped_lock guard(mutex_);
+            automine_ = on;
+            stalled_at_.reset();
+        }
+        wake();
+    }
+
+    bool automine() const override {
+        const std::scoped_lock guard(mutex_);
+        return automine_;
+    }
+
+    Status set_interval(std::uint64_t seconds) override {
+        if (seconds > time_limit) {
+            return fail(ErrorCode::invalid_argument, "an interval of {} s is too long", seconds);
+        }
+        {
+            const std::scoped_lock guard(mutex_);
+            interval_s_ = seconds;
+            last_block_ms_ = clock_.unix_ms();
+        }
+        wake();
+        return {};
+    }
+
+    Status increase_time(std::uint64_t seconds) override {
+        const std::scoped_lock guard(mutex_);
+        if (!options_.development) return denied("the time");
+        if (seconds > time_limit || now_locked() + seconds > time_limit) {
+            return fail(ErrorCode::invalid_argument, "{} s are too many", seconds);
+        }
+        offset_s_ += static_cast<std::int64_t>(seconds);
+        return {};
+    }
+
+    Status set_next_timestamp(std::uint64_t timestamp) override {
+        const std::scoped_lock guard(mutex_);
+        if (!options_.development) return denied("the time");
+        OL_TRY(check_timestamp(timestamp));
+        next_timestamp_ = timestamp;
+        return {};
+    }
+
+    std::uint64_t now() const override {
+        const std::scoped_lock guard(mutex_);
+        return now_locked();
+    }
+
+    Result<bool> step() override {
+        const std::scoped_lock guard(mutex_);
+        const bool due = is_due();
+        if (!due && !(automine_ && has_work())) return false;
+        OL_TRY(make({}));
+        return true;
+    }
+
+    bool wait_for(const Hash32& transaction, std::int64_t timeout_ms) override {
+        const auto deadline =
+            std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+        while (true) {
+            std::uint64_t heads = 0;
+            {
+                const std::scoped_lock guard(signals_->mutex);
+                heads = signals_->heads;
+            }
+            if (const auto place = chain_.find(transaction); place && *place) return true;
+            if (pool_.find(transaction) == nullptr) {
+                // It may have moved from the pool into a block since.
+                const auto place = chain_.find(transaction);
+                return place && *place;
+            }
+            std::unique_lock lock(signals_->mutex);
+            const bool moved = signals_->changed.wait_until(
+                lock, deadline, [&] { return signals_->stop || signals_->heads != heads; });
+            if (!moved || signals_->stop) return false;
+        }
+    }
+
+private:
+    static std::unexpected<Error> denied(std::string_view what) {
+        return fail(ErrorCode::permission_denied, "{} can be set on a development chain only",
+                    what);
+    }
+
+    std::uint64_t wall_s() const {
+        return static_cast<std::uint64_t>(std::max<std::int64_t>(clock_.unix_ms(), 0)) / 1000;
+    }
+    std::uint64_t now_locked() const {
+        const std::int64_t now = static_cast<std::int64_t>(wall_s()) + offset_s_;
+        return static_cast<std::uint64_t>(std::max<std::int64_t>(now, 0));
+    }
+
+    std::uint64_t transactions_seen() const {
+        const std::scoped_lock guard(signals_->mutex);
+        return signals_->transactions;
+    }
+
+    bool stopped() const {
+        const std::scoped_lock guard(signals_->mutex);
+        return signals_->stop;
+    }
+
+    bool is_due() const {
+        return interval_s_ != 0 &&
+               clock_.unix_ms() - last_block_ms_ >= static_cast<std::int64_t>(interval_s_ * 1000);
+    }
+
+    bool has_work() const {
+        if (stalled_at_ && *stalled_at_ == transactions_seen()) return false;
+        const Header head = chain_.head();
+        return pool_.has_executable(
+            head.base_fee ? next_base_fee(chain_.config(), head, head.timestamp + 1) : U256());
+    }
+
+    Status check_timestamp(std::uint64_t timestamp) const {
+        const std::uint64_t latest = chain_.head().timestamp;
+        if (timestamp > latest && timestamp <= time_limit) return {};
+        return fail(ErrorCode::invalid_argument,
+                    "timestamp {} is lower than or equal to previous block's timestamp {}, or "
+                    "beyond all clocks",
+                    timestamp, latest);
+    }
+
+    // Asked for, or the clock's, but always behind the parent's.
+    Result<std::uint64_t> timestamp_for(const Header& parent,
+                                        const std::optional<std::uint64_t>& asked) {
+        const auto wanted = asked ? asked : next_timestamp_;
+        if (!wanted) {
+            const std::uint64_t gap = options_.instant ? 1 : options_.block_time_s;
+            return std::max(parent.timestamp + gap, now_locked());
+        }
+        OL_TRY(check_timestamp(*wanted));
+        // The clock goes on from the time that was set.
+        offset_s_ = static_cast<std::int64_t>(*wanted) - static_cast<std::int64_t>(wall_s());
+        return *wanted;
+    }
+
+    PayloadAttributes attributes_after(const Header& parent, std::uint64_t timestamp) const {
+        const Rules rules = chain_.config().rules_at(parent.number + 1, timestamp);
+        PayloadAttributes out;
+        out.timestamp = timestamp;
+        out.prev_randao = derived_hash("openledger randao", hash(parent).view());
+        out.fee_recipient = options_.fee_recipient;
+        if (rules.fork >= Fork::cancun) out.parent_beacon_block_root = Hash32{};
+        if (!rules.is_op()) return out;
+        if (out.fee_recipient.is_zero()) out.fee_recipient = predeploy::sequencer_fee_vault;
+        out.gas_limit = parent.gas_limit;
+        keep_fee_market(parent, rules, out);
+        if (rules.op < OpFork::ecotone) return out;
+        // Each block is an epoch of its own.
+        L1Attributes l1 = options_.l1;
+        l1.number = parent.number + 1;
+        l1.timestamp = timestamp;
+        l1.hash = derived_hash("openledger layer one", U256(l1.number).to_be().view());
+        l1.sequence_number = 0;
+        out.forced.push_back(l1_attributes_deposit(l1, rules));
+        return out;
+    }
+
+    Result<Hash32> make(const std::optional<std::uint64_t>& asked) {
+        const Header parent = chain_.head();
+        const std::uint64_t timestamp = OL_TRY(timestamp_for(parent, asked));
+        const auto attributes = attributes_after(parent, timestamp);
+        const std::uint64_t seen = transactions_seen();
+        const auto built = OL_TRY(chain_.produce(attributes, &pool_));
+        next_timestamp_.reset();
+        last_block_ms_ = clock_.unix_ms();
+        // Nothing could be taken: what waits is tried again when there is more of it.
+        const bool took = built.block.transactions.size() > attributes.forced.size();
+        stalled_at_ = took ? std::nullopt : std::optional(seen);
+        return hash(built.block.header);
+    }
+
+    void wake() { signals_->count(signals_->heads); }
+
+    void run() {
+        std::string last_error;
+        while (!stopped()) {
+            const std::uint64_t transactions = transactions_seen();
+            std::int64_t sleep_ms = idle_ms;
+            const auto stepped = step();
+            if (!stepped) {
+                if (stepped.error().to_string() != last_error) {
+                    last_error = stepped.error().to_string();
+                    log::error("sequencer", "no block: {}", last_error);
+                }
+                sleep_ms = retry_ms;
+            } else if (*stepped) {
+                last_error.clear();
+                continue; // more may have come meanwhile
+            } else {
+                sleep_ms = until_due();
+            }
+            std::unique_lock lock(signals_->mutex);
+            const std::uint64_t heads = signals_->heads;
+            signals_->changed.wait_for(lock, std::chrono::milliseconds(sleep_ms), [&] {
+                return signals_->stop || signals_->heads != heads ||
+                       signals_->transactions != transactions;
+            });
+        }
+    }
+
+    std::int64_t until_due() const {
+        const std::scoped_lock guard(mutex_);
+        if (interval_s_ == 0) return idle_ms;
+        const auto due = last_block_ms_ + static_cast<std::int64_t>(interval_s_ * 1000);
+        return std::clamp<std::int64_t>(due - clock_.unix_ms(), 1, idle_ms);
+    }
+
+    Blockchain& chain_;
+    TransactionPool& pool_;
+    const SequencerOptions options_;
+    const SystemClock system_clock_;
+    const Clock& clock_;
+    const std::shared_ptr<Signals> signals_ = std::make_shared<Signals>();
+
+    mutable std::mutex mutex_; // of a block's making, and of what follows
+    bool automine_;
+    std::uint64_t interval_s_;
+    std::int64_t offset_s_ = 0; // of the chain's clock, development
+    std::optional<std::uint64_t> next_timestamp_;
+    std::int64_t last_block_ms_ = 0;
+    // So many transactions had come when a block could take none of those that waited.
+    std::optional<std::uint64_t> stalled_at_;
+
+    std::thread thread_;
+};
+
+} // namespace
+
+Result<std::unique_ptr<Sequencer>> Sequencer::start(Blockchain& chain, TransactionPool& pool,
+                                                    const SequencerOptions& options) {
+    if (!options.instant && options.block_time_s == 0) {
+        return fail(ErrorCode::invalid_argument,
+                    "sequencer: blocks need a transaction or a time to be made at");
+    }
+    if (options.block_time_s > time_limit) {
+        return fail(ErrorCode::invalid_argument, "sequencer: a block time of {} s is too long",
+                    options.block_time_s);
+    }
+    return std::make_unique<SequencerImpl>(chain, pool, options);
+}
+
+} // namespace ol::chain
