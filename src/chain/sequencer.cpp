@@ -147,6 +147,29 @@ public:
         return true;
     }
 
+    Status force(Transaction deposit) override {
+        {
+            const std::scoped_lock guard(mutex_);
+            if (!deposit.is_deposit() || !chain_.config().is_op()) {
+                return fail(ErrorCode::invalid_argument,
+                            "only deposits of the OP Stack can be forced into a block");
+            }
+            if (deposit.gas_limit > forced_gas()) {
+                return fail(ErrorCode::invalid_argument,
+                            "exceeds block gas limit: {} is above the {} that a block has for "
+                            "forced transactions",
+                            deposit.gas_limit, forced_gas());
+            }
+            if (forced_.size() >= limits::forced_transactions) {
+                return fail(ErrorCode::too_large, "{} forced transactions wait already",
+                            forced_.size());
+            }
+            forced_.push_back(std::move(deposit));
+        }
+        signals_->count(signals_->transactions);
+        return {};
+    }
+
     bool wait_for(const Hash32& transaction, std::int64_t timeout_ms) override {
         const auto deadline =
             std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
@@ -198,7 +221,25 @@ private:
                clock_.unix_ms() - last_block_ms_ >= static_cast<std::int64_t>(interval_s_ * 1000);
     }
 
+    // A block's gas without what its first transaction, the L1 attributes, may take.
+    std::uint64_t forced_gas() const {
+        constexpr std::uint64_t attributes_gas = 1'000'000;
+        const std::uint64_t limit = chain_.head().gas_limit;
+        return limit > attributes_gas ? limit - attributes_gas : 0;
+    }
+
+    // As many as one block has gas for.
+    std::size_t forced_count() const {
+        std::uint64_t left = forced_gas();
+        std::size_t count = 0;
+        while (count < forced_.size() && forced_[count].gas_limit <= left) {
+            left -= forced_[count++].gas_limit;
+        }
+        return count;
+    }
+
     bool has_work() const {
+        if (!forced_.empty()) return true;
         if (stalled_at_ && *stalled_at_ == transactions_seen()) return false;
         const Header head = chain_.head();
         return pool_.has_executable(
@@ -253,9 +294,12 @@ private:
     Result<Hash32> make(const std::optional<std::uint64_t>& asked) {
         const Header parent = chain_.head();
         const std::uint64_t timestamp = OL_TRY(timestamp_for(parent, asked));
-        const auto attributes = attributes_after(parent, timestamp);
+        auto attributes = attributes_after(parent, timestamp);
+        const auto forced_end = forced_.begin() + static_cast<std::ptrdiff_t>(forced_count());
+        attributes.forced.insert(attributes.forced.end(), forced_.begin(), forced_end);
         const std::uint64_t seen = transactions_seen();
         const auto built = OL_TRY(chain_.produce(attributes, &pool_));
+        forced_.erase(forced_.begin(), forced_end);
         next_timestamp_.reset();
         last_block_ms_ = clock_.unix_ms();
         // Nothing could be taken: what waits is tried again when there is more of it.
@@ -313,6 +357,7 @@ private:
     std::int64_t offset_s_ = 0; // of the chain's clock, development
     std::optional<std::uint64_t> next_timestamp_;
     std::int64_t last_block_ms_ = 0;
+    std::vector<Transaction> forced_; // that wait for a block, in their order
     // So many transactions had come when a block could take none of those that waited.
     std::optional<std::uint64_t> stalled_at_;
 

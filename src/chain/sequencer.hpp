@@ -46,6 +46,10 @@ public:
     // Makes the block that is due by the clock or that a transaction waits for; whether there was
     // one. What the sequencer's own thread does.
     virtual Result<bool> step() = 0;
+    // A deposit (OP Stack) that the next block with room for it takes in before the pool's: how an
+    // account sends without a signature. invalid_argument for other types and for more gas than a
+    // block has; too_large when limits::forced_transactions wait already.
+    virtual Status force(Transaction deposit) = 0;
     // Waits until the transaction is in a block, at most timeout_ms; instant mode's send path.
     // False also when it left the pool without one.
     virtual bool wait_for(const Hash32& transaction, std::int64_t timeout_ms) = 0;

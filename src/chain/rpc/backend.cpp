@@ -70,23 +70,8 @@ RpcResult<WholeBlockPtr> Backend::whole(const Hash32& hash) const {
             return *found;
         }
     }
-    auto block = OL_TRY(chain.block(hash));
-    if (!block) return WholeBlockPtr();
-    auto stored = std::make_shared<StoredBlock>();
-    stored->hash = hash;
-    stored->size_bytes = encode(*block).size();
-    stored->block = std::move(*block);
-    stored->senders = OL_TRY(chain.senders(hash));
-    auto outcomes = OL_TRY(chain.outcomes(hash));
-    if (outcomes) stored->outcomes = std::move(*outcomes);
-    for (const auto& each : stored->block.transactions) {
-        stored->transaction_hashes.push_back(chain::hash(each));
-    }
-    const std::size_t count = stored->transaction_hashes.size();
-    if (stored->senders.size() != count || stored->outcomes.size() != count) {
-        return rpc_fail(internal_error, "block {}: its receipts are not all there",
-                        to_hex0x(hash.view()));
-    }
+    auto stored = OL_TRY(chain.stored(hash));
+    if (!stored) return WholeBlockPtr();
     auto made = std::make_shared<const WholeBlock>(std::move(stored));
     const std::lock_guard lock(mutex_);
     cache_.push_front(made);

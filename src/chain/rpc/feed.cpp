@@ -52,7 +52,10 @@ Feed::~Feed() { stop(); }
 void Feed::add(FeedListener& listener) { listeners_.push_back(&listener); }
 
 void Feed::start() {
-    backend_.chain.on_head([queue = queue_](const HeadEvent& event) { queue->push(event); });
+    backend_.chain.on_head([queue = queue_](const HeadEvent& event) {
+        // Both empty: accounts were changed by hand; no block says so.
+        if (!event.left.empty() || !event.joined.empty()) queue->push(event);
+    });
     backend_.pool.on_added([queue = queue_](const PooledPtr& added) { queue->push(added); });
     thread_ = std::thread([this] { run(); });
 }

@@ -246,13 +246,13 @@ void print_log(Writer& out, const FoundLog& found) {
 
 // ---- receipts
 
-std::optional<L1Attributes> l1_attributes(const Block& block) {
+std::optional<L1ReceiptFields> l1_receipt_fields(const Block& block) {
     if (block.transactions.empty() || !block.transactions[0].is_deposit()) return {};
     const Bytes& data = block.transactions[0].data;
     if (data.size() < ecotone_bytes) return {};
     const std::uint32_t selector = get_be32(data.data());
     const auto word = [&](std::size_t at) { return U256::from_be(ByteView(data).subspan(at, 32)); };
-    L1Attributes out;
+    L1ReceiptFields out;
     out.is_jovian = selector == jovian_selector && data.size() >= jovian_bytes;
     out.is_isthmus =
         out.is_jovian || (selector == isthmus_selector && data.size() >= isthmus_bytes);
@@ -277,7 +277,7 @@ ReceiptPrinter::ReceiptPrinter(const ChainConfig& config, const WholeBlock& whol
     : config_(config)
     , whole_(whole)
     , rules_(config.rules_at(whole.header().number, whole.header().timestamp)) {
-    if (rules_.is_op()) l1_ = l1_attributes(whole.block());
+    if (rules_.is_op()) l1_ = l1_receipt_fields(whole.block());
 }
 
 namespace {

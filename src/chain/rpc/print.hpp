@@ -61,11 +61,11 @@ void print_transaction(Writer& out, const WholeBlock& whole, std::size_t index);
 void print_log(Writer& out, const FoundLog& found);
 
 // What receipts of OP blocks say of the L1: read from the block's first transaction.
-struct L1Attributes {
+struct L1ReceiptFields {
     L1FeeParameters parameters;
     bool is_ecotone = false, is_isthmus = false, is_jovian = false;
 };
-std::optional<L1Attributes> l1_attributes(const Block& block);
+std::optional<L1ReceiptFields> l1_receipt_fields(const Block& block);
 
 class ReceiptPrinter {
 public:
@@ -79,7 +79,7 @@ private:
     const ChainConfig& config_;
     const WholeBlock& whole_;
     Rules rules_;
-    std::optional<L1Attributes> l1_;
+    std::optional<L1ReceiptFields> l1_;
 };
 
 void print_proof(Writer& out, const Address& address, const AccountProof& proof,

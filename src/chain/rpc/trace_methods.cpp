@@ -46,13 +46,8 @@ RpcResult<std::unique_ptr<BlockReplay>> BlockReplay::begin(const Backend& backen
                                                            WholeBlockPtr block) {
     const Header& header = block->header();
     if (header.number == 0) return rpc_fail(server_error, "genesis is not traceable");
-    const auto parent = OL_TRY(backend.chain.header(header.parent_hash));
-    if (!parent) {
-        return rpc_fail(server_error, "parent {} not found", to_hex0x(header.parent_hash.view()));
-    }
-    auto state = OL_TRY(backend.state_after({header.parent_hash, *parent}));
+    auto state = OL_TRY(backend.chain.state_before(block->hash()));
     std::unique_ptr<BlockReplay> out(new BlockReplay(backend, std::move(block), std::move(state)));
-    OL_TRY(out->state_.apply(out->block_->stored().overrides));
     BlockExecutor executor(backend.chain.config(), out->state_, out->block_->header(),
                            out->block_hashes_);
     OL_TRY(executor.begin());

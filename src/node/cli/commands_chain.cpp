@@ -1,5 +1,6 @@
 #include "node/cli/commands_chain.hpp"
 
+#include <algorithm>
 #include <csignal>
 
 #include <sys/resource.h>
