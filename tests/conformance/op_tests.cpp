@@ -106,32 +106,6 @@ Result<ChainConfig> config_from(const Json& rollup) {
     return out;
 }
 
-Result<Header> header_from(const Json& json) {
-    Header out;
-    out.parent_hash = OL_TRY(json["parentHash"].as_hash32());
-    out.ommers_hash = OL_TRY(json["sha3Uncles"].as_hash32());
-    out.coinbase = OL_TRY(json["miner"].as_address());
-    out.state_root = OL_TRY(json["stateRoot"].as_hash32());
-    out.transactions_root = OL_TRY(json["transactionsRoot"].as_hash32());
-    out.receipts_root = OL_TRY(json["receiptsRoot"].as_hash32());
-    out.logs_bloom = OL_TRY(Bloom::from(OL_TRY(bytes(json["logsBloom"]))));
-    out.difficulty = OL_TRY(number(json["difficulty"]));
-    out.number = OL_TRY(number64(json["number"]));
-    out.gas_limit = OL_TRY(number64(json["gasLimit"]));
-    out.gas_used = OL_TRY(number64(json["gasUsed"]));
-    out.timestamp = OL_TRY(number64(json["timestamp"]));
-    out.extra_data = OL_TRY(bytes(json["extraData"]));
-    out.prev_randao = OL_TRY(json["mixHash"].as_hash32());
-    out.nonce = OL_TRY(FixedBytes<8>::from(OL_TRY(bytes(json["nonce"]))));
-    out.base_fee = OL_TRY(number(json["baseFeePerGas"]));
-    out.withdrawals_root = OL_TRY(json["withdrawalsRoot"].as_hash32());
-    out.blob_gas_used = OL_TRY(number64(json["blobGasUsed"]));
-    out.excess_blob_gas = OL_TRY(number64(json["excessBlobGas"]));
-    out.parent_beacon_block_root = OL_TRY(json["parentBeaconBlockRoot"].as_hash32());
-    if (json.contains("requestsHash")) out.requests_hash = OL_TRY(json["requestsHash"].as_hash32());
-    return out;
-}
-
 // The header that the attributes ask for, before execution.
 Result<Header> begin_header(const ChainConfig& config, const Header& parent, const Json& payload) {
     Header out;

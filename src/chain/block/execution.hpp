@@ -138,7 +138,8 @@ U256 next_difficulty(const ChainConfig& config, const Header& parent, std::uint6
 
 // A whole block on its parent's state: every rule checked, every root compared. unverified with the
 // rule and the values when it does not hold; the state is then undefined (drop it). `senders`: of
-// each transaction where they are known; none: they are recovered.
+// each transaction where they are known; none: they are recovered. Of the ommers that
+// proof-of-work blocks have, number and age alone are checked.
 Result<std::vector<TransactionOutcome>> execute_block(const ChainConfig& config,
                                                       const Header& parent, const Block& block,
                                                       StateBackend& state, BlockHashes block_hashes,
