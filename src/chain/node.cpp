@@ -3,12 +3,9 @@
 #include <mutex>
 
 #include "base/log.hpp"
-#include "chain/rpc/development.hpp"
-#include "chain/rpc/engine.hpp"
-#include "chain/rpc/filters.hpp"
+#include "chain/rpc/api.hpp"
 #include "chain/rpc/jwt.hpp"
 #include "chain/rpc/server.hpp"
-#include "chain/rpc/subscriptions.hpp"
 
 namespace ol::chain {
 
@@ -25,60 +22,6 @@ rpc::ApiOptions api_options(const NodeOptions& options) {
     return out;
 }
 
-// The methods over one chain, with what they keep: filters, subscriptions, payloads that are built.
-class Api {
-public:
-    Api(Blockchain& chain, TransactionPool& pool, Sequencer* sequencer, rpc::ApiOptions options)
-        : backend_(chain, pool, sequencer, std::move(options))
-        , feed_(backend_)
-        , filters_(backend_, feed_, system_clock)
-        , subscriptions_(feed_)
-        , engine_(backend_)
-        , public_(public_table_)
-        , authenticated_(engine_table_) {
-        feed_.add(filters_);
-        feed_.add(subscriptions_);
-        add_public(public_table_);
-        if (backend_.options.development && sequencer != nullptr) {
-            development_ = std::make_unique<rpc::Development>(backend_);
-            rpc::add_development_methods(public_table_, *development_);
-        }
-        // An op-node reads blocks and receipts on the engine's port too.
-        add_public(engine_table_);
-        rpc::add_engine_methods(engine_table_, engine_, backend_);
-        feed_.start();
-    }
-
-    const rpc::Dispatcher& public_methods() const { return public_; }
-    const rpc::Dispatcher& engine_methods() const { return authenticated_; }
-    void forget(const net::WebSocketPtr& socket) { subscriptions_.end_all(socket); }
-    void stop() { feed_.stop(); }
-
-private:
-    void add_public(rpc::MethodTable& table) {
-        rpc::add_general_methods(table, backend_);
-        rpc::add_chain_methods(table, backend_);
-        rpc::add_raw_methods(table, backend_);
-        rpc::add_state_methods(table, backend_);
-        rpc::add_call_methods(table, backend_);
-        rpc::add_fee_methods(table, backend_);
-        rpc::add_log_methods(table, backend_);
-        rpc::add_pool_methods(table, backend_);
-        rpc::add_trace_methods(table, backend_);
-        rpc::add_filter_methods(table, filters_);
-        rpc::add_subscription_methods(table, subscriptions_);
-    }
-
-    const rpc::Backend backend_;
-    rpc::Feed feed_;
-    rpc::Filters filters_;
-    rpc::Subscriptions subscriptions_;
-    rpc::Engine engine_;
-    std::unique_ptr<rpc::Development> development_;
-    rpc::MethodTable public_table_, engine_table_;
-    rpc::Dispatcher public_, authenticated_;
-};
-
 class NodeImpl final : public Node {
 public:
     ~NodeImpl() override { stop(); }
@@ -89,7 +32,8 @@ public:
         if (!options.engine) {
             sequencer_ = OL_TRY(Sequencer::start(*chain_, *pool_, options.sequencer));
         }
-        api_ = std::make_unique<Api>(*chain_, *pool_, sequencer_.get(), api_options(options));
+        api_ = std::make_unique<rpc::Api>(*chain_, *pool_, sequencer_.get(), api_options(options),
+                                          system_clock);
         rpc::ServerOptions serving;
         serving.host = options.host;
         serving.port = options.port;
@@ -140,7 +84,7 @@ private:
     std::unique_ptr<Blockchain> chain_;
     std::unique_ptr<TransactionPool> pool_;
     std::unique_ptr<Sequencer> sequencer_;
-    std::unique_ptr<Api> api_;
+    std::unique_ptr<rpc::Api> api_;
     std::unique_ptr<rpc::Server> server_, engine_server_;
     std::string url_, websocket_url_, engine_url_;
     std::once_flag stopped_;
