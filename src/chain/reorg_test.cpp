@@ -265,7 +265,7 @@ TEST(reorg, transactions_come_back_to_the_pool) {
     EXPECT_EQ(world.nonce(0), 0U);
 }
 
-TEST(overrides, are_seen_at_once_and_enter_the_next_block) {
+TEST(reorg, overrides_are_seen_at_once_and_enter_the_next_block) {
     World world;
     const Address who = test_key(0).address();
     const auto give = [&](const U256& amount) {

@@ -39,4 +39,8 @@ inline std::size_t put_slot(std::uint8_t* out, const U256& value) {
     return static_cast<std::size_t>(trie::put_string(out, NumberBytes(value).view()) - out);
 }
 
+// The other way; corrupted or invalid_argument for other RLP.
+Result<Account> parse_account(ByteView rlp);
+Result<U256> parse_slot(ByteView rlp);
+
 } // namespace ol::chain

@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "chain/state/journal_core.hpp"
+#include "chain/state/trie_changes.hpp"
 
 namespace ol::chain {
 
@@ -15,15 +16,6 @@ using journal::u32;
 using journal::u64;
 using journal::Undo;
 using journal::UndoKind;
-
-namespace {
-
-const CodePtr& empty_code() {
-    static const CodePtr code = std::make_shared<const Code>(Bytes{}, empty_code_hash);
-    return code;
-}
-
-} // namespace
 
 void Journal::Impl::remove(AccountEntry& entry) {
     mark_dirty(entry);
