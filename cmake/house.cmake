@@ -36,6 +36,26 @@ pkg_check_modules(icu REQUIRED IMPORTED_TARGET icu-uc)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 
+# BLS12-381 (blst) and its KZG library, as C sources of the npm package c-kzg (deps/package.json).
+# blst picks its code for the processor at run time (__BLST_PORTABLE__). c-kzg checks ours in tests.
+set(OL_CKZG ${CMAKE_SOURCE_DIR}/deps/node_modules/c-kzg/deps)
+if(NOT EXISTS ${OL_CKZG}/blst/src/server.c)
+    message(FATAL_ERROR "${OL_CKZG} is missing: run tools/setup, or `npm ci --ignore-scripts` in deps/")
+endif()
+enable_language(ASM)
+add_library(ol_blst STATIC ${OL_CKZG}/blst/src/server.c ${OL_CKZG}/blst/build/assembly.S)
+target_compile_definitions(ol_blst PRIVATE __BLST_PORTABLE__)
+target_compile_options(ol_blst PRIVATE -w)
+target_include_directories(ol_blst SYSTEM INTERFACE ${OL_CKZG}/blst/bindings)
+if(OL_TESTS)
+    add_library(ol_ckzg STATIC ${OL_CKZG}/c-kzg/ckzg.c)
+    target_compile_options(ol_ckzg PRIVATE -w)
+    target_include_directories(ol_ckzg PRIVATE ${OL_CKZG}/c-kzg)
+    target_include_directories(ol_ckzg SYSTEM INTERFACE ${OL_CKZG}/c-kzg)
+    target_compile_definitions(ol_ckzg INTERFACE OL_TRUSTED_SETUP="${OL_CKZG}/c-kzg/trusted_setup.txt")
+    target_link_libraries(ol_ckzg PUBLIC ol_blst)
+endif()
+
 add_library(ol_options INTERFACE)
 target_compile_features(ol_options INTERFACE cxx_std_23)
 # No contraction: a float expression means the same on every machine (docs/ARCHITECTURE.md,

