@@ -72,6 +72,10 @@ private:
         trie::Arena arena;
         trie::Node* const node = OL_TRY(check(arena, owner, {}, root));
         compute(node);
+        if (link && node->ref != root.current()) {
+            return fail(ErrorCode::corrupted, "{}: the values do not give the root's hash",
+                        place(owner, {}));
+        }
         return trie::root_hash(node);
     }
 
