@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "base/check.hpp"
 #include "chain/evm/interpreter.hpp"
@@ -197,6 +198,20 @@ CodePtr Machine::callable_code(const Address& address) {
     return code;
 }
 
+void Machine::choose_form(Frame& frame) {
+    const CodeAnalysis& analysis = *frame.analysis;
+    frame.program = nullptr;
+    frame.jumps_left = std::numeric_limits<std::int64_t>::max();
+    if (form == Form::by_heat) {
+        frame.program = analysis.program_if_hot(rules.fork);
+        frame.jumps_left = analysis.jumps_until_hot();
+    } else if (form == Form::program) {
+        frame.program = &analysis.program(rules.fork);
+        frame.jumps_left = 0;
+    }
+    frame.resume = frame.program != nullptr ? frame.program->start() : nullptr;
+}
+
 void Machine::push_frame(const Message& message, CodePtr code, bool input_in_memory,
                          Journal::Checkpoint checkpoint) {
     if (frames_.size() == live_) frames_.push_back(std::make_unique<Frame>());
@@ -212,9 +227,7 @@ void Machine::push_frame(const Message& message, CodePtr code, bool input_in_mem
         frame.message.input = {}; // the init code is not its own call data
     }
     frame.ip = frame.analysis->begin();
-    frame.program = frame.analysis->program_if_hot(rules.fork);
-    frame.resume = frame.program != nullptr ? frame.program->start() : nullptr;
-    frame.jumps_left = frame.analysis->jumps_until_hot();
+    choose_form(frame);
     frame.gas = message.gas;
     if (live_ == 0) {
         frame.stack = stacks_.first();

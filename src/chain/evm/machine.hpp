@@ -61,6 +61,9 @@ struct Frame {
     }
 };
 
+// In which form code runs: plain at first and as a program when it is hot, or always one of them.
+enum class Form : std::uint8_t { by_heat, plain, program };
+
 class Machine {
 public:
     Machine(Journal& state, const Rules& active_rules, BlockContext block_context);
@@ -75,6 +78,7 @@ public:
     const GasTable& gas_costs;
     TransactionContext transaction;
     Tracer* tracer = nullptr;
+    Form form = Form::by_heat;
     Bytes return_data; // of the last message that the running frame sent
 
     bool since(Fork fork) const { return rules.fork >= fork; }
@@ -110,6 +114,7 @@ private:
     Status begin_creation(const Message& message, Journal::Checkpoint& checkpoint);
     void answer_precompile(std::uint16_t number, const Message& message,
                            Journal::Checkpoint checkpoint);
+    void choose_form(Frame& frame);
     void push_frame(const Message& message, CodePtr code, bool input_in_memory,
                     Journal::Checkpoint checkpoint);
     Exit run(Frame& frame);
