@@ -10,8 +10,13 @@ struct Exception {
     std::string_view reason;
 };
 
+constexpr std::string_view dao =
+    "the DAO fork of 2016 moves the funds of 116 accounts by force: that list is not carried";
+
 constexpr Exception exceptions[] = {
-    {"none", "none", "none"},
+    {"bcHomesteadToDao/DaoTransactions.json", "DaoTransactions_", dao},
+    {"bcHomesteadToDao/DaoTransactions_EmptyTransactionAndForkBlocksAhead.json", "", dao},
+    {"bcHomesteadToDao/DaoTransactions_UncleExtradata.json", "", dao},
 };
 
 } // namespace

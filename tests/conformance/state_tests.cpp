@@ -239,10 +239,13 @@ Status run_post(const Case& test, const ChainConfig& config, const Json& post) {
     evm::Evm evm(journal, rules, block_context(config, header, block_hash));
     TransactionRunner runner(config, rules, header, journal, evm);
     const auto outcome = runner.run(*tx, sender);
-    // What is left of the block's reward of nothing: the miner's account is touched.
-    journal.begin_transaction();
-    journal.add_balance(header.coinbase, U256());
-    journal.end_transaction(rules);
+    // What is left of the block's reward of nothing: the miner's account is touched, also where the
+    // transaction itself removed it.
+    if (outcome) {
+        journal.begin_transaction();
+        journal.add_balance(header.coinbase, U256());
+        journal.end_transaction(rules);
+    }
     const Hash32 root = OL_TRY(state->apply(journal.take_changes()));
 
     if (outcome.has_value() == expects_fault) {

@@ -226,6 +226,52 @@ Result<chain::StateChanges> accounts(const Json& value) {
 
 namespace {
 
+const Json& either(const Json& json, const char* name, const char* other) {
+    return json.contains(name) ? json[name] : json[other];
+}
+
+Status read_optional_members(const Json& json, chain::Header& out) {
+    if (json.contains("baseFeePerGas")) out.base_fee = OL_TRY(number(json["baseFeePerGas"]));
+    if (json.contains("withdrawalsRoot")) {
+        out.withdrawals_root = OL_TRY(json["withdrawalsRoot"].as_hash32());
+    }
+    if (json.contains("blobGasUsed")) out.blob_gas_used = OL_TRY(number64(json["blobGasUsed"]));
+    if (json.contains("excessBlobGas")) {
+        out.excess_blob_gas = OL_TRY(number64(json["excessBlobGas"]));
+    }
+    if (json.contains("parentBeaconBlockRoot")) {
+        out.parent_beacon_block_root = OL_TRY(json["parentBeaconBlockRoot"].as_hash32());
+    }
+    if (json.contains("requestsHash")) out.requests_hash = OL_TRY(json["requestsHash"].as_hash32());
+    return {};
+}
+
+} // namespace
+
+Result<chain::Header> header_from(const Json& json) {
+    chain::Header out;
+    out.parent_hash = OL_TRY(json["parentHash"].as_hash32());
+    out.ommers_hash = OL_TRY(either(json, "sha3Uncles", "uncleHash").as_hash32());
+    out.coinbase = OL_TRY(either(json, "miner", "coinbase").as_address());
+    out.state_root = OL_TRY(json["stateRoot"].as_hash32());
+    out.transactions_root =
+        OL_TRY(either(json, "transactionsRoot", "transactionsTrie").as_hash32());
+    out.receipts_root = OL_TRY(either(json, "receiptsRoot", "receiptTrie").as_hash32());
+    out.logs_bloom = OL_TRY(chain::Bloom::from(OL_TRY(bytes(either(json, "logsBloom", "bloom")))));
+    out.difficulty = OL_TRY(number(json["difficulty"]));
+    out.number = OL_TRY(number64(json["number"]));
+    out.gas_limit = OL_TRY(number64(json["gasLimit"]));
+    out.gas_used = OL_TRY(number64(json["gasUsed"]));
+    out.timestamp = OL_TRY(number64(json["timestamp"]));
+    out.extra_data = OL_TRY(bytes(json["extraData"]));
+    out.prev_randao = OL_TRY(json["mixHash"].as_hash32());
+    out.nonce = OL_TRY(FixedBytes<8>::from(OL_TRY(bytes(json["nonce"]))));
+    OL_TRY(read_optional_members(json, out));
+    return out;
+}
+
+namespace {
+
 struct Transition {
     std::string_view name;
     chain::Fork before, after;

@@ -73,6 +73,9 @@ Result<Bytes> bytes(const Json& value);
 // "pre" and "alloc": what stands in the state before.
 Result<chain::StateChanges> accounts(const Json& value);
 
+// A header with the names of the suites or of JSON-RPC.
+Result<chain::Header> header_from(const Json& json);
+
 // The configuration of a network's name, transitions such as "BerlinToLondonAt5" included.
 std::optional<chain::ChainConfig> config_of(std::string_view network);
 

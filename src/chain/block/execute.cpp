@@ -2,23 +2,15 @@
 #include <algorithm>
 
 #include "chain/block/transaction_run.hpp"
+#include "chain/evm/machine.hpp"
 #include "chain/evm/precompiles/precompiles.hpp"
 
 namespace ol::chain {
 namespace {
 
-constexpr std::uint64_t delegation_bytes = 23;
 constexpr std::uint8_t delegation_prefix[] = {0xef, 0x01, 0x00}; // EIP-7702
 // EIP-7702: an account that is there already costs less than the new one that was paid for.
 constexpr std::int64_t existing_authority_refund = 25'000 - 12'500;
-
-std::optional<Address> delegate_of(ByteView code) {
-    if (code.size() != delegation_bytes ||
-        !std::ranges::equal(code.first(3), ByteView(delegation_prefix))) {
-        return std::nullopt;
-    }
-    return Address::from(code.subspan(3)).value();
-}
 
 // EIP-2929, EIP-2930, EIP-3651.
 void warm(Journal& journal, const evm::Evm& evm, const Transaction& tx, const Address& sender) {
@@ -42,7 +34,7 @@ void authorize(Journal& journal, const Authorization& authorization, std::uint64
     if (!signer) return;
     journal.access_account(*signer);
     const CodePtr code = journal.code(*signer);
-    if (!code->bytes().empty() && !delegate_of(code->bytes())) return;
+    if (!code->bytes().empty() && !is_delegation(code->bytes())) return;
     if (journal.nonce(*signer) != authorization.nonce) return;
     if (journal.exists(*signer)) journal.add_refund(existing_authority_refund);
     Bytes designator;
@@ -57,14 +49,17 @@ void authorize(Journal& journal, const Authorization& authorization, std::uint64
 // The code that a call to a delegated account runs is warm from the start.
 void warm_delegate(Journal& journal, const Rules& rules, const Address& to) {
     if (rules.fork < Fork::prague) return;
-    if (const auto delegate = delegate_of(journal.code(to)->bytes())) {
-        journal.access_account(*delegate);
+    const CodePtr code = journal.code(to);
+    if (const std::uint8_t* delegate = evm::delegate_of(code->bytes())) {
+        Address target;
+        std::copy_n(delegate, Address::size(), target.begin());
+        journal.access_account(target);
     }
 }
 
 } // namespace
 
-bool is_delegation(ByteView code) { return delegate_of(code).has_value(); }
+bool is_delegation(ByteView code) { return evm::delegate_of(code) != nullptr; }
 
 evm::BlockContext block_context(const ChainConfig& config, const Header& header,
                                 const BlockHashes& block_hashes) {

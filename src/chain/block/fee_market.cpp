@@ -6,9 +6,8 @@
 namespace ol::chain {
 namespace {
 
-constexpr std::uint64_t first_base_fee = 1'000'000'000; // EIP-1559: INITIAL_BASE_FEE
-constexpr std::uint64_t london_elasticity = 2;          // of the gas limit at the fork
-constexpr std::uint64_t blob_base_cost = 1 << 13;       // EIP-7918
+constexpr std::uint64_t london_elasticity = 2;    // of the gas limit at the fork
+constexpr std::uint64_t blob_base_cost = 1 << 13; // EIP-7918
 
 struct MarketParameters {
     std::uint64_t elasticity = 0, denominator = 0, minimum = 0;
@@ -75,7 +74,7 @@ std::uint64_t maximum_blobs(const ChainConfig& config, const Rules& rules) {
 }
 
 U256 next_base_fee(const ChainConfig& config, const Header& parent, std::uint64_t timestamp) {
-    if (!parent.base_fee) return U256(first_base_fee);
+    if (!parent.base_fee) return U256(initial_base_fee);
     const MarketParameters market = parameters_after(config, parent, timestamp);
     std::uint64_t used = parent.gas_used;
     if (config.rules_at(parent.number, parent.timestamp).op >= OpFork::jovian) {

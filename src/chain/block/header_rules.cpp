@@ -6,7 +6,6 @@
 namespace ol::chain {
 namespace {
 
-constexpr std::uint64_t least_gas_limit = 5000;      // Yellow Paper, 4.3.4
 constexpr std::uint64_t most_gas_limit = ~0ULL >> 1; // EIP-106
 constexpr std::uint64_t gas_limit_step = 1024;
 constexpr std::size_t extra_data_bytes = 32;
@@ -49,9 +48,9 @@ Status check_gas(const Header& parent, const Header& header, const Rules& rules)
     if (rules.fork >= Fork::london && !parent.base_fee) before = london_gas_limit(before);
     const std::uint64_t distance =
         header.gas_limit > before ? header.gas_limit - before : before - header.gas_limit;
-    if (distance >= before / gas_limit_step || header.gas_limit < least_gas_limit) {
+    if (distance >= before / gas_limit_step || header.gas_limit < minimum_gas_limit) {
         return broken("header: gas limit: {} is too far from the parent's {}, or below {}",
-                      header.gas_limit, before, least_gas_limit);
+                      header.gas_limit, before, minimum_gas_limit);
     }
     return {};
 }

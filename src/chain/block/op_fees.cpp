@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "chain/types/literal.hpp"
+
 namespace ol::chain {
 namespace {
 
@@ -47,20 +49,13 @@ std::uint64_t estimated_size_scaled(ByteView encoded) {
     return size < least_size + size_intercept ? least_size : size - size_intercept;
 }
 
-constexpr Address predeploy(std::uint8_t last) {
-    Address out;
-    out.data[0] = 0x42;
-    out.data[19] = last;
-    return out;
-}
-
 } // namespace
 
-const Address l1_block_address = predeploy(0x15);
-const Address base_fee_vault = predeploy(0x19);
-const Address l1_fee_vault = predeploy(0x1a);
-const Address operator_fee_vault = predeploy(0x1b);
-const Address message_passer_address = predeploy(0x16);
+const Address l1_block_address = literal("4200000000000000000000000000000000000015");
+const Address base_fee_vault = literal("4200000000000000000000000000000000000019");
+const Address l1_fee_vault = literal("420000000000000000000000000000000000001a");
+const Address operator_fee_vault = literal("420000000000000000000000000000000000001b");
+const Address message_passer_address = literal("4200000000000000000000000000000000000016");
 
 Result<L1FeeParameters>
 read_l1_fee_parameters(const std::function<Result<U256>(std::uint64_t slot)>& read,

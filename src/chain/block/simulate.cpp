@@ -3,8 +3,6 @@
 namespace ol::chain {
 namespace {
 
-constexpr std::size_t init_code_bytes = 49'152; // EIP-3860
-
 Transaction transaction_of(const CallRequest& request) {
     Transaction out;
     out.type =
@@ -22,10 +20,10 @@ Transaction transaction_of(const CallRequest& request) {
 // What stands against the call before it begins, in geth's words.
 Status check(const CallRequest& request, const Transaction& tx, const IntrinsicGas& intrinsic,
              const Rules& rules, const Header& header, Journal& journal) {
-    if (!request.to && rules.fork >= Fork::shanghai && request.data.size() > init_code_bytes) {
+    if (!request.to && rules.fork >= Fork::shanghai && request.data.size() > most_init_code_bytes) {
         return fail(ErrorCode::invalid_argument,
                     "max initcode size exceeded: code size {} limit {}", request.data.size(),
-                    init_code_bytes);
+                    most_init_code_bytes);
     }
     if (request.gas < intrinsic.gas) {
         return fail(ErrorCode::invalid_argument, "intrinsic gas too low: have {}, want {}",

@@ -3,22 +3,13 @@
 #include <algorithm>
 #include <array>
 
+#include "chain/types/literal.hpp"
 #include "crypto/hash.hpp"
 
 namespace ol::chain {
 namespace {
 
 constexpr std::int64_t system_call_gas = 30'000'000;
-
-constexpr Address literal(const char (&hex)[41]) {
-    Address out;
-    for (std::size_t i = 0; i < 40; ++i) {
-        const char c = hex[i];
-        const int digit = c <= '9' ? c - '0' : c - 'a' + 10;
-        out.data[i / 2] = static_cast<std::uint8_t>(out.data[i / 2] << 4 | digit);
-    }
-    return out;
-}
 
 constexpr Address system_address = literal("fffffffffffffffffffffffffffffffffffffffe");
 constexpr Address beacon_roots = literal("000f3df6d732807ef1319fb7b8bb8522d0beac02");

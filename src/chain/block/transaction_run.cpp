@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::uint64_t osaka_gas_cap = 1 << 24; // EIP-7825
 constexpr std::size_t osaka_blobs = 6;           // a transaction; EIP-7594
-constexpr std::size_t init_code_bytes = 49'152;  // EIP-3860
 constexpr std::uint8_t blob_version = 0x01;      // EIP-4844: KZG commitments
 constexpr std::uint64_t most_gas = ~0ULL >> 1;   // the EVM counts in 63 bits
 
@@ -93,7 +92,7 @@ TransactionFault TransactionRunner::check_gas(const Transaction& tx,
     if (tx.gas_limit > gas_left() || tx.gas_limit > most_gas) {
         return TransactionFault::gas_limit_above_block;
     }
-    if (!tx.to && rules_.fork >= Fork::shanghai && tx.data.size() > init_code_bytes) {
+    if (!tx.to && rules_.fork >= Fork::shanghai && tx.data.size() > most_init_code_bytes) {
         return TransactionFault::init_code_too_large;
     }
     if (tx.gas_limit < intrinsic.gas) return TransactionFault::intrinsic_gas;
@@ -255,10 +254,11 @@ TransactionRunner::run_deposit(const Transaction& tx) {
     journal_.begin_transaction();
     evm_.set_transaction({tx.from, U256(), {}});
     journal_.add_balance(tx.from, tx.mint);
-    const bool holds = !(tx.is_system && regolith) && tx.gas_limit <= most_gas &&
-                       tx.gas_limit >= std::max(intrinsic.gas, intrinsic.floor) &&
-                       journal_.balance(tx.from) >= tx.value &&
-                       (tx.to || rules_.fork < Fork::shanghai || tx.data.size() <= init_code_bytes);
+    const bool holds =
+        !(tx.is_system && regolith) && tx.gas_limit <= most_gas &&
+        tx.gas_limit >= std::max(intrinsic.gas, intrinsic.floor) &&
+        journal_.balance(tx.from) >= tx.value &&
+        (tx.to || rules_.fork < Fork::shanghai || tx.data.size() <= most_init_code_bytes);
     TransactionOutcome outcome;
     if (holds) {
         fill_outcome(tx, execute(evm_, journal_, tx, tx.from, intrinsic), outcome);

@@ -6,6 +6,8 @@
 
 namespace ol::chain {
 
+inline constexpr std::size_t most_init_code_bytes = 49'152; // EIP-3860
+
 evm::BlockContext block_context(const ChainConfig& config, const Header& header,
                                 const BlockHashes& block_hashes);
 

@@ -1,5 +1,6 @@
 #include "chain/types/block.hpp"
 
+#include "chain/types/literal.hpp"
 #include "codec/rlp.hpp"
 #include "crypto/hash.hpp"
 
@@ -8,17 +9,6 @@ namespace {
 
 using codec::RlpReader;
 using codec::RlpWriter;
-
-// Constants are made at compile time, so that no other file's start-up reads them too early.
-consteval Hash32 literal(const char (&hex)[65]) {
-    Hash32 out;
-    for (std::size_t i = 0; i < 64; ++i) {
-        const char c = hex[i];
-        const int digit = c <= '9' ? c - '0' : c - 'a' + 10;
-        out.data[i / 2] = static_cast<std::uint8_t>(out.data[i / 2] << 4 | digit);
-    }
-    return out;
-}
 
 void write(RlpWriter& out, const Header& header) {
     out.list([&] {

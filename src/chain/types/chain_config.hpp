@@ -14,6 +14,9 @@
 
 namespace ol::chain {
 
+inline constexpr std::uint64_t initial_base_fee = 1'000'000'000; // EIP-1559
+inline constexpr std::uint64_t minimum_gas_limit = 5000;         // Yellow Paper, 4.3.4
+
 // EIP-7840: blobs a block, by fork.
 struct BlobSchedule {
     std::uint64_t target = 0, maximum = 0, base_fee_update_fraction = 0;

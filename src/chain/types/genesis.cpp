@@ -7,9 +7,6 @@ namespace {
 
 using codec::Json;
 
-constexpr std::uint64_t first_base_fee = 1'000'000'000; // EIP-1559: INITIAL_BASE_FEE
-constexpr std::uint64_t least_gas_limit = 5000;         // Yellow Paper, 4.3.4
-
 Result<std::uint64_t> u64_or(const Json& json, const char* name, std::uint64_t otherwise) {
     const Json& value = json[name];
     if (value.is_null()) return otherwise;
@@ -58,7 +55,7 @@ Result<GenesisAccount> read_account(const std::string& name, const Json& json) {
 Status read_fork_members(const Json& json, const Rules& rules, Header& out) {
     if (rules.fork >= Fork::london) {
         const Json& fee = json["baseFeePerGas"];
-        out.base_fee = fee.is_null() ? U256(first_base_fee) : OL_TRY(fee.as_u256());
+        out.base_fee = fee.is_null() ? U256(initial_base_fee) : OL_TRY(fee.as_u256());
     }
     if (rules.fork >= Fork::shanghai) out.withdrawals_root = empty_root_hash;
     if (rules.fork >= Fork::cancun) {
@@ -84,9 +81,9 @@ Result<Header> read_header(const Json& json, const ChainConfig& config) {
     if (json.contains("extraData")) out.extra_data = OL_TRY(json["extraData"].as_hex_bytes());
     out.prev_randao = OL_TRY(hash_or_zero(json, "mixHash"));
     put_be64(out.nonce.begin(), OL_TRY(u64_or(json, "nonce", 0)));
-    if (out.gas_limit < least_gas_limit) {
+    if (out.gas_limit < minimum_gas_limit) {
         return fail(ErrorCode::invalid_argument, "gasLimit: {} is below {}", out.gas_limit,
-                    least_gas_limit);
+                    minimum_gas_limit);
     }
     OL_TRY(read_fork_members(json, config.rules_at(out.number, out.timestamp), out));
     return out;

@@ -36,11 +36,13 @@ Output multi_scalar_multiply(ByteView input) {
     for (std::size_t i = 0; i < count; ++i) {
         const std::uint8_t* pair = input.data() + i * pair_bytes;
         const auto point = Group::read(pair);
-        if (!point || !Group::in_subgroup(&*point)) return std::nullopt;
-        // Modulo the order, as blst's code for it wants; zero tells nothing.
+        if (!point) return std::nullopt;
+        if (Group::is_infinity(&*point)) continue;
+        if (!Group::in_subgroup(&*point)) return std::nullopt;
+        // Modulo the order, as blst's code for it wants.
         blst_scalar scalar;
         const bool zero = !blst_scalar_from_be_bytes(&scalar, pair + Group::bytes, scalar_bytes);
-        if (zero || Group::is_infinity(&*point)) continue;
+        if (zero) continue;
         points.push_back(*point);
         scalars.push_back(scalar);
     }
@@ -73,10 +75,12 @@ Output bls12_pairing(ByteView input) {
     std::vector<blst_p2_affine> qs;
     for (std::size_t at = 0; at < input.size(); at += pair_bytes) {
         const auto p = G1::read(input.data() + at);
-        if (!p || !G1::in_subgroup(&*p)) return std::nullopt;
         const auto q = G2::read(input.data() + at + G1::bytes);
-        if (!q || !G2::in_subgroup(&*q)) return std::nullopt;
-        if (G1::is_infinity(&*p) || G2::is_infinity(&*q)) continue; // the pairing is one
+        if (!p || !q) return std::nullopt;
+        const bool p_infinite = G1::is_infinity(&*p), q_infinite = G2::is_infinity(&*q);
+        if (!p_infinite && !G1::in_subgroup(&*p)) return std::nullopt;
+        if (!q_infinite && !G2::in_subgroup(&*q)) return std::nullopt;
+        if (p_infinite || q_infinite) continue; // the pairing is one
         ps.push_back(*p);
         qs.push_back(*q);
     }

@@ -12,7 +12,7 @@ namespace {
 
 using precompiles::Output;
 
-constexpr std::uint64_t unaffordable = ~std::uint64_t{0};
+constexpr std::uint64_t unaffordable = ~std::uint64_t{0}; // whatever gas there is
 
 std::uint64_t words(ByteView input) { return (input.size() + 31) / 32; }
 
@@ -187,7 +187,9 @@ PrecompileResult run_precompile(std::uint16_t number, const Rules& rules, ByteVi
                                 std::uint64_t gas) {
     OL_CHECK(exists(number, rules));
     const std::uint64_t price = gas_of(number, rules, input);
-    if (price > gas || input.size() > input_limit(number, rules.op)) return {};
+    if (price == unaffordable || price > gas || input.size() > input_limit(number, rules.op)) {
+        return {};
+    }
     Output output = run(number, rules, input);
     if (!output) return {};
     return {true, price, std::move(*output)};

@@ -26,7 +26,8 @@ struct Free {
 struct Curve {
     EC_GROUP* group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
     const BIGNUM* order = EC_GROUP_get0_order(group);
-    Curve() { OL_CHECK(group != nullptr && order != nullptr); }
+    const BIGNUM* prime = EC_GROUP_get0_field(group);
+    Curve() { OL_CHECK(group != nullptr && order != nullptr && prime != nullptr); }
 };
 const Curve& p256() {
     static const Curve curve;
@@ -77,8 +78,9 @@ bool p256_valid(ByteView input) {
 
     const std::unique_ptr<EC_POINT, Free> key(EC_POINT_new(curve.group));
     OL_CHECK(key != nullptr);
-    // Refuses coordinates of p and above, and what is not on the curve; (0, 0) is not. A refusal
-    // leaves an error in the thread's queue, which others read.
+    // OpenSSL would take coordinates modulo p. It refuses what is not on the curve, where (0, 0) is
+    // not, but leaves an error in the thread's queue, which others read.
+    if (BN_cmp(x, curve.prime) >= 0 || BN_cmp(y, curve.prime) >= 0) return false;
     ERR_set_mark();
     const bool on_curve =
         EC_POINT_set_affine_coordinates(curve.group, key.get(), x, y, context) == 1;

@@ -1,21 +1,15 @@
 // Runs the precompile vectors of go-ethereum (core/vm/testdata/precompiles): a folder of JSON
-// files, each a list of {Input, Expected, Gas} or {Input, ExpectedError}. Prints passed and failed
-// for each file; exit 1 when one fails, 2 when the folder cannot be used.
-//
-//   conformance_precompiles DIR
-#include <cstdio>
+// files, each a list of {Input, Expected, Gas} or {Input, ExpectedError}.
 #include <string>
 
-#include "base/file.hpp"
 #include "chain/evm/precompiles/precompiles.hpp"
-#include "codec/json.hpp"
+#include "suite.hpp"
 
 using namespace ol;
 using namespace ol::chain;
 
 namespace {
 
-constexpr std::uint64_t file_bytes = 64ULL << 20;
 constexpr std::uint64_t plenty_of_gas = 1ULL << 40;
 
 struct Contract {
@@ -72,61 +66,25 @@ Result<std::string> fault_of(const codec::Json& vector, const Contract& contract
     return std::string();
 }
 
-struct Count {
-    std::size_t passed = 0, failed = 0;
-};
-
-Result<Count> run_file(const Path& path, const Contract& contract) {
-    const std::string text = OL_TRY(read_text_file(path, file_bytes));
-    const codec::Json vectors = OL_TRY_IN(codec::Json::parse(text), "{}", path.string());
-    Count count;
+void run_file(const codec::Json& vectors, conformance::Results& results) {
+    const Path path(results.file());
+    const Contract* contract = contract_of(path);
+    if (contract == nullptr) return results.fail("(file)", "no such precompile is known");
     for (const auto& vector : vectors.items()) {
-        const std::string fault = OL_TRY_IN(fault_of(vector, contract), "{}", path.string());
-        if (fault.empty()) {
-            ++count.passed;
-            continue;
+        const std::string name = vector["Name"].as_string().value_or("?");
+        if (!results.wants(name)) continue;
+        const auto fault = fault_of(vector, *contract);
+        if (fault && fault->empty()) {
+            results.pass();
+        } else {
+            results.fail(name, fault ? *fault : fault.error().to_string());
         }
-        ++count.failed;
-        const auto name = vector["Name"].as_string();
-        fmt::print("  {}: {}\n", name ? *name : "?", fault);
     }
-    return count;
-}
-
-Result<Count> run_folder(const Path& folder) {
-    Count all;
-    for (const auto& path : OL_TRY(list_files(folder))) {
-        if (path.extension() != ".json") continue;
-        const Contract* contract = contract_of(path);
-        if (contract == nullptr) {
-            fmt::print("{:<28} no such precompile is known\n", path.filename().string());
-            ++all.failed;
-            continue;
-        }
-        const Count count = OL_TRY(run_file(path, *contract));
-        fmt::print("{:<28} {:>5} passed {:>5} failed\n", path.filename().string(), count.passed,
-                   count.failed);
-        all.passed += count.passed;
-        all.failed += count.failed;
-    }
-    if (all.passed + all.failed == 0) {
-        return fail(ErrorCode::not_found, "{} holds no vectors", folder.string());
-    }
-    return all;
 }
 
 } // namespace
 
 int main(int count, char** arguments) {
-    if (count != 2) {
-        fmt::print(stderr, "usage: conformance_precompiles DIR\n");
-        return 2;
-    }
-    const auto all = run_folder(arguments[1]);
-    if (!all) {
-        fmt::print(stderr, "{}\n", all.error().to_string());
-        return 2;
-    }
-    fmt::print("{:<28} {:>5} passed {:>5} failed\n", "all", all->passed, all->failed);
-    return all->failed == 0 ? 0 : 1;
+    const auto options = conformance::parse_options(count, arguments);
+    return conformance::run_suite("precompiles", options, {"."}, run_file);
 }
