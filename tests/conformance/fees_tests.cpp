@@ -23,21 +23,6 @@ Status compare(std::string_view name, const T& ours, const T& theirs) {
     }
 }
 
-Result<Transaction> transaction_of(const Json& entry) {
-    if (entry.contains("raw")) return decode_transaction(OL_TRY(bytes(entry["raw"])));
-    const Json& json = entry["deposit"];
-    Transaction out;
-    out.type = TransactionType::deposit;
-    out.source_hash = OL_TRY(json["sourceHash"].as_hash32());
-    out.from = OL_TRY(json["from"].as_address());
-    if (json.contains("to")) out.to = OL_TRY(json["to"].as_address());
-    out.mint = OL_TRY(number(json["mint"]));
-    out.value = OL_TRY(number(json["value"]));
-    out.gas_limit = OL_TRY(number64(json["gas"]));
-    out.data = OL_TRY(bytes(json["input"]));
-    return out;
-}
-
 Status compare_receipt(const TransactionOutcome& ours, const Json& theirs) {
     OL_TRY(compare("gas used", ours.gas_used, OL_TRY(number64(theirs["gasUsed"]))));
     OL_TRY(compare<std::uint64_t>("status", ours.receipt.succeeded ? 1 : 0,
@@ -75,7 +60,7 @@ public:
     Status run(const Json& entry) {
         OL_TRY(set_attributes(entry["slots"]));
         const Header header = OL_TRY(header_from(entry["block"]));
-        const Transaction tx = OL_TRY(transaction_of(entry));
+        const Transaction tx = OL_TRY(decode_transaction(OL_TRY(bytes(entry["raw"]))));
         OL_TRY(compare("hash", hash(tx), OL_TRY(entry["receipt"]["transactionHash"].as_hash32())));
         BlockExecutor executor(config_, *state_, header, [](std::uint64_t) { return Hash32{}; });
         OL_TRY(executor.begin());

@@ -23,7 +23,6 @@ constexpr std::uint64_t million = 1'000'000;
 constexpr std::uint64_t size_intercept = 42'585'600; // subtracted
 constexpr std::uint64_t size_per_fastlz_byte = 836'500;
 constexpr std::uint64_t least_size = 100 * million;
-constexpr std::uint16_t default_footprint_scalar = 400; // Jovian, where none is set
 
 // `size` bytes of a slot from `offset` on, counted from its first, most significant byte.
 std::uint64_t field(const U256& slot, std::size_t offset, std::size_t size) {
@@ -76,8 +75,9 @@ read_l1_fee_parameters(const std::function<Result<U256>(std::uint64_t slot)>& re
         const U256 packed = OL_TRY(read(slot_operator_fee));
         out.operator_fee_scalar = static_cast<std::uint32_t>(field(packed, 20, 4));
         out.operator_fee_constant = field(packed, 24, 8);
-        const auto footprint = static_cast<std::uint16_t>(field(packed, 18, 2));
-        out.da_footprint_gas_scalar = footprint == 0 ? default_footprint_scalar : footprint;
+        // The L1 attributes bring the default of 400 where nobody set another: here it stands as it
+        // is.
+        out.da_footprint_gas_scalar = static_cast<std::uint16_t>(field(packed, 18, 2));
     }
     return out;
 }

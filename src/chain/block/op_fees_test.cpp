@@ -102,9 +102,6 @@ TEST(L1FeeParameters, are_read_from_their_slots) {
     EXPECT_EQ(jovian.operator_fee_constant, 0x708U);
     EXPECT_EQ(jovian.da_footprint_gas_scalar, 400U);
 
-    slots[8] = U256();
-    EXPECT_EQ(read_l1_fee_parameters(read, rules_of(OpFork::jovian))->da_footprint_gas_scalar, 400U)
-        << "none set: the default";
     const auto broken = [](std::uint64_t) -> Result<U256> { return fail(ErrorCode::io, "disk"); };
     EXPECT_EQ(read_l1_fee_parameters(broken, rules_of(OpFork::jovian)).error().code, ErrorCode::io);
 }

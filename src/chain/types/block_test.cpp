@@ -199,5 +199,42 @@ TEST(Receipt, forms_that_are_not_taken) {
     EXPECT_FALSE(decode_receipt(encode(deposit)).has_value());
 }
 
+// One key, 0x80: the root is the hash of one leaf, whose path is that byte behind its flag.
+Hash32 root_of_one(const Bytes& value) {
+    codec::RlpWriter leaf;
+    leaf.list([&] { leaf.bytes(from_hex("2080").value()).bytes(value); });
+    return crypto::keccak256(leaf.take());
+}
+
+TEST(Roots, of_lists_of_one) {
+    Prng prng(25);
+    Transaction tx;
+    tx.type = TransactionType::dynamic_fee;
+    tx.data = Bytes(90, 0x11);
+    EXPECT_EQ(transactions_root(std::vector{tx}), root_of_one(encode(tx)));
+    const Withdrawal withdrawal{1, 2, random_fixed<20>(prng), 3};
+    EXPECT_EQ(withdrawals_root(std::vector{withdrawal}), root_of_one(encode(withdrawal)));
+    Receipt receipt;
+    receipt.type = TransactionType::deposit;
+    receipt.deposit_nonce = 7;
+    EXPECT_EQ(receipts_root(std::vector{receipt}), root_of_one(encode(receipt)));
+    Receipt without = receipt;
+    without.deposit_nonce.reset();
+    EXPECT_EQ(receipts_root(std::vector{receipt}, true), root_of_one(encode(without)));
+    EXPECT_NE(encode(receipt), encode(without));
+}
+
+TEST(Roots, of_nothing) {
+    EXPECT_EQ(transactions_root({}), empty_root_hash);
+    EXPECT_EQ(receipts_root({}), empty_root_hash);
+    EXPECT_EQ(withdrawals_root({}), empty_root_hash);
+    EXPECT_EQ(ommers_hash({}), empty_ommers_hash);
+    Prng prng(26);
+    const Header ommer = random_header(prng);
+    codec::RlpWriter list;
+    list.list([&] { list.raw(encode(ommer)); });
+    EXPECT_EQ(ommers_hash(std::vector{ommer}), crypto::keccak256(list.take()));
+}
+
 } // namespace
 } // namespace ol::chain
