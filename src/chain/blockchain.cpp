@@ -6,7 +6,7 @@
 #include "base/log.hpp"
 #include "chain/chain_impl.hpp"
 #include "chain/genesis.hpp"
-#include "chain/overlay.hpp"
+#include "chain/overrides.hpp"
 #include "crypto/hash.hpp"
 
 namespace ol::chain {
@@ -51,6 +51,7 @@ Result<std::unique_ptr<Blockchain>> Blockchain::open(const BlockchainOptions& op
     store::KeyValueOptions store_options;
     store_options.cache_bytes = store_cache_bytes;
     store_options.write_buffer_bytes = store_buffer_bytes;
+    store_options.compressed = {family_code, family_bodies, family_outcomes};
     auto store = OL_TRY_IN(store::KeyValue::open(options.folder, families, store_options),
                            "blockchain: {}", options.folder.string());
     auto chain = std::make_unique<ChainImpl>(options, genesis.config, std::move(store));

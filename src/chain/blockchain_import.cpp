@@ -3,7 +3,7 @@
 #include <atomic>
 
 #include "chain/chain_impl.hpp"
-#include "chain/overlay.hpp"
+#include "chain/overrides.hpp"
 #include "crypto/hash.hpp"
 
 namespace ol::chain {

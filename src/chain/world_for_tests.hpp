@@ -60,7 +60,7 @@ inline Bytes counter_code() {
 struct WorldOptions {
     std::size_t keys = 8;
     std::uint64_t gas_limit = 30'000'000;
-    OpFork fork = OpFork::isthmus; // none: an Ethereum chain under Prague's rules
+    OpFork fork = OpFork::isthmus; // none: an Ethereum chain under Cancun's rules
     U256 balance = U256(1000) * U256(gwei) * U256(gwei);
 };
 
@@ -68,7 +68,7 @@ inline Genesis test_genesis(const WorldOptions& options = {}) {
     Genesis out;
     const bool is_op = options.fork != OpFork::none;
     out.config = is_op ? ChainConfig::optimism(options.fork, world_chain_id)
-                       : ChainConfig::ethereum(Fork::prague, world_chain_id);
+                       : ChainConfig::ethereum(Fork::cancun, world_chain_id);
     Header& header = out.header;
     header.ommers_hash = empty_ommers_hash;
     header.transactions_root = header.receipts_root = empty_root_hash;
@@ -78,7 +78,7 @@ inline Genesis test_genesis(const WorldOptions& options = {}) {
     header.withdrawals_root = empty_root_hash;
     header.blob_gas_used = header.excess_blob_gas = 0;
     header.parent_beacon_block_root = Hash32{};
-    header.requests_hash = empty_requests_hash;
+    if (is_op) header.requests_hash = empty_requests_hash;
     if (is_op) header.extra_data = *from_hex("00000000fa00000006");
     if (options.fork == OpFork::jovian) {
         header.extra_data = *from_hex("01000000fa000000060000000000000000");

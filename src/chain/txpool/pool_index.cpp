@@ -57,19 +57,30 @@ Status PoolIndex::add(const PooledPtr& transaction, std::uint64_t next) {
                     "txpool is full: {} transactions of this sender wait behind a missing nonce",
                     queued_before);
     }
+    if (!queued && is_cheapest_of_full(*transaction)) {
+        drop_if_empty(at);
+        return fail(ErrorCode::too_large, "txpool is full: transaction underpriced");
+    }
     sender.transactions.emplace(nonce, transaction);
     remember(transaction);
     queued_.insert(transaction);
     queued_slots_ += slots_of(*transaction);
     if (!queued) extend_row(address, sender);
-    while (const PooledPtr out = victim()) {
-        if (out == transaction) {
-            erase(out->hash);
-            return fail(ErrorCode::too_large, "txpool is full");
-        }
-        erase(out->hash);
-    }
+    while (const PooledPtr out = victim()) erase(out->hash);
+    if (!by_hash_.contains(transaction->hash)) return fail(ErrorCode::too_large, "txpool is full");
     return {};
+}
+
+// It would be the first to leave: nobody else has to for its sake.
+bool PoolIndex::is_cheapest_of_full(const PooledTransaction& transaction) const {
+    if (pending_slots_ + slots_of(transaction) <= limits_.pending_slots || pending_.empty()) {
+        return false;
+    }
+    if (by_pending_count_.rbegin()->first > limits_.fair_pending) return false;
+    const Transaction& least = (*pending_.begin())->transaction;
+    const Transaction& tx = transaction.transaction;
+    return std::pair(tx.max_fee, tx.max_priority_fee) <=
+           std::pair(least.max_fee, least.max_priority_fee);
 }
 
 // Equal nonce: the row stays as it is.

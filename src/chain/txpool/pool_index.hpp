@@ -72,6 +72,7 @@ private:
     void drop_if_empty(Senders::iterator sender);
     void remember(const PooledPtr& transaction); // by hash, and whom it delegates
     void forget(const PooledPtr& transaction);
+    bool is_cheapest_of_full(const PooledTransaction& transaction) const;
     PooledPtr victim() const; // null: within the limits
 
     const PoolLimits limits_;

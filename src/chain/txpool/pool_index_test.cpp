@@ -62,6 +62,7 @@ public:
         if (queued && row.size() - pending_of(transaction->sender) >= limits_.queued_of_sender) {
             return ErrorCode::too_large;
         }
+        if (!queued && is_cheapest_of_full(transaction)) return ErrorCode::too_large;
         row[nonce] = transaction;
         shrink();
         return find(transaction->hash) ? none : ErrorCode::too_large;
@@ -124,6 +125,25 @@ private:
 
     std::size_t pending_of(const Address& sender) {
         return static_cast<std::size_t>(end_of_row(sender) - next_[sender]);
+    }
+
+    bool is_cheapest_of_full(const PooledPtr& transaction) {
+        if (slots(true) + slots_of(*transaction) <= limits_.pending_slots) return false;
+        bool cheapest = true, any = false;
+        for (auto& [sender, row] : rows_) {
+            if (pending_of(sender) > limits_.fair_pending) return false;
+            const auto end = end_of_row(sender);
+            for (const auto& [nonce, other] : row) {
+                if (nonce >= end) continue;
+                any = true;
+                const auto price = [](const PooledPtr& one) {
+                    return std::pair(one->transaction.max_fee.low_u64(),
+                                     one->transaction.max_priority_fee.low_u64());
+                };
+                cheapest &= price(transaction) <= price(other);
+            }
+        }
+        return any && cheapest;
     }
 
     void trim() {

@@ -1,4 +1,4 @@
-#include "chain/overlay.hpp"
+#include "chain/overrides.hpp"
 
 #include <algorithm>
 #include <map>
@@ -22,9 +22,9 @@ AccountChange merge(const AccountChange& earlier, const AccountChange& later) {
     return out;
 }
 
-class Overlay final : public StateReader {
+class Overridden final : public StateReader {
 public:
-    Overlay(std::unique_ptr<StateReader> base, std::shared_ptr<const StateChanges> changes)
+    Overridden(std::unique_ptr<StateReader> base, std::shared_ptr<const StateChanges> changes)
         : base_(std::move(base))
         , changes_(std::move(changes)) {}
 
@@ -74,7 +74,7 @@ StateChanges merge_changes(const StateChanges& earlier, const StateChanges& late
 std::unique_ptr<StateReader> overlaid(std::unique_ptr<StateReader> base,
                                       std::shared_ptr<const StateChanges> changes) {
     if (changes == nullptr || changes->empty()) return base;
-    return std::make_unique<Overlay>(std::move(base), std::move(changes));
+    return std::make_unique<Overridden>(std::move(base), std::move(changes));
 }
 
 } // namespace ol::chain

@@ -1,4 +1,4 @@
-#include "chain/overlay.hpp"
+#include "chain/overrides.hpp"
 
 #include <gtest/gtest.h>
 
@@ -41,7 +41,7 @@ StateChanges random_changes(Prng& random) {
 
 // A reader of changes laid over a state reads what the state reads once they are applied to it; and
 // merged changes do what they do one after the other.
-TEST(overlay, reads_as_if_the_changes_were_applied) {
+TEST(overrides, reads_as_if_the_changes_were_applied) {
     for (std::uint64_t seed = 1; seed <= 200; ++seed) {
         Prng random(seed);
         auto applied = make_memory_state();
@@ -77,7 +77,7 @@ TEST(overlay, reads_as_if_the_changes_were_applied) {
     }
 }
 
-TEST(overlay, nothing_laid_over_is_the_state_itself) {
+TEST(overrides, nothing_laid_over_is_the_state_itself) {
     auto base = make_memory_state();
     const auto* before = base.get();
     EXPECT_EQ(overlaid(std::move(base), nullptr).get(), before);
