@@ -84,7 +84,11 @@ Result<CallOutcome> simulate(const ChainConfig& config, StateReader& state, cons
     out.gas_peak = execution.gas_peak;
     out.output = std::move(execution.result.output);
     out.logs = journal.logs();
-    if (!request.to && execution.result.succeeded()) out.created = execution.result.created;
+    if (!request.to && execution.result.succeeded()) {
+        out.created = execution.result.created;
+        // What the constructor returned: clients read through contracts that are never kept so.
+        out.output = journal.code(*out.created)->bytes();
+    }
     return out;
 }
 

@@ -157,21 +157,27 @@ void sign(Transaction& transaction, const crypto::PrivateKey& key) {
 } // namespace
 
 RpcResult<Transaction> Development::signed_transaction(const Param& param) {
-    Filled filled = OL_TRY(fill(param));
-    const crypto::PrivateKey* key = key_of(filled.from);
+    OL_TRY(param.expect_object());
+    const Param from = param["from"];
+    const crypto::PrivateKey* key = key_of(OL_TRY(from.address()));
     if (key == nullptr) return rpc_fail(server_error, "unknown account");
+    Filled filled = OL_TRY(fill(param));
     sign(filled.transaction, *key);
     return std::move(filled.transaction);
 }
 
 RpcResult<Hash32> Development::send(const Param& param) {
-    Filled filled = OL_TRY(fill(param));
-    if (const crypto::PrivateKey* key = key_of(filled.from)) {
-        sign(filled.transaction, *key);
-        return OL_TRY(backend.pool.add(std::move(filled.transaction)));
+    OL_TRY(param.expect_object());
+    const Param from = param["from"];
+    const Address sender = OL_TRY(from.address());
+    const crypto::PrivateKey* key = key_of(sender);
+    if (key == nullptr && !is_impersonated(sender)) {
+        return rpc_fail(server_error, "unknown account");
     }
-    if (!is_impersonated(filled.from)) return rpc_fail(server_error, "unknown account");
-    return send_unsigned(filled);
+    Filled filled = OL_TRY(fill(param));
+    if (key == nullptr) return send_unsigned(filled);
+    sign(filled.transaction, *key);
+    return OL_TRY(backend.pool.add(std::move(filled.transaction)));
 }
 
 // As a deposit: the one transaction that states its sender without a signature, so that the block

@@ -115,7 +115,10 @@ RpcResult<std::vector<FoundLog>> find_logs(const Backend& backend, const LogCrit
     LogFilter filter;
     filter.from = OL_TRY(number_of(criteria.from));
     filter.to = OL_TRY(number_of(criteria.to));
-    if (filter.from > filter.to) return rpc_fail(invalid_params, "invalid block range params");
+    const bool both = criteria.from && criteria.to;
+    if (both && filter.from > filter.to) {
+        return rpc_fail(invalid_params, "invalid block range params");
+    }
     filter.to = std::min(filter.to, head);
     if (filter.from > filter.to) return std::vector<FoundLog>();
     if (filter.to - filter.from >= backend.options.logs_blocks) {

@@ -232,7 +232,7 @@ TEST(LogCriteria, MatchesAsGethDoes) {
     EXPECT_TRUE(matches(R"({"topics":[[null,")" + t2 + "\"]]}"));
     EXPECT_FALSE(matches(R"({"topics":[")" + t2 + "\"]}"));
     EXPECT_FALSE(matches(R"({"topics":[null,null,null]})")); // the log has two
-    for (const std::string wrong :
+    for (const std::string& wrong :
          {std::string(R"({"topics":[null,null,null,null,null]})"),
           R"({"blockHash":")" + t1 + R"(","fromBlock":"0x1"})", std::string(R"({"address":"0x1"})"),
           std::string(R"({"topics":{}})"), std::string("[]")}) {

@@ -30,6 +30,8 @@ Result<std::optional<Account>> OverriddenState::account(const Address& address) 
     if (entry.balance) account->balance = *entry.balance;
     if (entry.nonce) account->nonce = *entry.nonce;
     if (entry.code) account->code_hash = entry.code->hash();
+    // Not that of an empty trie: whoever sees that asks for no slot. Nobody reads more into it.
+    if (!entry.storage.empty()) account->storage_root = Hash32();
     return account;
 }
 

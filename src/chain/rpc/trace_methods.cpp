@@ -1,4 +1,6 @@
 // debug_traceTransaction, debug_traceBlockBy*, debug_traceCall.
+#include <algorithm>
+
 #include "chain/rpc/methods.hpp"
 #include "chain/rpc/scratch_state.hpp"
 #include "chain/rpc/simulation.hpp"
@@ -129,14 +131,14 @@ RpcStatus trace_block(const Backend& backend, const WholeBlockPtr& block, Call& 
 }
 
 // The call as a deposit: no fee, no nonce, no signature, and its changes can be looked at.
-Transaction as_deposit(const CallRequest& request) {
+Transaction as_deposit(const CallRequest& request, const Header& header) {
     Transaction out;
     out.type = TransactionType::deposit;
     out.from = request.from;
     out.to = request.to;
     out.value = request.value;
     out.data = request.data;
-    out.gas_limit = request.gas;
+    out.gas_limit = std::min(request.gas, header.gas_limit);
     return out;
 }
 
@@ -149,7 +151,8 @@ RpcStatus trace_changes_of_call(const Backend& backend, Simulation& simulation, 
     BlockExecutor executor(backend.chain.config(), state, simulation.block.header,
                            simulation.block_hashes);
     executor.set_tracer(&recorder);
-    const auto outcome = executor.run(as_deposit(simulation.arguments.request));
+    const auto outcome =
+        executor.run(as_deposit(simulation.arguments.request, simulation.block.header));
     if (!outcome) {
         if (executor.state_error()) return std::unexpected(RpcError(*executor.state_error()));
         return rpc_fail(server_error, "{}", to_string(outcome.error()));

@@ -61,14 +61,15 @@ void Writer::value(const U256& quantity) {
 }
 
 void Writer::append_hex(ByteView bytes) {
-    const std::size_t before = out_.size();
-    out_.resize_and_overwrite(before + 2 * bytes.size(), [&](char* to, std::size_t size) {
+    const std::size_t before = out_.size(), after = before + 2 * bytes.size();
+    // The size that the callback is given may be larger than what was asked for (libstdc++ 12).
+    out_.resize_and_overwrite(after, [&](char* to, std::size_t) {
         to += before;
         for (const std::uint8_t byte : bytes) {
             *to++ = hex_pairs[2UL * byte];
             *to++ = hex_pairs[2UL * byte + 1];
         }
-        return size;
+        return after;
     });
 }
 
