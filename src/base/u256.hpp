@@ -140,30 +140,26 @@ constexpr U256 operator^(const U256& a, const U256& b) {
 }
 constexpr U256 operator~(const U256& a) { return {~a.limb[0], ~a.limb[1], ~a.limb[2], ~a.limb[3]}; }
 
-// Zero from 256 bits on.
+// Zero from 256 bits on. Whole limbs move by where they are read from, so nothing branches.
 constexpr U256 operator<<(const U256& a, unsigned bits) {
     if (bits >= 256) return {};
-    const unsigned words = bits / 64, shift = bits % 64;
-    U256 out;
-    for (unsigned i = words; i < 4; ++i) out.limb[i] = a.limb[i - words];
-    if (shift == 0) return out;
-    for (unsigned i = 3; i > 0; --i) {
-        out.limb[i] = out.limb[i] << shift | out.limb[i - 1] >> (64 - shift);
-    }
-    out.limb[0] <<= shift;
-    return out;
+    const std::uint64_t wide[8] = {0, 0, 0, 0, a.limb[0], a.limb[1], a.limb[2], a.limb[3]};
+    const std::uint64_t* from = wide + 4 - bits / 64;
+    const unsigned shift = bits % 64;
+    const auto limb = [from, shift](int i) {
+        return from[i] << shift | from[i - 1] >> 1 >> (63 - shift);
+    };
+    return {limb(0), limb(1), limb(2), limb(3)};
 }
 constexpr U256 operator>>(const U256& a, unsigned bits) {
     if (bits >= 256) return {};
-    const unsigned words = bits / 64, shift = bits % 64;
-    U256 out;
-    for (unsigned i = words; i < 4; ++i) out.limb[i - words] = a.limb[i];
-    if (shift == 0) return out;
-    for (unsigned i = 0; i < 3; ++i) {
-        out.limb[i] = out.limb[i] >> shift | out.limb[i + 1] << (64 - shift);
-    }
-    out.limb[3] >>= shift;
-    return out;
+    const std::uint64_t wide[8] = {a.limb[0], a.limb[1], a.limb[2], a.limb[3], 0, 0, 0, 0};
+    const std::uint64_t* from = wide + bits / 64;
+    const unsigned shift = bits % 64;
+    const auto limb = [from, shift](int i) {
+        return from[i] >> shift | from[i + 1] << 1 << (63 - shift);
+    };
+    return {limb(0), limb(1), limb(2), limb(3)};
 }
 
 inline U256 operator*(const U256& a, const U256& b) {

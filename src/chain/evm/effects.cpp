@@ -195,4 +195,57 @@ Exit revert(Machine& machine, Frame& frame, U256* sp) {
     return end_with_output(machine, frame, sp, Status::revert);
 }
 
+namespace {
+
+template <unsigned topics>
+Exit log_of(Machine& machine, Frame& frame, U256* sp) {
+    return log(machine, frame, sp, topics);
+}
+
+constexpr std::array<Effect, 256> make_by_opcode() {
+    std::array<Effect, 256> out{};
+    out[op::exp] = exp;
+    out[op::keccak256] = keccak256;
+    out[op::balance] = balance;
+    out[op::calldatacopy] = calldatacopy;
+    out[op::codecopy] = codecopy;
+    out[op::extcodesize] = extcodesize;
+    out[op::extcodecopy] = extcodecopy;
+    out[op::extcodehash] = extcodehash;
+    out[op::returndatacopy] = returndatacopy;
+    out[op::blockhash] = blockhash;
+    out[op::blobhash] = blobhash;
+    out[op::mstore8] = mstore8;
+    out[op::mcopy] = mcopy;
+    out[op::sload] = sload;
+    out[op::sstore] = sstore;
+    out[op::tload] = tload;
+    out[op::tstore] = tstore;
+    out[op::log0] = log_of<0>;
+    out[op::log0 + 1] = log_of<1>;
+    out[op::log0 + 2] = log_of<2>;
+    out[op::log0 + 3] = log_of<3>;
+    out[op::log4] = log_of<4>;
+    out[op::return_] = return_;
+    out[op::revert] = revert;
+    out[op::selfdestruct] = selfdestruct;
+    return out;
+}
+
+constexpr std::array<Effect, 256> make_sends_by_opcode() {
+    std::array<Effect, 256> out{};
+    out[op::create] = create;
+    out[op::create2] = create2;
+    out[op::call] = call;
+    out[op::callcode] = callcode;
+    out[op::delegatecall] = delegatecall;
+    out[op::staticcall] = staticcall;
+    return out;
+}
+
+} // namespace
+
+constexpr std::array<Effect, 256> by_opcode = make_by_opcode();
+constexpr std::array<Effect, 256> sends_by_opcode = make_sends_by_opcode();
+
 } // namespace ol::chain::evm::effect

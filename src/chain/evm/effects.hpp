@@ -42,4 +42,9 @@ Exit callcode(Machine& machine, Frame& frame, U256* sp);
 Exit delegatecall(Machine& machine, Frame& frame, U256* sp);
 Exit staticcall(Machine& machine, Frame& frame, U256* sp);
 
+// Those that give at most a word and start no other frame, by their opcode; null for the others.
+extern const std::array<Effect, 256> by_opcode;
+// CALL and its kin, CREATE and CREATE2.
+extern const std::array<Effect, 256> sends_by_opcode;
+
 } // namespace ol::chain::evm::effect

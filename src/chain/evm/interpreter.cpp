@@ -29,15 +29,6 @@ inline bool is_near(const Frame& frame, const U256& offset) {
     return offset.fits_u64() && frame.memory_size >= 32 && offset.limb[0] <= frame.memory_size - 32;
 }
 
-inline U256 load_input(ByteView input, const U256& offset) {
-    if (!(offset < U256(input.size()))) return {};
-    const std::size_t there = input.size() - offset.limb[0];
-    if (there >= 32) return load_be(input.data() + offset.limb[0]);
-    std::uint8_t word[32] = {};
-    std::memcpy(word, input.data() + offset.limb[0], there);
-    return load_be(word);
-}
-
 // One label an instruction, each ending in its own jump to the next ("direct threading"). Macros,
 // because a label cannot be handed to a function.
 #define OL_NEXT()                                                                                  \
@@ -123,7 +114,10 @@ inline U256 load_input(ByteView input, const U256& offset) {
         frame.gas = gas;                                                                           \
         frame.ip = ip + 1;                                                                         \
         const Exit exit = (invocation);                                                            \
-        if (exit == Exit::call) return exit;                                                       \
+        if (exit == Exit::call) {                                                                  \
+            frame.jumps_left = jumps_left;                                                         \
+            return exit;                                                                           \
+        }                                                                                          \
         gas = frame.gas;                                                                           \
         if (exit == Exit::halt) goto ended;                                                        \
         sp = frame.sp;                                                                             \
@@ -201,6 +195,7 @@ Exit run(Machine& machine, Frame& frame) {
     const std::uint8_t* ip = frame.ip;
     U256* sp = frame.sp;
     std::int64_t gas = frame.gas;
+    std::int64_t jumps_left = frame.jumps_left; // until it is worth while to compile
     Status fault = Status::success;
     [[maybe_unused]] std::int64_t gas_before = 0; // the step, for a tracer
 
@@ -298,8 +293,7 @@ timestamp:
 number:
     OL_PUSH_WORD(2, U256(machine.block.number));
 prevrandao:
-    OL_PUSH_WORD(2, machine.since(Fork::paris) ? word_of(machine.block.prev_randao)
-                                               : machine.block.difficulty);
+    OL_PUSH_WORD(2, machine.difficulty_or_randao());
 gaslimit:
     OL_PUSH_WORD(2, U256(machine.block.gas_limit));
 chainid:
@@ -349,6 +343,7 @@ jump:
     --sp;
     if (!sp->fits_u64() || !analysis.is_jump_destination(sp->limb[0])) goto bad_jump_destination;
     ip = analysis.begin() + sp->limb[0];
+    if (!traced && --jumps_left < 0) goto hot;
     OL_NEXT();
 
 jumpi:
@@ -361,8 +356,16 @@ jumpi:
             goto bad_jump_destination;
         }
         ip = analysis.begin() + sp[1].limb[0];
+        if (!traced && --jumps_left < 0) goto hot;
     }
     OL_NEXT();
+
+hot:
+    frame.ip = ip;
+    frame.sp = sp;
+    frame.gas = gas;
+    machine.change_to_program(frame);
+    return Exit::change;
 
 pc:
     OL_PUSH_WORD(2, U256(static_cast<std::uint64_t>(ip - analysis.begin())));
@@ -450,6 +453,7 @@ ended:
         }
     }
     frame.gas = gas;
+    frame.jumps_left = jumps_left;
     return Exit::halt;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "base/check.hpp"
 #include "chain/evm/interpreter.hpp"
@@ -47,6 +48,7 @@ CallResult Machine::call(const Message& message, std::uint64_t create_nonce) {
         if (run(frame) == Exit::call) continue;
         finish(frame);
         if (tracer != nullptr) tracer->exit(frame.message, result_of(frame.message));
+        if (frame.program == nullptr) frame.analysis->ran(frame.jumps_left);
         frame.code.reset();
         frame.own_code.reset();
         if (--live_ == 0) return result_of(frame.message);
@@ -55,8 +57,23 @@ CallResult Machine::call(const Message& message, std::uint64_t create_nonce) {
 }
 
 Exit Machine::run(Frame& frame) {
-    return tracer != nullptr && tracer->wants_steps() ? interpret_traced(*this, frame)
-                                                      : interpret(*this, frame);
+    if (tracer != nullptr && tracer->wants_steps()) return interpret_traced(*this, frame);
+    for (;;) {
+        const Exit exit =
+            frame.resume != nullptr ? run_program(*this, frame) : interpret(*this, frame);
+        if (exit != Exit::change) return exit;
+    }
+}
+
+U256 Machine::difficulty_or_randao() const {
+    return since(Fork::paris) ? word_of(block.prev_randao) : block.difficulty;
+}
+
+void Machine::change_to_program(Frame& frame) {
+    if (frame.program == nullptr) frame.program = &frame.analysis->program(rules.fork);
+    frame.resume =
+        frame.program->entry(static_cast<std::uint64_t>(frame.ip - frame.analysis->begin()));
+    frame.jumps_left = 0; // comes back at once from what the program leaves to the interpreter
 }
 
 CallResult Machine::result_of(const Message& message) const {
@@ -181,6 +198,20 @@ CodePtr Machine::callable_code(const Address& address) {
     return code;
 }
 
+void Machine::choose_form(Frame& frame) {
+    const CodeAnalysis& analysis = *frame.analysis;
+    frame.program = nullptr;
+    frame.jumps_left = std::numeric_limits<std::int64_t>::max();
+    if (form == Form::by_heat) {
+        frame.program = analysis.program_if_hot(rules.fork);
+        frame.jumps_left = analysis.jumps_until_hot();
+    } else if (form == Form::program) {
+        frame.program = &analysis.program(rules.fork);
+        frame.jumps_left = 0;
+    }
+    frame.resume = frame.program != nullptr ? frame.program->start() : nullptr;
+}
+
 void Machine::push_frame(const Message& message, CodePtr code, bool input_in_memory,
                          Journal::Checkpoint checkpoint) {
     if (frames_.size() == live_) frames_.push_back(std::make_unique<Frame>());
@@ -196,6 +227,7 @@ void Machine::push_frame(const Message& message, CodePtr code, bool input_in_mem
         frame.message.input = {}; // the init code is not its own call data
     }
     frame.ip = frame.analysis->begin();
+    choose_form(frame);
     frame.gas = message.gas;
     if (live_ == 0) {
         frame.stack = stacks_.first();

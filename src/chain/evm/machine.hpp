@@ -11,15 +11,17 @@
 #include "chain/evm/evm.hpp"
 #include "chain/evm/gas.hpp"
 #include "chain/evm/instructions.hpp"
+#include "chain/evm/program.hpp"
 #include "chain/evm/space.hpp"
 
 namespace ol::chain::evm {
 
 // How an instruction, or a run of instructions, ends.
 enum class Exit : std::uint8_t {
-    next, // the next instruction follows
-    call, // another frame is on top now; this one goes on when it has ended
-    halt, // the frame has ended: its status and output are set
+    next,   // the next instruction follows
+    call,   // another frame is on top now; this one goes on when it has ended
+    halt,   // the frame has ended: its status and output are set
+    change, // the frame goes on in its other form: program or plain code
 };
 
 struct Frame {
@@ -28,6 +30,11 @@ struct Frame {
     CodePtr code;                                 // of an account, or
     std::unique_ptr<const CodeAnalysis> own_code; // of a creation
     const CodeAnalysis* analysis = nullptr;
+
+    // Hot code runs as a program: then `resume` is where it stands in there, and null otherwise.
+    const Program* program = nullptr;
+    const Operation* resume = nullptr;
+    std::int64_t jumps_left = 0; // until it is worth while to compile the code
 
     // Where it stands. The interpreter keeps these three in registers while it runs.
     const std::uint8_t* ip = nullptr;
@@ -54,6 +61,9 @@ struct Frame {
     }
 };
 
+// In which form code runs: plain at first and as a program when it is hot, or always one of them.
+enum class Form : std::uint8_t { by_heat, plain, program };
+
 class Machine {
 public:
     Machine(Journal& state, const Rules& active_rules, BlockContext block_context);
@@ -68,9 +78,11 @@ public:
     const GasTable& gas_costs;
     TransactionContext transaction;
     Tracer* tracer = nullptr;
+    Form form = Form::by_heat;
     Bytes return_data; // of the last message that the running frame sent
 
     bool since(Fork fork) const { return rules.fork >= fork; }
+    U256 difficulty_or_randao() const; // EIP-4399
 
     // Gives the frame's memory at least `end` bytes (at most 2^33) and takes the gas. False: there
     // is not enough gas.
@@ -84,6 +96,9 @@ public:
     CodePtr callable_code(const Address& address);
 
     void touch(const Address& address);
+
+    // The frame, which stands at a JUMPDEST, goes on as a program.
+    void change_to_program(Frame& frame);
 
 private:
     // The end of a message; `output` holds until the next one begins.
@@ -99,6 +114,7 @@ private:
     Status begin_creation(const Message& message, Journal::Checkpoint& checkpoint);
     void answer_precompile(std::uint16_t number, const Message& message,
                            Journal::Checkpoint checkpoint);
+    void choose_form(Frame& frame);
     void push_frame(const Message& message, CodePtr code, bool input_in_memory,
                     Journal::Checkpoint checkpoint);
     Exit run(Frame& frame);

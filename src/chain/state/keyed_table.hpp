@@ -38,6 +38,19 @@ public:
         return fold(low ^ std::rotl(high, 29), secret_[2] ^ owner);
     }
 
+    // Of strings of a few words, such as hashes.
+    std::uint64_t operator()(ByteView bytes) const {
+        std::uint64_t out = secret_[4];
+        for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
+            std::uint64_t word = 0;
+            std::memcpy(&word, bytes.data(), 8);
+            out = fold(out ^ word, secret_[3]) ^ std::rotl(out, 23);
+        }
+        std::uint64_t rest = bytes.size();
+        for (const std::uint8_t byte : bytes) rest = rest << 8 | byte;
+        return fold(out ^ rest, secret_[2]);
+    }
+
 private:
     static std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
         const unsigned __int128 wide = static_cast<unsigned __int128>(a) * b;
@@ -45,6 +58,15 @@ private:
     }
 
     std::uint64_t secret_[5];
+};
+
+// For the containers of the standard library.
+struct SecretHasher {
+    template <std::size_t N>
+    std::size_t operator()(const FixedBytes<N>& key) const {
+        static const KeyHasher hasher;
+        return hasher(key.view());
+    }
 };
 
 // Entries by their hash (a member `hash`) and a test of equality. Entries stay where they are until

@@ -2,6 +2,7 @@
 #include <unordered_map>
 
 #include "chain/state/account_rlp.hpp"
+#include "chain/state/keyed_table.hpp"
 #include "chain/state/trie_changes.hpp"
 #include "chain/trie/trie.hpp"
 #include "crypto/hash.hpp"
@@ -94,8 +95,8 @@ private:
         return entry.account;
     }
 
-    std::unordered_map<Address, Entry, FixedBytesHasher> accounts_;
-    std::unordered_map<Hash32, CodePtr, FixedBytesHasher> codes_;
+    std::unordered_map<Address, Entry, SecretHasher> accounts_;
+    std::unordered_map<Hash32, CodePtr, SecretHasher> codes_;
     trie::Trie trie_;
 };
 

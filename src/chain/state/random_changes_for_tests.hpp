@@ -50,7 +50,8 @@ public:
         return out;
     }
 
-    void compare(StateReader& state) const {
+    // Every account, and every `stride`-th slot or so of each.
+    void compare(StateReader& state, std::uint64_t stride = 1) const {
         for (std::uint64_t i = 0; i <= address_count_; ++i) {
             const Address at = address(i);
             const auto got = state.account(at);
@@ -59,7 +60,7 @@ public:
             ASSERT_EQ(got->has_value(), found != accounts_.end()) << i;
             const std::map<U256, U256> none;
             const auto& storage = found == accounts_.end() ? none : found->second.storage;
-            for (std::uint64_t slot = 0; slot < slot_count_; slot += 1 + i % 3) {
+            for (std::uint64_t slot = 0; slot < slot_count_; slot += stride + i % 3) {
                 const auto value = state.storage(at, slot);
                 ASSERT_TRUE(value) << value.error().to_string();
                 const auto want = storage.find(slot);

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "chain/state/account_rlp.hpp"
+#include "chain/state/keyed_table.hpp"
 #include "chain/state/trie_changes.hpp"
 #include "chain/trie/decode.hpp"
 #include "chain/trie/trie.hpp"
@@ -133,8 +134,8 @@ private:
     NodeSource& source_;
     WitnessNodes nodes_;
     trie::Trie trie_;
-    std::unordered_map<Address, Entry, FixedBytesHasher> accounts_;
-    std::unordered_map<Hash32, CodePtr, FixedBytesHasher> codes_;
+    std::unordered_map<Address, Entry, SecretHasher> accounts_;
+    std::unordered_map<Hash32, CodePtr, SecretHasher> codes_;
 };
 
 } // namespace

@@ -79,8 +79,11 @@ Node* build(Arena& arena, std::span<Leaf* const> leaves, std::size_t depth) {
     if (leaves.empty()) return nullptr;
     Leaf& first = *leaves.front();
     if (leaves.size() == 1) {
-        if (first.begin != depth) first.ref = {};
-        first.begin = static_cast<std::uint8_t>(depth);
+        if (first.begin != depth) {
+            first.ref = {};
+            first.is_touched = true;
+            first.begin = static_cast<std::uint8_t>(depth);
+        }
         return &first;
     }
     const Leaf& last = *leaves.back();

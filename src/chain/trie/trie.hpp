@@ -33,6 +33,8 @@ public:
     Result<std::vector<Bytes>> prove(ByteView key);
 
     // For who lays the trie down in a store (stored.hpp).
+    Arena& arena() { return *arenas_[0]; }
+    void set_root(const Child& root) { root_ = root; }
     const Child& root_child() const { return root_; }
     Node* root_node() { return root_.node; }
     std::vector<Dropped> take_dropped();
@@ -47,7 +49,7 @@ private:
     std::vector<std::unique_ptr<Arena>> arenas_; // the first; more for the threads of an update
 };
 
-// `hash_bytes` of roots: the ref of a root that is known by its hash, none for the empty trie's.
+// A root that is known by its hash; none for the empty trie's.
 Child root_stub(const Hash32& root, StubKind kind);
 
 } // namespace ol::chain::trie

@@ -9,6 +9,7 @@
 #include "chain/trie/decode.hpp"
 #include "chain/trie/ordered_root.hpp"
 #include "chain/trie/proof.hpp"
+#include "chain/trie/trie_for_tests.hpp"
 #include "codec/rlp.hpp"
 #include "crypto/hash.hpp"
 
@@ -16,7 +17,6 @@ namespace ol::chain::trie {
 namespace {
 
 using codec::Rlp;
-using Leaves = std::map<Bytes, Bytes>;
 
 // Appendix D as it is written: a tree of RLP over maps of nibbles.
 namespace naive {
@@ -102,62 +102,6 @@ Hash32 root(const Leaves& leaves) {
 }
 
 } // namespace naive
-
-// Keys that often share long prefixes, so that there are splits, collapses and inline nodes; or,
-// where `shape` says so, keys that are hashes or keys of several lengths.
-enum class Shape { deep, hashed, uneven };
-
-Bytes pick_key(Prng& prng, Shape shape) {
-    if (shape == Shape::hashed) {
-        Bytes number(1, static_cast<std::uint8_t>(prng.below(200)));
-        const Hash32 hash = crypto::keccak256(number);
-        return {hash.begin(), hash.end()};
-    }
-    static constexpr std::uint8_t bytes[] = {0x00, 0x01, 0x10, 0x11, 0xf0};
-    Bytes out(shape == Shape::uneven ? 1 + prng.below(4) : 32);
-    for (auto& byte : out) {
-        const bool is_end = &byte - out.data() < 2 || &byte - out.data() > 29;
-        byte = is_end || shape == Shape::uneven ? bytes[prng.below(5)] : 0;
-    }
-    return out;
-}
-
-Bytes pick_value(Prng& prng) {
-    const std::size_t sizes[] = {1, 1, 2, 20, 32, 70, 112, 113, 300};
-    return Bytes(sizes[prng.below(9)], static_cast<std::uint8_t>(1 + prng.below(200)));
-}
-
-// Some changes, among them deletions of what is there and of what is not.
-Leaves pick_changes(Prng& prng, Shape shape, const Leaves& present) {
-    Leaves out;
-    const bool is_shrinking = prng.below(3) == 0;
-    for (std::uint64_t i = 1 + prng.below(prng.below(4) == 0 ? 40 : 5); i-- > 0;) {
-        out[pick_key(prng, shape)] =
-            is_shrinking && prng.below(5) != 0 ? Bytes{} : pick_value(prng);
-    }
-    if (is_shrinking) {
-        for (const auto& [key, value] : present) {
-            if (prng.below(3) == 0) out[key] = {};
-        }
-    }
-    return out;
-}
-
-void merge_into(Leaves& leaves, const Leaves& changes) {
-    for (const auto& [key, value] : changes) {
-        if (value.empty()) {
-            leaves.erase(key);
-        } else {
-            leaves[key] = value;
-        }
-    }
-}
-
-std::vector<Change> as_changes(const Leaves& changes) {
-    std::vector<Change> out;
-    for (const auto& [key, value] : changes) out.push_back({key, value});
-    return out;
-}
 
 Hash32 root_at_once(const Leaves& leaves) {
     std::vector<LeafView> views;
