@@ -3,14 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "base/prng.hpp"
-#include "chain/evm/instructions.hpp"
-#include "chain/evm/machine.hpp"
+#include "chain/evm/evm_for_tests.hpp"
 #include "chain/evm/naive_evm_for_tests.hpp"
 
 namespace ol::chain::evm {
 namespace {
-
-Address address_number(std::uint64_t number) { return address_of(U256(number)); }
 
 // ---------------------------------------------------------------------------- random programs
 
@@ -146,7 +143,7 @@ void Writer::use_memory() {
         push(U256(prng_.below(returned ? 3 : 200)));
         push(U256(prng_.below(returned ? 3 : 200)));
         small();
-        return emit(returned ? op::returndatacopy : copies[prng_.below(3)]);
+        return emit(returned ? std::uint8_t{op::returndatacopy} : copies[prng_.below(3)]);
     }
     case 7: {
         const auto topics = prng_.below(5);
