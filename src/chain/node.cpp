@@ -6,6 +6,7 @@
 #include "chain/rpc/api.hpp"
 #include "chain/rpc/jwt.hpp"
 #include "chain/rpc/server.hpp"
+#include "crypto/hash.hpp"
 
 namespace ol::chain {
 
@@ -32,6 +33,7 @@ public:
         if (!options.engine) {
             sequencer_ = OL_TRY(Sequencer::start(*chain_, *pool_, options.sequencer));
         }
+        development_ = sequencer_ != nullptr && options.sequencer.development;
         api_ = std::make_unique<rpc::Api>(*chain_, *pool_, sequencer_.get(), api_options(options),
                                           system_clock);
         rpc::ServerOptions serving;
@@ -58,6 +60,23 @@ public:
     std::string engine_url() const override { return engine_url_; }
     Blockchain& chain() override { return *chain_; }
     TransactionPool& pool() override { return *pool_; }
+
+    Status mint(const Address& account, const U256& wei) override {
+        if (!development_) {
+            return fail(ErrorCode::permission_denied, "only a development chain makes money");
+        }
+        constexpr std::uint64_t gas = 100'000;
+        Transaction deposit;
+        deposit.type = TransactionType::deposit;
+        deposit.source_hash = crypto::keccak256(crypto::random_bytes(32));
+        deposit.from = account;
+        deposit.to = account;
+        deposit.mint = wei;
+        deposit.gas_limit = gas;
+        OL_TRY(sequencer_->force(std::move(deposit)));
+        OL_TRY(sequencer_->mine());
+        return {};
+    }
 
     void stop() override {
         std::call_once(stopped_, [this] {
@@ -87,6 +106,7 @@ private:
     std::unique_ptr<rpc::Api> api_;
     std::unique_ptr<rpc::Server> server_, engine_server_;
     std::string url_, websocket_url_, engine_url_;
+    bool development_ = false;
     std::once_flag stopped_;
 };
 
