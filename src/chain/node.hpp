@@ -54,6 +54,9 @@ public:
     virtual std::string engine_url() const = 0;    // empty where there is none
     virtual Blockchain& chain() = 0;
     virtual TransactionPool& pool() = 0;
+    // Development, OP Stack: gives wei to an account, by a deposit in a block of its own, as the
+    // bridge does it; the block can be executed again by anybody.
+    virtual Status mint(const Address& account, const U256& wei) = 0;
     // Ends requests under way, makes no more blocks. Not to be called from a request.
     virtual void stop() = 0;
 };

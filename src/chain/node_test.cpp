@@ -71,6 +71,21 @@ TEST_F(NodeTest, MakesBlocksForTransactionsAndKeepsThem) {
     EXPECT_EQ(receipt(hash)["status"].text(), "0x1");
 }
 
+TEST_F(NodeTest, MintedMoneyIsThereAtOnceAndInAnExecutableBlock) {
+    start(options());
+    Address somebody;
+    somebody.data[0] = 0xaa;
+    ASSERT_TRUE(node_->mint(somebody, U256(41)));
+    ASSERT_TRUE(node_->mint(somebody, U256(1)));
+    EXPECT_EQ(ask("eth_getBalance", "[\"" + to_hex0x(somebody.view()) + "\"]").text(), "0x2a");
+    EXPECT_TRUE(node_->chain().overrides().empty());
+    NodeOptions given = options();
+    node_.reset();
+    given.sequencer.development = false;
+    start(std::move(given));
+    EXPECT_EQ(node_->mint(somebody, U256(1)).error().code, ErrorCode::permission_denied);
+}
+
 TEST_F(NodeTest, TwoNodesOnOneFolderAreRefused) {
     start(options());
     const auto second = Node::start(options());

@@ -60,6 +60,37 @@ TEST(sequencer, instant_blocks_come_with_transactions_alone) {
     EXPECT_EQ(rig.time(), 5060U);
 }
 
+Transaction deposit(std::uint64_t number, std::uint64_t gas) {
+    Transaction out;
+    out.type = TransactionType::deposit;
+    put_be64(out.source_hash.begin(), number);
+    out.from = test_key(3).address();
+    out.to = counter_address();
+    out.gas_limit = gas;
+    return out;
+}
+
+TEST(sequencer, forced_deposits_come_first_and_fill_as_many_blocks_as_they_need) {
+    Rig rig;
+    EXPECT_FALSE(rig.sequencer->force(transfer(0, 0, test_key(1).address())));
+    EXPECT_EQ(rig.sequencer->force(deposit(0, 30'000'000)).error().code,
+              ErrorCode::invalid_argument);
+    for (std::uint64_t i = 1; i <= 3; ++i) {
+        ASSERT_TRUE(rig.sequencer->force(deposit(i, 14'000'000)));
+    }
+    rig.world.add(transfer(0, 0, test_key(1).address()));
+    EXPECT_TRUE(rig.step());
+    const auto first = *rig.world.chain->block(rig.world.chain->head_hash()).value();
+    ASSERT_GE(first.transactions.size(), 3U);
+    EXPECT_EQ(first.transactions[1], deposit(1, 14'000'000));
+    EXPECT_EQ(first.transactions[2], deposit(2, 14'000'000));
+    EXPECT_TRUE(rig.step());
+    const auto second = *rig.world.chain->block(rig.world.chain->head_hash()).value();
+    EXPECT_EQ(second.transactions[1], deposit(3, 14'000'000));
+    EXPECT_FALSE(rig.step());
+    EXPECT_EQ(rig.world.counted(), U256(3));
+}
+
 TEST(sequencer, blocks_at_intervals_come_without_transactions_too) {
     SequencerOptions options;
     options.instant = false;

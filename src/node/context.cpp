@@ -137,6 +137,7 @@ Status Context::fund(const Address& account, const U256& wei) {
         }
         return {};
     }
+    if (embedded) return embedded->mint(account, wei);
     const auto balance = OL_TRY(chain->balance(account));
     OL_TRY(chain->raw("anvil_setBalance",
                       Json::array({Json(account), Json((balance + wei).to_quantity())})));

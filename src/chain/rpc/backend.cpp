@@ -87,6 +87,7 @@ RpcResult<WholeBlockPtr> Backend::whole(const Hash32& hash) const {
 }
 
 RpcResult<std::unique_ptr<StateReader>> Backend::state_after(const BlockHead& block) const {
+    if (block.hash == chain.head_hash()) return OL_TRY(chain.state_at(block.header.number));
     const auto canonical = OL_TRY(chain.canonical_hash(block.header.number));
     if (canonical != block.hash) {
         return rpc_fail(server_error,
