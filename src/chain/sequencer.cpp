@@ -122,6 +122,9 @@ public:
         if (seconds > time_limit || now_locked() + seconds > time_limit) {
             return fail(ErrorCode::invalid_argument, "{} s are too many", seconds);
         }
+        // Blocks on demand run ahead of the clock: the time moves on from the latest of them.
+        const std::uint64_t latest = chain_.head().timestamp;
+        if (latest > now_locked()) offset_s_ += static_cast<std::int64_t>(latest - now_locked());
         offset_s_ += static_cast<std::int64_t>(seconds);
         return {};
     }

@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "base/prng.hpp"
-#include "chain/evm/evm_for_tests.hpp"
+#include "chain/evm/instructions.hpp"
+#include "chain/evm/machine.hpp"
 #include "chain/evm/naive_evm_for_tests.hpp"
 
 namespace ol::chain::evm {
 namespace {
+
+Address address_number(std::uint64_t number) { return address_of(U256(number)); }
 
 // ---------------------------------------------------------------------------- random programs
 
