@@ -146,8 +146,8 @@ Result<std::vector<TransactionOutcome>> execute_block(const ChainConfig& config,
 
 // eth_call, eth_estimateGas and traces: a message as a transaction would be, without signature and
 // nonce. Whoever names a gas price must be able to pay (error: payment) and sees the base fee; no
-// fees of the OP Stack are taken. invalid_argument when the gas does not cover what comes before the
-// first instruction. Nothing is kept.
+// fees of the OP Stack are taken. invalid_argument when the gas does not cover what comes before
+// the first instruction. Nothing is kept.
 struct CallRequest {
     Address from;
     std::optional<Address> to;
