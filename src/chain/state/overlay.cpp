@@ -18,15 +18,28 @@ public:
         , update_(update) {}
 
     void put(const trie::Path& at, ByteView link) override {
-        batch_.put(family_, link_key(owner_, at), link);
+        steps_[at.size].push_back({link_key(owner_, at), Bytes(link.begin(), link.end())});
         if (at.size == 0) set(LinkPlace::root(owner_), {link.begin(), link.end()});
     }
     void erase(const trie::Path& at) override {
-        batch_.erase(family_, link_key(owner_, at));
+        steps_[at.size].push_back({link_key(owner_, at), {}});
         if (at.size == 0) set(LinkPlace::root(owner_), {});
     }
     void image(const trie::Path& at, Bytes image) override {
         set(LinkPlace::branch(owner_, at), std::move(image));
+    }
+
+    // Ascending by key, which makes the store's work shorter.
+    void finish() {
+        for (const auto& level : steps_) {
+            for (const auto& [key, link] : level) {
+                if (link.empty()) {
+                    batch_.erase(family_, key);
+                } else {
+                    batch_.put(family_, key, link);
+                }
+            }
+        }
     }
 
 private:
@@ -38,6 +51,7 @@ private:
     unsigned family_;
     store::WriteBatch& batch_;
     CacheUpdate& update_;
+    std::array<std::vector<std::pair<Bytes, Bytes>>, trie::key_nibbles + 1> steps_; // by depth
 };
 
 } // namespace
@@ -211,7 +225,9 @@ void Overlay::stage_entry(const HashedKey& key, Entry& entry, store::WriteBatch&
                           CacheUpdate& update) {
     if (entry.before != entry.now) {
         if (entry.now) {
-            batch.put(family_accounts, key.view(), encode_account_record(*entry.now));
+            std::uint8_t record[most_record_bytes];
+            const std::size_t size = put_account_record(record, *entry.now);
+            batch.put(family_accounts, key.view(), ByteView(record, size));
         } else {
             batch.erase(family_accounts, key.view());
         }
@@ -230,28 +246,37 @@ void Overlay::stage_entry(const HashedKey& key, Entry& entry, store::WriteBatch&
     if (entry.storage) {
         BatchSink sink(key, batch, update);
         trie::lay_down(*entry.storage->trie, entry.storage->had_root_link, sink);
+        sink.finish();
     }
 }
 
 Status Overlay::stage(store::WriteBatch& batch, CacheUpdate& update) {
     OL_TRY(open_accounts());
-    for (auto& [key, entry] : entries_) stage_entry(key, entry, batch, update);
+    std::vector<std::pair<HashedKey, Entry*>> order;
+    order.reserve(entries_.size());
+    for (auto& [key, entry] : entries_) order.emplace_back(key, &entry);
+    std::sort(order.begin(), order.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (auto& [key, entry] : order) stage_entry(key, *entry, batch, update);
     for (const auto& [hash, code] : codes_) batch.put(family_code, hash.view(), code->bytes());
     BatchSink sink({}, batch, update);
     trie::lay_down(*accounts_->trie, accounts_->had_root_link, sink);
+    sink.finish();
     return {};
 }
 
 std::vector<DiffEntry> Overlay::diff() const {
     std::vector<DiffEntry> out;
+    out.reserve(entries_.size());
+    std::uint8_t record[most_record_bytes];
     for (const auto& [key, entry] : entries_) {
         if (entry.before != entry.now) {
-            out.push_back(
-                {DiffKey(key), entry.before ? encode_account_record(*entry.before) : Bytes()});
+            const std::size_t size = entry.before ? put_account_record(record, *entry.before) : 0;
+            out.emplace_back(DiffKey(key), ByteView(record, size));
         }
         for (const auto& [slot, held] : entry.slots) {
             if (held.before == held.now) continue;
-            out.push_back({DiffKey(SlotKey{key, slot}), encode_slot_record(held.before)});
+            out.emplace_back(DiffKey(SlotKey{key, slot}), encode_slot_record(held.before));
         }
     }
     return out;
