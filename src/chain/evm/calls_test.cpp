@@ -398,7 +398,7 @@ TEST(Calls, CreationsNestToo) {
     Message message;
     message.kind = CallKind::create;
     message.sender = address_number(0xe0a);
-    message.gas = 4'000'000'000'000;
+    message.gas = 4'000'000'000'000'000;
     message.input = code;
     EXPECT_TRUE(world.send(message, 0).succeeded());
     Address at = create_address(message.sender, 0);

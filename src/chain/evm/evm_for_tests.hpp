@@ -147,8 +147,13 @@ struct World {
     U256 top(const std::string& text) { return run_code(text + return_top).word(); }
     // Gas of an instruction (or more of them) behind preparations.
     std::int64_t gas_of(const std::string& before, const std::string& measured) {
-        const std::int64_t all = run_code(before + " " + measured).gas_used;
-        return all - run_code(before).gas_used;
+        const auto used = [this](const std::string& text) {
+            const auto checkpoint = journal.checkpoint();
+            const std::int64_t gas = run_code(text).gas_used;
+            journal.revert(checkpoint); // cold again
+            return gas;
+        };
+        return used(before + " " + measured) - used(before);
     }
 
     std::unique_ptr<StateBackend> state;

@@ -138,7 +138,7 @@ TEST(Trace, WithoutStepsMessagesAlone) {
                "exit 0x2000 success left 17397 output ", "enter 3 0x4 value 0 gas 100 input 0000",
                "exit 0x4 success left 82 output 0000", "enter 0 0x2000 value 13 gas 2400 input ",
                "exit 0x2000 insufficient balance for transfer left 2400 output ",
-               "exit 0x1000 success left 155371 output "}));
+               "exit 0x1000 success left 157810 output "}));
 }
 
 } // namespace
