@@ -75,18 +75,32 @@ Overlay::Overlay(std::shared_ptr<HeadView> view)
     : view_(std::move(view))
     , root_(view_->head() ? view_->head()->root : empty_root_hash) {}
 
+// What the caches do not have is read through the trie: the part of it around a changed account is
+// needed for the root anyway, and has the account in it.
+Result<std::optional<Account>> Overlay::read_account(const HashedKey& key) {
+    StateCaches& caches = view_->core().caches;
+    const std::uint64_t hash = caches.hash(key);
+    if (const auto held = caches.accounts.find(key, hash, view_->version())) return *held;
+    OL_TRY(open_accounts());
+    const auto leaf = OL_TRY(accounts_->trie->get(key.view()));
+    std::optional<Account> out;
+    if (leaf) out = OL_TRY_IN(parse_account(*leaf), "account {}", to_hex0x(key.view()));
+    caches.accounts.fill(key, hash, out, view_->version()); // it has no entry: nobody changed it
+    return out;
+}
+
 Result<Overlay::Entry*> Overlay::entry(const HashedKey& key) {
     const auto found = entries_.find(key);
     if (found != entries_.end()) return &found->second;
     Entry entry;
-    entry.before = entry.now = OL_TRY(view_->account(key));
+    entry.before = entry.now = OL_TRY(read_account(key));
     return &entries_.emplace(key, std::move(entry)).first->second;
 }
 
 Result<std::optional<Account>> Overlay::account(const HashedKey& key) {
     const auto found = entries_.find(key);
     if (found != entries_.end()) return found->second.now;
-    return view_->account(key);
+    return read_account(key);
 }
 
 Result<U256> Overlay::slot(const SlotKey& key) {
