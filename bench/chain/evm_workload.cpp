@@ -1,3 +1,10 @@
+// One contract call again and again, as evm-benchmarks times it.
+//
+//   evm_workload --code FILE --input FILE [--seconds S] [--form heat|plain|program]
+//
+// The files are hex. Prints one line of JSON: the median and the least processor time of a call in
+// ms, the gas that it took, its status and the keccak of its output. The form is how the code runs;
+// heat, the default, is what a node does: plain at first, compiled when it has run enough.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -6,12 +13,9 @@
 #include <vector>
 
 #include "base/file.hpp"
-#include "chain/evm/evm.hpp"
-#include "chain/parts.hpp"
+#include "chain/evm/machine.hpp"
 #include "chain/state/journal.hpp"
 #include "crypto/hash.hpp"
-
-namespace bench {
 
 namespace {
 
@@ -21,7 +25,7 @@ using namespace ol::chain;
 struct Options {
     std::string code, input;
     double seconds = 1;
-    std::size_t calls = 0; // 0: as many as the time allows
+    evm::Form form = evm::Form::by_heat;
 };
 
 double cpu_ms() {
@@ -46,7 +50,7 @@ Bytes read_hex(const std::string& path) {
 
 Options options_of(int argc, char** argv) {
     Options out;
-    for (int i = 0; i + 1 < argc; i += 2) {
+    for (int i = 1; i + 1 < argc; i += 2) {
         const std::string name = argv[i], value = argv[i + 1];
         if (name == "--code") {
             out.code = value;
@@ -54,8 +58,10 @@ Options options_of(int argc, char** argv) {
             out.input = value;
         } else if (name == "--seconds") {
             out.seconds = std::atof(value.c_str());
-        } else if (name == "--calls") {
-            out.calls = static_cast<std::size_t>(std::atoll(value.c_str()));
+        } else if (name == "--form") {
+            out.form = value == "plain"     ? evm::Form::plain
+                       : value == "program" ? evm::Form::program
+                                            : evm::Form::by_heat;
         } else {
             die("unknown option " + name);
         }
@@ -66,7 +72,7 @@ Options options_of(int argc, char** argv) {
 
 } // namespace
 
-int run_evm(int argc, char** argv) {
+int main(int argc, char** argv) {
     const Options options = options_of(argc, argv);
     const Bytes code = read_hex(options.code), input = read_hex(options.input);
     const auto state = make_memory_state();
@@ -85,7 +91,8 @@ int run_evm(int argc, char** argv) {
     evm::BlockContext block;
     block.number = 1;
     block.gas_limit = static_cast<std::uint64_t>(message.gas);
-    evm::Evm machine(journal, rules, block);
+    evm::Machine machine(journal, rules, block);
+    machine.form = options.form;
     machine.set_transaction({});
 
     std::vector<double> times;
@@ -94,11 +101,10 @@ int run_evm(int argc, char** argv) {
     do {
         const auto checkpoint = journal.checkpoint();
         const double before = cpu_ms();
-        result = machine.call(message);
+        result = machine.call(message, 0);
         times.push_back(cpu_ms() - before);
         journal.revert(checkpoint);
-    } while (options.calls != 0 ? times.size() < options.calls
-                                : cpu_ms() - start < options.seconds * 1e3);
+    } while (cpu_ms() - start < options.seconds * 1e3);
     std::sort(times.begin(), times.end());
     std::printf("{\"ms\": %.6g, \"least_ms\": %.6g, \"calls\": %zu, \"gas\": %lld, "
                 "\"status\": \"%s\", \"output\": \"%s\"}\n",
@@ -108,5 +114,3 @@ int run_evm(int argc, char** argv) {
                 to_hex(crypto::keccak256(result.output).view()).c_str());
     return 0;
 }
-
-} // namespace bench

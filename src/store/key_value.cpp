@@ -109,13 +109,17 @@ rocksdb::ColumnFamilyOptions family_options(const KeyValueOptions& options, bool
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(filter_bits));
     table.cache_index_and_filter_blocks = true;
     table.cache_index_and_filter_blocks_with_high_priority = true;
-    table.pin_l0_filter_and_index_blocks_in_cache = true;
+    // Held once they are there, so that a read does not look each of them up again.
+    table.metadata_cache_options.unpartitioned_pinning = rocksdb::PinningTier::kAll;
+    table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
     table.format_version = 5;
     rocksdb::ColumnFamilyOptions out;
     out.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     out.compression = is_compressed ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
     out.write_buffer_size = options.write_buffer_bytes;
     out.arena_block_size = arena_block_bytes;
+    out.memtable_prefix_bloom_size_ratio = 0.03;
+    out.memtable_whole_key_filtering = true;
     out.target_file_size_base = file_bytes;
     out.max_bytes_for_level_base = first_level_bytes;
     out.level_compaction_dynamic_level_bytes = true;

@@ -3,14 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "base/prng.hpp"
-#include "chain/evm/instructions.hpp"
-#include "chain/evm/machine.hpp"
+#include "chain/evm/evm_for_tests.hpp"
 #include "chain/evm/naive_evm_for_tests.hpp"
 
 namespace ol::chain::evm {
 namespace {
-
-Address address_number(std::uint64_t number) { return address_of(U256(number)); }
 
 // ---------------------------------------------------------------------------- random programs
 
@@ -367,6 +364,15 @@ struct Trial {
             return Seen{result.status, result.gas_left, 0, std::move(result.output), {}, {}};
         });
     }
+    Seen on_machine_with(Tracer& tracer) {
+        return see([&](Journal& journal) {
+            Machine machine(journal, rules, block);
+            machine.set_transaction(transaction);
+            machine.set_tracer(&tracer);
+            CallResult result = machine.call(message, 0);
+            return Seen{result.status, result.gas_left, 0, std::move(result.output), {}, {}};
+        });
+    }
     Seen on_naive() {
         return see([&](Journal& journal) {
             NaiveEvm naive(journal, rules, block, transaction);
@@ -462,6 +468,64 @@ TEST(EvmDifferential, PlainProgramAndNaiveAgreeOnRandomCode) {
     // The programs do something: else this proves little.
     EXPECT_GT(finished, worlds);
     EXPECT_GT(reverted, worlds / 20);
+}
+
+// Each step's cost is what the next step has less, besides what the messages in between gave back.
+class Accountant : public Tracer {
+public:
+    bool wants_steps() const override { return true; }
+    void step(const Step& step) override {
+        if (static_cast<std::size_t>(step.depth) == frames_.size() && frames_.back().has_step) {
+            check(step.gas);
+        }
+        frames_.back() = {true, step.gas - step.gas_cost, step.opcode, step.gas_cost};
+        ++steps;
+    }
+    void fault(const Step&, Status) override { frames_.back().has_step = false; }
+    void enter(const Message& message) override {
+        const bool creates = message.kind == CallKind::create || message.kind == CallKind::create2;
+        if (!frames_.empty() && creates) frames_.back().left -= message.gas;
+        frames_.push_back({});
+    }
+    void exit(const Message&, const CallResult& result) override {
+        if (frames_.back().has_step && result.status == Status::success) {
+            // What is left of a creation paid for its code besides.
+            EXPECT_GE(frames_.back().left, result.gas_left);
+        }
+        frames_.pop_back();
+        if (!frames_.empty()) frames_.back().left += result.gas_left;
+    }
+    std::size_t steps = 0;
+
+private:
+    struct Frame {
+        bool has_step = false;
+        std::int64_t left = 0;
+        std::uint8_t opcode = 0;
+        std::int64_t cost = 0;
+    };
+    void check(std::int64_t gas) {
+        EXPECT_EQ(frames_.back().left, gas)
+            << opcode_name(frames_.back().opcode) << " said to cost " << frames_.back().cost;
+    }
+    std::vector<Frame> frames_;
+};
+
+TEST(EvmDifferential, TracedStepsAddUp) {
+    std::size_t steps = 0;
+    for (int i = 0; i < 400; ++i) {
+        Prng prng(static_cast<std::uint64_t>(i) + 77'000);
+        const auto fork = static_cast<Fork>(prng.below(15));
+        const auto state = random_world(prng, fork);
+        const Bytes input(40, 0x33);
+        Trial trial = random_trial(prng, fork, *state, input);
+        SCOPED_TRACE(fmt::format("world {} fork {}", i, chain::to_string(fork)));
+        Accountant accountant;
+        expect_same(trial.on_machine(Form::plain), trial.on_machine_with(accountant));
+        if (HasFailure()) return;
+        steps += accountant.steps;
+    }
+    EXPECT_GT(steps, 20'000U);
 }
 
 } // namespace

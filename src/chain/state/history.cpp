@@ -44,8 +44,8 @@ Bytes index_key(const DiffKey& key, std::uint64_t number) {
 void append_entry(Bytes& out, const DiffEntry& entry) {
     out.push_back(static_cast<std::uint8_t>(entry.key.view().size()));
     append(out, entry.key.view());
-    out.push_back(static_cast<std::uint8_t>(entry.before.size()));
-    append(out, entry.before);
+    out.push_back(entry.size);
+    append(out, entry.before());
 }
 
 // A header: the count, the fingerprints ascending, and the entries where they are few.
@@ -91,9 +91,9 @@ Result<std::vector<DiffEntry>> parse_entries(ByteView bytes, std::uint64_t numbe
         const std::size_t value_size = bytes[1 + key_size];
         if (bytes.size() < 2 + key_size + value_size) return malformed(number);
         const ByteView value = bytes.subspan(2 + key_size, value_size);
-        auto key = DiffKey::from(bytes.subspan(1, key_size));
-        if (!key) return malformed(number);
-        out.push_back({std::move(*key), {value.begin(), value.end()}});
+        const auto key = DiffKey::from(bytes.subspan(1, key_size));
+        if (!key || value_size > most_record_bytes) return malformed(number);
+        out.emplace_back(*key, value);
         bytes = bytes.subspan(2 + key_size + value_size);
     }
     return out;
@@ -112,19 +112,14 @@ Result<std::vector<DiffEntry>> read_chunk(const store::KeyValue& store,
 } // namespace
 
 Result<DiffKey> DiffKey::from(ByteView bytes) {
-    if (bytes.size() != 32 && bytes.size() != 64) {
-        return fail(ErrorCode::corrupted, "neither an account nor a slot");
-    }
-    DiffKey out;
-    out.bytes_.assign(bytes.begin(), bytes.end());
-    return out;
+    if (bytes.size() == 32) return DiffKey(*HashedKey::from(bytes));
+    if (bytes.size() != 64) return fail(ErrorCode::corrupted, "neither an account nor a slot");
+    return DiffKey(SlotKey{*HashedKey::from(bytes.first(32)), *HashedKey::from(bytes.subspan(32))});
 }
 
-HashedKey DiffKey::account() const { return *HashedKey::from(ByteView(bytes_).first(32)); }
+HashedKey DiffKey::account() const { return *HashedKey::from(view().first(32)); }
 
-SlotKey DiffKey::slot() const {
-    return {account(), *HashedKey::from(ByteView(bytes_).subspan(32))};
-}
+SlotKey DiffKey::slot() const { return {account(), *HashedKey::from(view().subspan(32))}; }
 
 std::uint32_t DiffKey::fingerprint() const {
     std::uint32_t out = get_be32(bytes_.data());
@@ -132,24 +127,26 @@ std::uint32_t DiffKey::fingerprint() const {
     return out;
 }
 
-void write_diff(store::WriteBatch& batch, std::uint64_t number, std::vector<DiffEntry> entries,
+void write_diff(store::WriteBatch& batch, std::uint64_t number, std::span<const DiffEntry> entries,
                 bool archive) {
-    std::sort(entries.begin(), entries.end(), [](const DiffEntry& a, const DiffEntry& b) {
-        const std::uint32_t left = a.key.fingerprint(), right = b.key.fingerprint();
-        return left != right ? left < right : a.key < b.key;
+    std::vector<std::pair<std::uint32_t, const DiffEntry*>> order;
+    order.reserve(entries.size());
+    for (const DiffEntry& entry : entries) order.emplace_back(entry.key.fingerprint(), &entry);
+    std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+        return a.first != b.first ? a.first < b.first : a.second->key < b.second->key;
     });
-    Bytes header(count_bytes + entries.size() * fingerprint_bytes);
-    put_be32(header.data(), static_cast<std::uint32_t>(entries.size()));
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-        put_be32(header.data() + count_bytes + i * fingerprint_bytes, entries[i].key.fingerprint());
+    Bytes header(count_bytes + order.size() * fingerprint_bytes);
+    put_be32(header.data(), static_cast<std::uint32_t>(order.size()));
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        put_be32(header.data() + count_bytes + i * fingerprint_bytes, order[i].first);
     }
     if (entries.size() <= chunk_entries) {
-        for (const DiffEntry& entry : entries) append_entry(header, entry);
+        for (const auto& [fingerprint, entry] : order) append_entry(header, *entry);
     } else {
-        for (std::size_t first = 0; first < entries.size(); first += chunk_entries) {
+        for (std::size_t first = 0; first < order.size(); first += chunk_entries) {
             Bytes chunk;
-            const std::size_t end = std::min(first + chunk_entries, entries.size());
-            for (std::size_t i = first; i < end; ++i) append_entry(chunk, entries[i]);
+            const std::size_t end = std::min(first + chunk_entries, order.size());
+            for (std::size_t i = first; i < end; ++i) append_entry(chunk, *order[i].second);
             batch.put(family_history, chunk_key(number, first / chunk_entries), chunk);
         }
     }
@@ -228,7 +225,7 @@ Result<std::optional<Bytes>> HistoryReader::find_in(std::uint64_t number, const 
         const auto chunk = OL_TRY(read_chunk(store_, at_, number, header, i / chunk_entries));
         if (i % chunk_entries >= chunk.size()) return malformed(number);
         const DiffEntry& entry = chunk[i % chunk_entries];
-        if (entry.key == key) return entry.before;
+        if (entry.key == key) return Bytes(entry.before().begin(), entry.before().end());
     }
     return std::nullopt;
 }

@@ -16,32 +16,42 @@ namespace ol::chain {
 // An account's hash, or an account's and a slot's.
 class DiffKey {
 public:
-    explicit DiffKey(const HashedKey& account)
-        : bytes_(account.begin(), account.end()) {}
+    explicit DiffKey(const HashedKey& account) { std::memcpy(bytes_.data(), account.begin(), 32); }
     explicit DiffKey(const SlotKey& slot)
-        : bytes_(slot_record_key(slot)) {}
+        : size_(64) {
+        std::memcpy(bytes_.data(), slot.owner.begin(), 32);
+        std::memcpy(bytes_.data() + 32, slot.slot.begin(), 32);
+    }
     static Result<DiffKey> from(ByteView bytes);
 
-    bool is_account() const { return bytes_.size() == 32; }
+    bool is_account() const { return size_ == 32; }
     HashedKey account() const;
     SlotKey slot() const;
-    ByteView view() const { return bytes_; }
+    ByteView view() const { return {bytes_.data(), size_}; }
     std::uint32_t fingerprint() const;
-    auto operator<=>(const DiffKey&) const = default;
+    auto operator<=>(const DiffKey&) const = default; // a slot behind its account
 
 private:
-    DiffKey() = default;
-    Bytes bytes_;
+    std::array<std::uint8_t, 64> bytes_{};
+    std::uint8_t size_ = 32;
 };
 
 // The record that stood in the flat families before the block: empty where there was none.
 struct DiffEntry {
     DiffKey key;
-    Bytes before;
+    std::uint8_t size = 0;
+    std::array<std::uint8_t, most_record_bytes> bytes;
+
+    DiffEntry(const DiffKey& at, ByteView before)
+        : key(at)
+        , size(static_cast<std::uint8_t>(before.size())) {
+        if (size != 0) std::memcpy(bytes.data(), before.data(), size);
+    }
+    ByteView before() const { return {bytes.data(), size}; }
 };
 
 // Adds a block's diff to the batch. `archive`: and its part of the index.
-void write_diff(store::WriteBatch& batch, std::uint64_t number, std::vector<DiffEntry> entries,
+void write_diff(store::WriteBatch& batch, std::uint64_t number, std::span<const DiffEntry> entries,
                 bool archive);
 // Takes a diff away again; corrupted when it cannot be read.
 Status erase_diff(store::WriteBatch& batch, const store::KeyValue& store,

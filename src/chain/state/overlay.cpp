@@ -18,15 +18,28 @@ public:
         , update_(update) {}
 
     void put(const trie::Path& at, ByteView link) override {
-        batch_.put(family_, link_key(owner_, at), link);
+        steps_[at.size].push_back({link_key(owner_, at), Bytes(link.begin(), link.end())});
         if (at.size == 0) set(LinkPlace::root(owner_), {link.begin(), link.end()});
     }
     void erase(const trie::Path& at) override {
-        batch_.erase(family_, link_key(owner_, at));
+        steps_[at.size].push_back({link_key(owner_, at), {}});
         if (at.size == 0) set(LinkPlace::root(owner_), {});
     }
     void image(const trie::Path& at, Bytes image) override {
         set(LinkPlace::branch(owner_, at), std::move(image));
+    }
+
+    // Ascending by key, which makes the store's work shorter.
+    void finish() {
+        for (const auto& level : steps_) {
+            for (const auto& [key, link] : level) {
+                if (link.empty()) {
+                    batch_.erase(family_, key);
+                } else {
+                    batch_.put(family_, key, link);
+                }
+            }
+        }
     }
 
 private:
@@ -38,6 +51,7 @@ private:
     unsigned family_;
     store::WriteBatch& batch_;
     CacheUpdate& update_;
+    std::array<std::vector<std::pair<Bytes, Bytes>>, trie::key_nibbles + 1> steps_; // by depth
 };
 
 } // namespace
@@ -61,18 +75,32 @@ Overlay::Overlay(std::shared_ptr<HeadView> view)
     : view_(std::move(view))
     , root_(view_->head() ? view_->head()->root : empty_root_hash) {}
 
+// What the caches do not have is read through the trie: the part of it around a changed account is
+// needed for the root anyway, and has the account in it.
+Result<std::optional<Account>> Overlay::read_account(const HashedKey& key) {
+    StateCaches& caches = view_->core().caches;
+    const std::uint64_t hash = caches.hash(key);
+    if (const auto held = caches.accounts.find(key, hash, view_->version())) return *held;
+    OL_TRY(open_accounts());
+    const auto leaf = OL_TRY(accounts_->trie->get(key.view()));
+    std::optional<Account> out;
+    if (leaf) out = OL_TRY_IN(parse_account(*leaf), "account {}", to_hex0x(key.view()));
+    caches.accounts.fill(key, hash, out, view_->version()); // it has no entry: nobody changed it
+    return out;
+}
+
 Result<Overlay::Entry*> Overlay::entry(const HashedKey& key) {
     const auto found = entries_.find(key);
     if (found != entries_.end()) return &found->second;
     Entry entry;
-    entry.before = entry.now = OL_TRY(view_->account(key));
+    entry.before = entry.now = OL_TRY(read_account(key));
     return &entries_.emplace(key, std::move(entry)).first->second;
 }
 
 Result<std::optional<Account>> Overlay::account(const HashedKey& key) {
     const auto found = entries_.find(key);
     if (found != entries_.end()) return found->second.now;
-    return view_->account(key);
+    return read_account(key);
 }
 
 Result<U256> Overlay::slot(const SlotKey& key) {
@@ -211,7 +239,9 @@ void Overlay::stage_entry(const HashedKey& key, Entry& entry, store::WriteBatch&
                           CacheUpdate& update) {
     if (entry.before != entry.now) {
         if (entry.now) {
-            batch.put(family_accounts, key.view(), encode_account_record(*entry.now));
+            std::uint8_t record[most_record_bytes];
+            const std::size_t size = put_account_record(record, *entry.now);
+            batch.put(family_accounts, key.view(), ByteView(record, size));
         } else {
             batch.erase(family_accounts, key.view());
         }
@@ -230,28 +260,37 @@ void Overlay::stage_entry(const HashedKey& key, Entry& entry, store::WriteBatch&
     if (entry.storage) {
         BatchSink sink(key, batch, update);
         trie::lay_down(*entry.storage->trie, entry.storage->had_root_link, sink);
+        sink.finish();
     }
 }
 
 Status Overlay::stage(store::WriteBatch& batch, CacheUpdate& update) {
     OL_TRY(open_accounts());
-    for (auto& [key, entry] : entries_) stage_entry(key, entry, batch, update);
+    std::vector<std::pair<HashedKey, Entry*>> order;
+    order.reserve(entries_.size());
+    for (auto& [key, entry] : entries_) order.emplace_back(key, &entry);
+    std::sort(order.begin(), order.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (auto& [key, entry] : order) stage_entry(key, *entry, batch, update);
     for (const auto& [hash, code] : codes_) batch.put(family_code, hash.view(), code->bytes());
     BatchSink sink({}, batch, update);
     trie::lay_down(*accounts_->trie, accounts_->had_root_link, sink);
+    sink.finish();
     return {};
 }
 
 std::vector<DiffEntry> Overlay::diff() const {
     std::vector<DiffEntry> out;
+    out.reserve(entries_.size());
+    std::uint8_t record[most_record_bytes];
     for (const auto& [key, entry] : entries_) {
         if (entry.before != entry.now) {
-            out.push_back(
-                {DiffKey(key), entry.before ? encode_account_record(*entry.before) : Bytes()});
+            const std::size_t size = entry.before ? put_account_record(record, *entry.before) : 0;
+            out.emplace_back(DiffKey(key), ByteView(record, size));
         }
         for (const auto& [slot, held] : entry.slots) {
             if (held.before == held.now) continue;
-            out.push_back({DiffKey(SlotKey{key, slot}), encode_slot_record(held.before)});
+            out.emplace_back(DiffKey(SlotKey{key, slot}), encode_slot_record(held.before));
         }
     }
     return out;

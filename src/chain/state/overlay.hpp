@@ -63,6 +63,7 @@ private:
         std::vector<HashedKey> changed;  // slots of the apply that goes on
     };
 
+    Result<std::optional<Account>> read_account(const HashedKey& key);
     Result<Entry*> entry(const HashedKey& key);
     Result<Slot*> slot_entry(const HashedKey& owner, Entry& entry, const HashedKey& slot);
     Status set_slot(const HashedKey& owner, Entry& entry, const HashedKey& slot, const U256& value);

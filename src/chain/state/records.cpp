@@ -20,13 +20,6 @@ Bytes key_of(const TrieOwner& owner, std::size_t more) {
     return out;
 }
 
-// A length byte and the number without leading zeros.
-void append_number(Bytes& out, const U256& number) {
-    const NumberBytes bytes(number);
-    out.push_back(static_cast<std::uint8_t>(bytes.view().size()));
-    append(out, bytes.view());
-}
-
 class Cut {
 public:
     explicit Cut(ByteView bytes)
@@ -57,18 +50,27 @@ private:
 
 } // namespace
 
-Bytes encode_account_record(const Account& account) {
-    Bytes out;
-    out.reserve(48);
-    std::uint8_t flags = 0;
-    if (account.code_hash != empty_code_hash) flags |= has_code;
-    if (account.storage_root != empty_root_hash) flags |= has_storage;
-    out.push_back(flags);
-    append_number(out, account.nonce);
-    append_number(out, account.balance);
-    if ((flags & has_code) != 0) append(out, account.code_hash.view());
-    if ((flags & has_storage) != 0) append(out, account.storage_root.view());
-    return out;
+std::size_t put_account_record(std::uint8_t* out, const Account& account) {
+    std::uint8_t* at = out + 1;
+    const auto put = [&](ByteView bytes) {
+        std::memcpy(at, bytes.data(), bytes.size());
+        at += bytes.size();
+    };
+    for (const U256& number : {U256(account.nonce), account.balance}) {
+        const NumberBytes bytes(number);
+        *at++ = static_cast<std::uint8_t>(bytes.view().size());
+        put(bytes.view());
+    }
+    out[0] = 0;
+    if (account.code_hash != empty_code_hash) {
+        out[0] |= has_code;
+        put(account.code_hash.view());
+    }
+    if (account.storage_root != empty_root_hash) {
+        out[0] |= has_storage;
+        put(account.storage_root.view());
+    }
+    return static_cast<std::size_t>(at - out);
 }
 
 Result<Account> decode_account_record(ByteView bytes) {

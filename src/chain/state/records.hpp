@@ -27,9 +27,11 @@ struct Head {
     bool operator==(const Head&) const = default;
 };
 
+inline constexpr std::size_t most_record_bytes = 1 + 9 + 33 + 32 + 32; // of an account or a slot
+
 // Accounts without what most of them do not have: flags, nonce, balance, then the code hash and the
-// storage root where they are not those of nothing.
-Bytes encode_account_record(const Account& account);
+// storage root where they are not those of nothing. Into a buffer of most_record_bytes; the size.
+std::size_t put_account_record(std::uint8_t* out, const Account& account);
 Result<Account> decode_account_record(ByteView bytes);
 // A value without its leading zeros.
 Bytes encode_slot_record(const U256& value);

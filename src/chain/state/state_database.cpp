@@ -166,8 +166,8 @@ Result<std::vector<AccountEdit>>
 StoredStateDatabase::changes_back(HeadView& view, std::uint64_t number, std::size_t limit) {
     std::map<DiffKey, Bytes> before; // the oldest wins
     for (std::uint64_t block = view.head()->number; block > number; --block) {
-        for (DiffEntry& entry : OL_TRY(read_diff(core_.store, view.snapshot(), block))) {
-            before.insert_or_assign(std::move(entry.key), std::move(entry.before));
+        for (const DiffEntry& entry : OL_TRY(read_diff(core_.store, view.snapshot(), block))) {
+            before.insert_or_assign(entry.key, Bytes(entry.before().begin(), entry.before().end()));
         }
         if (before.size() > limit) {
             return fail(ErrorCode::too_large, "more than {} values changed since block {}", limit,

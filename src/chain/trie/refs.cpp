@@ -10,11 +10,21 @@ namespace {
 constexpr std::size_t nodes_at_once = 64;
 constexpr std::size_t hex_prefix_bytes = key_nibbles / 2 + 1;
 
+// Nibbles [begin, end) of a packed path in hex-prefix form.
 std::size_t put_path(std::uint8_t* out, const std::uint8_t* packed, std::size_t begin,
                      std::size_t end, bool is_leaf) {
-    std::uint8_t nibbles[key_nibbles];
-    for (std::size_t i = begin; i < end; ++i) nibbles[i - begin] = nibble_at(packed, i);
-    return put_hex_prefix(out, nibbles, end - begin, is_leaf);
+    const std::size_t size = (end - begin) / 2 + 1;
+    *out = is_leaf ? 0x20 : 0x00;
+    if ((end - begin) % 2 != 0) *out |= 0x10 | nibble_at(packed, begin++);
+    const std::uint8_t* in = packed + begin / 2;
+    if (begin % 2 == 0) {
+        std::memcpy(out + 1, in, size - 1);
+    } else {
+        for (std::size_t i = 1; i < size; ++i, ++in) {
+            out[i] = static_cast<std::uint8_t>(in[0] << 4 | in[1] >> 4);
+        }
+    }
+    return size;
 }
 
 // Room for a list at the end of `out`.

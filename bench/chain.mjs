@@ -1,0 +1,38 @@
+// The embedded chain: contract calls over evm-benchmarks; evmone and anvil beside them (--peers).
+//
+//   --peers      runs the peers too: evmone, built from its sources, and anvil of our npm packages
+//   --cache DIR  inputs and peers (default ~/.cache/openledger-bench): evm-benchmarks and
+//                peers/evmone-source/{evmone,evmc,intx} are checkouts of the repositories that
+//                bench/chain/evm.mjs names
+//   --install    lets it clone what is missing there
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { add_evm_rows } from "./chain/evm.mjs";
+import { Rows, options } from "./rows.mjs";
+import { cache_folder } from "./suffix/corpora.mjs";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+
+const { json, peers, rest } = options();
+let work = null;
+try {
+  let cache, install = false;
+  while (rest.length > 0) {
+    const arg = rest.shift();
+    if (arg === "--install") install = true;
+    else if (arg === "--cache" && rest.length > 0) cache = rest.shift();
+    else throw new Error(`unknown option ${arg}`);
+  }
+  cache = cache_folder(cache);
+  mkdirSync(cache, { recursive: true });
+  work = mkdtempSync(join(cache, "work-"));
+  const rows = new Rows();
+  await add_evm_rows(rows, { root, cache, peers, install, work });
+  rows.finish(json);
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+} finally {
+  if (work !== null) rmSync(work, { recursive: true, force: true });
+}
