@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/prng.hpp"
+#include "chain/block_store.hpp"
 #include "chain/world_for_tests.hpp"
 
 namespace ol::chain {
@@ -234,6 +235,34 @@ TEST(reorg, an_older_block_as_head_takes_the_later_ones_back) {
     EXPECT_EQ(world.chain->rewind(3).error().code, ErrorCode::invalid_argument);
     world.reopen();
     ASSERT_NO_FATAL_FAILURE(expect_on(world, tree, path[1]));
+}
+
+// What a crash in the middle leaves: a chain that goes back to the fork, and where it was going.
+TEST(reorg, a_re_org_that_was_cut_short_is_ended_at_the_next_opening) {
+    World world;
+    Prng random(12);
+    Tree tree(world);
+    const Hash32 genesis = world.chain->head_hash();
+    Hash32 tip = tree.grow(genesis, random);
+    ASSERT_TRUE(world.chain->set_heads(tip, {}, {}));
+    Hash32 other = genesis;
+    for (int i = 0; i < 4; ++i) other = tree.grow(other, random);
+    ASSERT_TRUE(world.chain->set_heads(genesis, {}, {}));
+    world.pool.reset();
+    world.chain.reset();
+    {
+        auto store = store::KeyValue::open(world.folder.path(), chain_family_names()).value();
+        const BlockStore blocks(*store);
+        auto heads = blocks.heads().value().value();
+        heads.target = other;
+        store::WriteBatch batch;
+        blocks.put_heads(heads, batch);
+        ASSERT_TRUE(store->write(batch, true));
+    }
+    world.open();
+    ASSERT_NO_FATAL_FAILURE(expect_on(world, tree, other));
+    world.reopen();
+    ASSERT_NO_FATAL_FAILURE(expect_on(world, tree, other));
 }
 
 // The pool follows: what left the chain waits again, what came with it is gone.

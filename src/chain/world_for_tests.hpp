@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "chain/blockchain.hpp"
+#include "chain/genesis.hpp"
 #include "chain/l1_attributes.hpp"
 #include "chain/txpool/pool.hpp"
 #include "crypto/secp256k1.hpp"
@@ -62,6 +63,7 @@ struct WorldOptions {
     std::uint64_t gas_limit = 30'000'000;
     OpFork fork = OpFork::isthmus; // none: an Ethereum chain under Cancun's rules
     U256 balance = U256(1000) * U256(gwei) * U256(gwei);
+    Bytes l1_block_code; // none: the L1 attributes are a call to an empty account
 };
 
 inline Genesis test_genesis(const WorldOptions& options = {}) {
@@ -94,6 +96,12 @@ inline Genesis test_genesis(const WorldOptions& options = {}) {
     counter.nonce = 1;
     counter.code = counter_code();
     out.accounts.push_back(counter);
+    if (!options.l1_block_code.empty()) {
+        GenesisAccount l1_block;
+        l1_block.address = predeploy::l1_block;
+        l1_block.code = options.l1_block_code;
+        out.accounts.push_back(l1_block);
+    }
     std::ranges::sort(out.accounts, {}, &GenesisAccount::address);
     return out;
 }

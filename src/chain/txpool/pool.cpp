@@ -13,6 +13,10 @@
 namespace ol::chain {
 namespace {
 
+// What the L1 attributes at the beginning of an OP block take of its gas at most: a transaction
+// that asks for the rest of the block as well would wait for ever.
+constexpr std::uint64_t attributes_room = 250'000;
+
 // gas * price + value + fees, or nothing when it passes 256 bits: nobody has so much.
 std::optional<U256> cost_of(const Transaction& tx, const U256& fees) {
     const auto gas = checked_mul(tx.max_fee, U256(tx.gas_limit));
@@ -83,6 +87,7 @@ void TransactionPool::Impl::read_head() {
     next.chain_id = chain.config().chain_id;
     next.gas_limit = head.gas_limit;
     next.rules = chain.config().rules_at(head.number + 1, head.timestamp + 1);
+    if (next.rules.is_op() && next.gas_limit > attributes_room) next.gas_limit -= attributes_room;
     auto state = chain.state_at(head.number);
     reader = state ? std::move(*state) : nullptr;
     if (!state) no_reader = state.error();
