@@ -1,5 +1,8 @@
 #include <openssl/evp.h>
 
+#include <algorithm>
+#include <memory>
+
 #include "base/check.hpp"
 #include "chain/evm/precompiles/contracts.hpp"
 
@@ -46,8 +49,7 @@ Output identity(ByteView input) { return Bytes(input.begin(), input.end()); }
 Bytes padded(ByteView input, std::size_t at, std::size_t size) {
     Bytes out(size);
     if (at < input.size()) {
-        const std::size_t count = std::min(size, input.size() - at);
-        std::memcpy(out.data(), input.data() + at, count);
+        std::copy_n(input.begin() + at, std::min(size, input.size() - at), out.begin());
     }
     return out;
 }

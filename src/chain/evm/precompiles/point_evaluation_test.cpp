@@ -2,9 +2,9 @@
 #include <ckzg.h>
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <memory>
+#include <sstream>
 
+#include "base/file.hpp"
 #include "chain/evm/precompiles/examples_for_tests.hpp"
 
 namespace ol::chain::evm {
@@ -135,37 +135,108 @@ TEST(PointEvaluation, SubgroupIsChecked) {
     EXPECT_TRUE(fails(input_of(infinity(), word(1), word(0), outside)));
 }
 
-// A blob's polynomial, committed and proven by c-kzg.
-TEST(PointEvaluation, AgreesWithCKzg) {
-    const auto settings = std::make_unique<KZGSettings>();
-    FILE* file = std::fopen(OL_TRUSTED_SETUP, "r");
-    ASSERT_NE(file, nullptr);
-    ASSERT_EQ(load_trusted_setup_file(settings.get(), file, 0), C_KZG_OK);
-    std::fclose(file);
+// Of the package's trusted setup: [tau^i] G1 and [tau^i] G2 for small i. The file holds two counts,
+// then 4096 points of G1 in Lagrange form, 65 of G2 and 4096 of G1 in monomial form, one a line.
+struct TrustedSetup {
+    std::vector<blst_p1> g1;
+    std::vector<blst_p2> g2;
 
-    const auto blob = std::make_unique<Blob>();
-    const Bytes content = examples::random_bytes(BYTES_PER_BLOB, 1);
-    std::copy(content.begin(), content.end(), blob->bytes);
-    for (std::size_t at = 0; at < BYTES_PER_BLOB; at += 32) blob->bytes[at] &= 0x3f;
-    KZGCommitment commitment;
-    ASSERT_EQ(blob_to_kzg_commitment(&commitment, blob.get(), settings.get()), C_KZG_OK);
-    Bytes32 z{}, y;
-    const Bytes point = examples::random_bytes(31, 2);
-    std::copy(point.begin(), point.end(), z.bytes + 1);
-    KZGProof proof;
-    ASSERT_EQ(compute_kzg_proof(&proof, &y, blob.get(), &z, settings.get()), C_KZG_OK);
-    const auto bytes = [](const auto& value) {
-        return Bytes(value.bytes, value.bytes + sizeof value.bytes);
-    };
-    EXPECT_EQ(to_hex(call(0x0a, input_of(bytes(commitment), bytes(z), bytes(y), bytes(proof)))),
-              answer);
-    // Parts of another proof: both say no.
-    y.bytes[31] ^= 1;
-    bool valid = true;
-    ASSERT_EQ(verify_kzg_proof(&valid, &commitment, &z, &y, &proof, settings.get()), C_KZG_OK);
-    EXPECT_FALSE(valid);
-    EXPECT_TRUE(fails(input_of(bytes(commitment), bytes(z), bytes(y), bytes(proof))));
-    free_trusted_setup(settings.get());
+    explicit TrustedSetup(std::size_t count) {
+        const auto text = read_text_file(OL_TRUSTED_SETUP, 8U << 20);
+        OL_CHECK(text.has_value());
+        std::istringstream lines(*text);
+        std::string line;
+        std::size_t g1_count = 0, g2_count = 0;
+        lines >> g1_count >> g2_count;
+        for (std::size_t i = 0; i < g1_count; ++i) lines >> line;
+        for (std::size_t i = 0; i < g2_count; ++i) {
+            lines >> line;
+            if (i >= count) continue;
+            blst_p2_affine affine;
+            OL_CHECK(blst_p2_uncompress(&affine, hex(line).data()) == BLST_SUCCESS);
+            blst_p2_from_affine(&g2.emplace_back(), &affine);
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            lines >> line;
+            blst_p1_affine affine;
+            OL_CHECK(blst_p1_uncompress(&affine, hex(line).data()) == BLST_SUCCESS);
+            blst_p1_from_affine(&g1.emplace_back(), &affine);
+        }
+    }
+
+    // Of a polynomial by its coefficients, lowest first.
+    Bytes commit(const std::vector<blst_fr>& polynomial) const {
+        blst_p1 sum{};
+        for (std::size_t i = 0; i < polynomial.size(); ++i) {
+            blst_scalar scalar;
+            blst_scalar_from_fr(&scalar, &polynomial[i]);
+            blst_p1 term;
+            blst_p1_mult(&term, &g1[i], scalar.b, 255);
+            blst_p1_add_or_double(&sum, &sum, &term);
+        }
+        return compressed(sum);
+    }
+};
+
+blst_fr random_fr(std::uint64_t seed) {
+    const Bytes bytes = examples::random_bytes(32, seed);
+    blst_scalar scalar;
+    (void)blst_scalar_from_be_bytes(&scalar, bytes.data(), bytes.size());
+    blst_fr out;
+    blst_fr_from_scalar(&out, &scalar);
+    return out;
+}
+Bytes to_bytes(const blst_fr& value) {
+    blst_scalar scalar;
+    blst_scalar_from_fr(&scalar, &value);
+    Bytes out(32);
+    blst_bendian_from_scalar(out.data(), &scalar);
+    return out;
+}
+
+template <class T>
+T copied(const Bytes& bytes) {
+    T out;
+    OL_CHECK(bytes.size() == sizeof out.bytes);
+    std::copy(bytes.begin(), bytes.end(), out.bytes);
+    return out;
+}
+
+// Random polynomials and their values, with the proofs that division by X - z gives; each also with
+// one part of another. c-kzg's verification asks the setup for [tau] G2 alone, as ours.
+TEST(PointEvaluation, AgreesWithCKzg) {
+    constexpr std::size_t degree = 5;
+    TrustedSetup setup(degree + 1);
+    KZGSettings settings{};
+    settings.g2_values_monomial = setup.g2.data();
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+        std::vector<blst_fr> polynomial, quotient(degree);
+        for (std::size_t i = 0; i <= degree; ++i) polynomial.push_back(random_fr(10 * seed + i));
+        const blst_fr z = random_fr(10 * seed + 9);
+        // Horner's scheme: its partial sums are the quotient, its end the value.
+        blst_fr y = polynomial[degree];
+        for (std::size_t i = degree; i-- > 0;) {
+            quotient[i] = y;
+            blst_fr_mul(&y, &y, &z);
+            blst_fr_add(&y, &y, &polynomial[i]);
+        }
+        const Bytes good[4] = {setup.commit(polynomial), to_bytes(z), to_bytes(y),
+                               setup.commit(quotient)};
+        const Bytes other[4] = {setup.commit(quotient), to_bytes(y), to_bytes(z),
+                                setup.commit(polynomial)};
+        for (int changed = -1; changed < 4; ++changed) {
+            Bytes parts[4];
+            for (int i = 0; i < 4; ++i) parts[i] = i == changed ? other[i] : good[i];
+            const auto commitment = copied<KZGCommitment>(parts[0]);
+            const auto point = copied<Bytes32>(parts[1]), value = copied<Bytes32>(parts[2]);
+            const auto proof = copied<KZGProof>(parts[3]);
+            bool valid = changed >= 0;
+            ASSERT_EQ(verify_kzg_proof(&valid, &commitment, &point, &value, &proof, &settings),
+                      C_KZG_OK);
+            EXPECT_EQ(valid, changed < 0);
+            EXPECT_EQ(!fails(input_of(parts[0], parts[1], parts[2], parts[3])), valid) << changed;
+        }
+    }
 }
 
 } // namespace

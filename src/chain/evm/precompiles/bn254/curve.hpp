@@ -38,16 +38,20 @@ using G2Affine = AffinePoint<Fp2>;
 using G2Jacobian = JacobianPoint<Fp2>;
 
 // "dbl-2009-l" of the Explicit-Formulas Database. No point of either curve has y = 0 (their
-// orders are odd).
+// orders are odd). Here and in add(), products that do not wait for each other stand together, so
+// that the processor works on two at once.
 template <class F>
 JacobianPoint<F> twice(const JacobianPoint<F>& p) {
     const F xx = square(p.x);
     const F yy = square(p.y);
-    const F yyyy = square(yy);
-    const F s = twice(square(p.x + yy) - xx - yyyy);
+    const F yz = p.y * p.z;
+    const F s = square(p.x + yy);
     const F m = twice(xx) + xx;
-    const F x = square(m) - twice(s);
-    return {x, m * (s - x) - twice(twice(twice(yyyy))), twice(p.y * p.z)};
+    const F mm = square(m);
+    const F yyyy = square(yy);
+    const F d = twice(s - xx - yyyy);
+    const F x = mm - twice(d);
+    return {x, m * (d - x) - twice(twice(twice(yyyy))), twice(yz)};
 }
 
 template <class F>
@@ -66,15 +70,19 @@ JacobianPoint<F> add(const JacobianPoint<F>& p, const AffinePoint<F>& q, F* rati
     if (p.is_infinity()) return to_jacobian(q);
     if (q.is_infinity()) return p;
     const F zz = square(p.z);
+    const F zzz = zz * p.z;
     const F h = q.x * zz - p.x;
-    const F r = q.y * (zz * p.z) - p.y;
+    const F r = q.y * zzz - p.y;
     if (h.is_zero()) return r.is_zero() ? twice(p) : JacobianPoint<F>{};
     if (ratio != nullptr) *ratio = h;
     const F hh = square(h);
+    const F rr = square(r);
     const F hhh = hh * h;
     const F v = p.x * hh;
-    const F x = square(r) - hhh - twice(v);
-    return {x, r * (v - x) - p.y * hhh, p.z * h};
+    const F z = p.z * h;
+    const F yh = p.y * hhh;
+    const F x = rr - hhh - twice(v);
+    return {x, r * (v - x) - yh, z};
 }
 
 inline constexpr Fp g1_b = Fp::of(3);
