@@ -70,7 +70,7 @@ public:
         deposit.type = TransactionType::deposit;
         deposit.source_hash = crypto::keccak256(crypto::random_bytes(32));
         deposit.from = account;
-        deposit.to = account;
+        deposit.to.emplace(); // nobody: no code of the account's runs
         deposit.mint = wei;
         deposit.gas_limit = gas;
         OL_TRY(sequencer_->force(std::move(deposit)));
