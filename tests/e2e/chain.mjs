@@ -233,7 +233,7 @@ await refused(-32000, /filter not found/, "eth_getFilterChanges", logFilter);
 
 // ---- WebSocket
 
-const socketClient = createPublicClient({ chain, transport: webSocket(node.websocket) });
+const socketClient = createPublicClient({ chain, transport: webSocket(node.websocket, { reconnect: false }) });
 const heads = [], seen = [], pending = [];
 const unwatch = [
   socketClient.watchBlocks({ onBlock: (each) => heads.push(each.number) }),
@@ -254,6 +254,7 @@ const before = heads.length;
 await rpc("evm_mine");
 await sleep(100);
 equal(heads.length, before, "eth_unsubscribe");
+(await socketClient.transport.getRpcClient()).close();
 
 {
   const { WebSocket } = require("ws"); // viem's
