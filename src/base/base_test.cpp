@@ -1,5 +1,6 @@
 #include <atomic>
 #include <span>
+#include <sys/mman.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -135,6 +136,27 @@ TEST(HugeArray, ArraysOfEverySizeAreZerosApartAndTheirOwn) {
             for (const auto value : values) ASSERT_EQ(value, values[0]);
             held.erase(held.begin() + static_cast<std::ptrdiff_t>(victim));
         }
+    }
+}
+
+TEST(HugeArray, ForgetGivesBackNothingButTheRange) {
+    Prng prng(6);
+    for (const std::size_t size : {10UL, 20'000UL, 300'000UL, 1'500'000UL, 3'000'001UL}) {
+        HugeArray<std::uint32_t> array(size);
+        for (std::size_t i = 0; i < size; ++i) array[i] = static_cast<std::uint32_t>(i);
+        for (int round = 0; round < 8; ++round) {
+            const std::size_t begin = prng.below(size), end = begin + prng.below(size - begin + 1);
+            array.forget(begin, end);
+            for (std::size_t i = 0; i < begin; ++i) ASSERT_EQ(array[i], i);
+            for (std::size_t i = end; i < size; ++i) ASSERT_EQ(array[i], i);
+            for (std::size_t i = begin; i < end; ++i) array[i] = static_cast<std::uint32_t>(i);
+        }
+        if (size < 1'000'000) continue;
+        array.forget(0, size);
+        std::uint8_t resident = 1; // of the last page, which the array does not fill
+        const auto last = reinterpret_cast<std::uintptr_t>(&array[size - 1]) / 4096 * 4096;
+        ASSERT_EQ(::mincore(reinterpret_cast<void*>(last), 1, &resident), 0);
+        EXPECT_EQ(resident & 1, 0);
     }
 }
 

@@ -90,6 +90,14 @@ void unmap_huge(void* data, std::size_t bytes) {
     }
 }
 
+void forget_huge(void* data, std::size_t bytes, std::size_t begin, std::size_t end) {
+    OL_CHECK(begin <= end && end <= bytes);
+    if (bytes < huge_page) return; // shares its pages with others
+    begin = rounded(begin, huge_page);
+    end = end == bytes ? rounded(bytes, huge_page) : end / huge_page * huge_page;
+    if (begin < end) ::madvise(static_cast<char*>(data) + begin, end - begin, MADV_DONTNEED);
+}
+
 } // namespace ol::detail
 
 namespace ol {

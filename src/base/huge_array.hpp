@@ -12,6 +12,7 @@ namespace ol {
 namespace detail {
 void* map_huge(std::size_t bytes); // stops the process when there is no memory
 void unmap_huge(void* data, std::size_t bytes);
+void forget_huge(void* data, std::size_t bytes, std::size_t begin, std::size_t end);
 } // namespace detail
 
 // Asks for huge pages under memory of somebody else that is not touched yet; a wish.
@@ -38,6 +39,12 @@ public:
     HugeArray& operator=(const HugeArray&) = delete;
     ~HugeArray() {
         if (data_ != nullptr) detail::unmap_huge(data_, size_ * sizeof(T));
+    }
+
+    // Gives the memory of [begin, end) back to the system as far as it is whole pages of the
+    // array's own; its values are not to be read again.
+    void forget(std::size_t begin, std::size_t end) {
+        detail::forget_huge(data_, size_ * sizeof(T), begin * sizeof(T), end * sizeof(T));
     }
 
     T* data() { return data_; }

@@ -35,7 +35,7 @@ inline Step divide_2by1(std::uint64_t high, std::uint64_t low, std::uint64_t d) 
 
 // Moller and Granlund, "Improved division by invariant integers" (2011), algorithm 6:
 // floor((2^192 - 1) / (d1, d0)) - 2^64, for d1 with its top bit set.
-std::uint64_t reciprocal_3by2(std::uint64_t d1, std::uint64_t d0) {
+inline std::uint64_t reciprocal_3by2(std::uint64_t d1, std::uint64_t d0) {
     std::uint64_t v = divide_2by1(~d1, ~std::uint64_t{0}, d1).quotient;
     std::uint64_t p = d1 * v + d0;
     if (p < d0) {
@@ -99,7 +99,7 @@ inline std::uint64_t add_limbs(std::uint64_t* x, const std::uint64_t* y) {
 // bit is set. u[m] < v[N - 1] or the first digit would not fit. Leaves the remainder in u; `q`
 // receives m - N + 1 digits.
 template <int N>
-void divide_limbs(std::uint64_t* u, int m, const std::uint64_t* v, std::uint64_t* q) {
+inline void divide_limbs(std::uint64_t* u, int m, const std::uint64_t* v, std::uint64_t* q) {
     const Wide d = static_cast<Wide>(v[N - 1]) << 64 | v[N - 2];
     const std::uint64_t reciprocal = reciprocal_3by2(v[N - 1], v[N - 2]);
     for (int j = m - N; j >= 0; --j) {
@@ -130,19 +130,26 @@ void divide_limbs(std::uint64_t* u, int m, const std::uint64_t* v, std::uint64_t
     }
 }
 
+inline U256 divide_by_limb(const std::uint64_t* a, int count, std::uint64_t b, std::uint64_t* q) {
+    std::uint64_t rest = 0;
+    for (int i = count - 1; i >= 0; --i) {
+        if (rest == 0 && a[i] < b) { // leading limbs of small numbers
+            rest = a[i];
+            q[i] = 0;
+            continue;
+        }
+        const Step step = divide_2by1(rest, a[i], b);
+        q[i] = step.quotient;
+        rest = step.remainder;
+    }
+    return U256(rest);
+}
+
 // The `count` limbs of `a` divided by `b` (not zero): digits to q (`count` of them), the remainder
 // is returned.
 U256 divide_wide(const std::uint64_t* a, int count, const U256& b, std::uint64_t* q) {
     const int n = (b.bit_length() + 63) / 64;
-    if (n == 1) {
-        std::uint64_t rest = 0;
-        for (int i = count - 1; i >= 0; --i) {
-            const Step step = divide_2by1(rest, a[i], b.limb[0]);
-            q[i] = step.quotient;
-            rest = step.remainder;
-        }
-        return U256(rest);
-    }
+    if (n == 1) return divide_by_limb(a, count, b.limb[0], q);
     const int shift = std::countl_zero(b.limb[n - 1]);
     const auto up = [shift](std::uint64_t above, std::uint64_t below) {
         return shift == 0 ? above : above << shift | below >> (64 - shift);
@@ -170,18 +177,52 @@ U256 divide_wide(const std::uint64_t* a, int count, const U256& b, std::uint64_t
     return out >> static_cast<unsigned>(shift);
 }
 
-// All eight limbs of a * b.
-void multiply_wide(const U256& a, const U256& b, std::uint64_t* out) {
-    for (int i = 0; i < 4; ++i) out[i] = 0;
-    for (int i = 0; i < 4; ++i) {
-        std::uint64_t carry = 0;
-        for (int j = 0; j < 4; ++j) {
-            const Wide sum = static_cast<Wide>(a.limb[i]) * b.limb[j] + out[i + j] + carry;
-            out[i + j] = low(sum);
-            carry = high(sum);
-        }
-        out[i + 4] = carry;
-    }
+// All eight limbs of a * b, a row a limb of a.
+template <int row>
+inline void add_row(const U256& a, const U256& b, std::uint64_t* out) {
+    std::uint64_t carry = 0;
+    const auto add = [&](int j) __attribute__((always_inline)) {
+        const Wide before = row == 0 ? 0 : Wide{out[row + j]};
+        const Wide sum = static_cast<Wide>(a.limb[row]) * b.limb[j] + before + carry;
+        out[row + j] = low(sum);
+        carry = high(sum);
+    };
+    add(0);
+    add(1);
+    add(2);
+    add(3);
+    out[row + 4] = carry;
+}
+inline void multiply_wide(const U256& a, const U256& b, std::uint64_t* out) {
+    add_row<0>(a, b, out);
+    add_row<1>(a, b, out);
+    add_row<2>(a, b, out);
+    add_row<3>(a, b, out);
+}
+
+// Division of `count` limbs by N, both known here: what is hot. The digits that there are go to q.
+template <int count, int N>
+inline U256 divide_fixed(const std::uint64_t* a, const U256& b, std::uint64_t* q) {
+    const int shift = std::countl_zero(b.limb[N - 1]);
+    const auto up = [shift](std::uint64_t above, std::uint64_t below) {
+        return above << shift | below >> 1 >> (63 - shift);
+    };
+    std::uint64_t v[N], u[count + 1];
+    v[0] = b.limb[0] << shift;
+#pragma GCC unroll 8
+    for (int i = 1; i < N; ++i) v[i] = up(b.limb[i], b.limb[i - 1]);
+    u[0] = a[0] << shift;
+#pragma GCC unroll 8
+    for (int i = 1; i < count; ++i) u[i] = up(a[i], a[i - 1]);
+    u[count] = a[count - 1] >> 1 >> (63 - shift);
+    int m = count;
+    while (m > N && u[m] == 0 && u[m - 1] < v[N - 1]) --m; // digits that are zero
+    divide_limbs<N>(u, m, v, q);
+    U256 out;
+#pragma GCC unroll 8
+    for (int i = 0; i < N - 1; ++i) out.limb[i] = u[i] >> shift | u[i + 1] << 1 << (63 - shift);
+    out.limb[N - 1] = u[N - 1] >> shift;
+    return out;
 }
 
 // For b = 2^k: k; -1 for other numbers.
@@ -202,7 +243,16 @@ Division divide(const U256& a, const U256& b) {
         return {a >> static_cast<unsigned>(bits), a & (b - U256(1))};
     }
     Division out;
-    out.remainder = divide_wide(a.limb.data(), 4, b, out.quotient.limb.data());
+    std::uint64_t* q = out.quotient.limb.data();
+    if (b.limb[3] != 0) {
+        out.remainder = divide_fixed<4, 4>(a.limb.data(), b, q);
+    } else if (b.limb[2] != 0) {
+        out.remainder = divide_fixed<4, 3>(a.limb.data(), b, q);
+    } else if (b.limb[1] != 0) {
+        out.remainder = divide_fixed<4, 2>(a.limb.data(), b, q);
+    } else {
+        out.remainder = divide_by_limb(a.limb.data(), 4, b.limb[0], q);
+    }
     return out;
 }
 
@@ -228,6 +278,7 @@ U256 add_mod(const U256& a, const U256& b, const U256& m) {
 U256 mul_mod(const U256& a, const U256& b, const U256& m) {
     std::uint64_t product[8], q[8];
     multiply_wide(a, b, product);
+    if (m.limb[3] != 0) return divide_fixed<8, 4>(product, m, q);
     return divide_wide(product, 8, m, q);
 }
 

@@ -15,16 +15,36 @@ constexpr std::string_view heads_key = "heads";
 constexpr std::string_view overrides_key = "overrides";
 constexpr std::string_view genesis_key = "genesis";
 
-FixedBytes<8> number_key(std::uint64_t number) {
-    FixedBytes<8> out;
-    put_be64(out.begin(), number);
+// The first byte of keys, by family.
+enum BlockKind : std::uint8_t { kind_header, kind_body, kind_outcomes, kind_overrides };
+enum IndexKind : std::uint8_t { kind_canonical, kind_log_address, kind_meta };
+
+FixedBytes<33> block_key(BlockKind kind, const Hash32& hash) {
+    FixedBytes<33> out;
+    out[0] = kind;
+    std::memcpy(out.begin() + 1, hash.begin(), 32);
     return out;
 }
 
-FixedBytes<28> log_key(const Address& address, std::uint64_t number) {
-    FixedBytes<28> out;
-    std::memcpy(out.begin(), address.begin(), 20);
-    put_be64(out.begin() + 20, number);
+FixedBytes<9> canonical_key(std::uint64_t number) {
+    FixedBytes<9> out;
+    out[0] = kind_canonical;
+    put_be64(out.begin() + 1, number);
+    return out;
+}
+
+constexpr std::size_t log_key_bytes = 1 + 20 + 8;
+FixedBytes<log_key_bytes> log_key(const Address& address, std::uint64_t number) {
+    FixedBytes<log_key_bytes> out;
+    out[0] = kind_log_address;
+    std::memcpy(out.begin() + 1, address.begin(), 20);
+    put_be64(out.begin() + 21, number);
+    return out;
+}
+
+Bytes meta_key(std::string_view name) {
+    Bytes out{kind_meta};
+    append(out, as_bytes(name));
     return out;
 }
 
@@ -34,7 +54,9 @@ constexpr std::uint32_t index_limit = 1U << 24;
 
 FixedBytes<8> place_value(std::uint64_t number, std::uint32_t index) {
     OL_CHECK(number < number_limit && index < index_limit);
-    return number_key(number << 24 | index);
+    FixedBytes<8> out;
+    put_be64(out.begin(), number << 24 | index);
+    return out;
 }
 
 std::unexpected<Error> corrupted(std::string_view what, const Hash32& hash, const Error& error) {
@@ -95,10 +117,7 @@ std::set<Address> log_addresses(const StoredBlock& block) {
 
 std::vector<std::string> chain_family_names() {
     auto out = state_family_names();
-    for (const char* name : {"headers", "bodies", "outcomes", "canonical", "places",
-                             "log_addresses", "overrides", "chain_meta"}) {
-        out.emplace_back(name);
-    }
+    for (const char* name : {"blocks", "chain_index", "places"}) out.emplace_back(name);
     OL_CHECK(out.size() == block_families);
     return out;
 }
@@ -142,26 +161,23 @@ BlockLogs logs_of(const StoredBlock& block) {
     return out;
 }
 
-Result<std::optional<Bytes>> BlockStore::get(unsigned family, ByteView key) const {
-    return store_.get(family, key);
-}
-
 Result<std::optional<Header>> BlockStore::header(const Hash32& hash) const {
-    const auto bytes = OL_TRY(get(family_headers, hash.view()));
+    const auto bytes = OL_TRY(store_.get(family_blocks, block_key(kind_header, hash).view()));
     if (!bytes) return std::nullopt;
     return OL_TRY(checked(decode_header(*bytes), "header", hash));
 }
 
 Result<bool> BlockStore::has(const Hash32& hash) const {
-    return OL_TRY(get(family_headers, hash.view())).has_value();
+    return OL_TRY(store_.get(family_blocks, block_key(kind_header, hash).view())).has_value();
 }
 
 Result<StoredBlockPtr> BlockStore::block(const Hash32& hash) const {
     auto header = OL_TRY(this->header(hash));
     if (!header) return StoredBlockPtr();
-    const auto body_bytes = OL_TRY(get(family_bodies, hash.view()));
+    const auto body_bytes = OL_TRY(store_.get(family_blocks, block_key(kind_body, hash).view()));
     if (!body_bytes) return missing("body", hash);
-    const auto outcome_bytes = OL_TRY(get(family_outcomes, hash.view()));
+    const auto outcome_bytes =
+        OL_TRY(store_.get(family_blocks, block_key(kind_outcomes, hash).view()));
     if (!outcome_bytes) return missing("outcomes", hash);
     auto body = OL_TRY(checked(decode_body(*body_bytes), "body", hash));
     auto out = std::make_shared<StoredBlock>();
@@ -177,7 +193,8 @@ Result<StoredBlockPtr> BlockStore::block(const Hash32& hash) const {
     if (out->outcomes.size() != out->block.transactions.size()) {
         return corrupted("outcomes", hash, {ErrorCode::corrupted, "not one a transaction"});
     }
-    if (const auto overrides = OL_TRY(get(family_overrides, hash.view()))) {
+    if (const auto overrides =
+            OL_TRY(store_.get(family_blocks, block_key(kind_overrides, hash).view()))) {
         out->overrides = OL_TRY(checked(decode_changes(*overrides), "overrides", hash));
     }
     return StoredBlockPtr(std::move(out));
@@ -193,8 +210,8 @@ Result<BlockLogs> BlockStore::logs(const Hash32& hash) const {
     out.number = header->number;
     out.timestamp = header->timestamp;
     if (header->logs_bloom.is_zero()) return out;
-    const auto outcomes = OL_TRY(get(family_outcomes, hash.view()));
-    const auto body = OL_TRY(get(family_bodies, hash.view()));
+    const auto outcomes = OL_TRY(store_.get(family_blocks, block_key(kind_outcomes, hash).view()));
+    const auto body = OL_TRY(store_.get(family_blocks, block_key(kind_body, hash).view()));
     if (!outcomes || !body) return missing(outcomes ? "body" : "outcomes", hash);
     const auto read = for_each_log(*outcomes, [&](const LogView& view) { add_log(out, view); });
     if (!read) return corrupted("outcomes", hash, read.error());
@@ -209,7 +226,7 @@ Result<BlockLogs> BlockStore::logs(const Hash32& hash) const {
 }
 
 Result<std::optional<BlockStore::Canonical>> BlockStore::canonical(std::uint64_t number) const {
-    const auto value = OL_TRY(get(family_canonical, number_key(number).view()));
+    const auto value = OL_TRY(store_.get(family_chain_index, canonical_key(number).view()));
     if (!value) return std::nullopt;
     if (!is_canonical_value(*value)) {
         return fail(ErrorCode::corrupted, "block store: the canonical block {}: {} bytes", number,
@@ -222,42 +239,46 @@ Status
 BlockStore::scan_canonical(std::uint64_t from, std::uint64_t to,
                            const std::function<bool(std::uint64_t, const Canonical&)>& each) const {
     Status inner;
-    OL_TRY(
-        store_.scan(family_canonical, number_key(from).view(), [&](ByteView key, ByteView value) {
-            if (key.size() != 8 || !is_canonical_value(value)) {
-                inner = fail(ErrorCode::corrupted, "block store: the canonical chain near block {}",
-                             from);
-                return false;
-            }
-            const std::uint64_t number = get_be64(key.data());
-            return number <= to && each(number, canonical_of(value));
-        }));
+    const auto take = [&](ByteView key, ByteView value) {
+        if (key.size() != 9 || key[0] != kind_canonical) return false;
+        if (!is_canonical_value(value)) {
+            inner = fail(ErrorCode::corrupted, "block store: the canonical block {}: {} bytes",
+                         get_be64(key.data() + 1), value.size());
+            return false;
+        }
+        const std::uint64_t number = get_be64(key.data() + 1);
+        return number <= to && each(number, canonical_of(value));
+    };
+    OL_TRY(store_.scan(family_chain_index, canonical_key(from).view(), take));
     return inner;
 }
 
 Status BlockStore::scan_log_blocks(const Address& address, std::uint64_t from, std::uint64_t to,
                                    const std::function<bool(std::uint64_t)>& each) const {
-    return store_.scan(
-        family_log_addresses, log_key(address, from).view(), [&](ByteView key, ByteView) {
-            if (key.size() != 28 || !std::equal(address.begin(), address.end(), key.begin())) {
-                return false;
-            }
-            const std::uint64_t number = get_be64(key.data() + 20);
-            return number <= to && each(number);
-        });
+    const auto first = log_key(address, from);
+    const auto take = [&](ByteView key, ByteView) {
+        if (key.size() != log_key_bytes ||
+            !std::equal(key.begin(), key.begin() + 21, first.begin())) {
+            return false;
+        }
+        const std::uint64_t number = get_be64(key.data() + 21);
+        return number <= to && each(number);
+    };
+    return store_.scan(family_chain_index, first.view(), take);
 }
 
 Result<std::optional<BlockStore::Place>> BlockStore::place(const Hash32& transaction) const {
-    const auto value = OL_TRY(get(family_places, transaction.view()));
+    const auto value = OL_TRY(store_.get(family_places, transaction.view()));
     if (!value) return std::nullopt;
-    if (value->size() != 8)
+    if (value->size() != 8) {
         return corrupted("place", transaction, {ErrorCode::corrupted, "its size"});
+    }
     const std::uint64_t word = get_be64(value->data());
     return Place{word >> 24, static_cast<std::uint32_t>(word & (index_limit - 1))};
 }
 
 Result<std::optional<BlockStore::Heads>> BlockStore::heads() const {
-    const auto bytes = OL_TRY(get(family_chain_meta, as_bytes(heads_key)));
+    const auto bytes = OL_TRY(store_.get(family_chain_index, meta_key(heads_key)));
     if (!bytes) return std::nullopt;
     if (!bytes->empty() && (*bytes)[0] != format_version) {
         return fail(
@@ -279,31 +300,32 @@ Result<std::optional<BlockStore::Heads>> BlockStore::heads() const {
 }
 
 Result<Hash32> BlockStore::genesis_digest() const {
-    const auto bytes = OL_TRY(get(family_chain_meta, as_bytes(genesis_key)));
+    const auto bytes = OL_TRY(store_.get(family_chain_index, meta_key(genesis_key)));
     if (!bytes) return Hash32{};
     if (bytes->size() != 32) return fail(ErrorCode::corrupted, "block store: genesis' digest");
     return Hash32::from(*bytes);
 }
 
 Result<StateChanges> BlockStore::waiting_overrides() const {
-    const auto bytes = OL_TRY(get(family_chain_meta, as_bytes(overrides_key)));
+    const auto bytes = OL_TRY(store_.get(family_chain_index, meta_key(overrides_key)));
     if (!bytes) return StateChanges{};
     return checked(decode_changes(*bytes), "waiting overrides", Hash32{});
 }
 
 void BlockStore::put_block(const StoredBlock& block, store::WriteBatch& batch) const {
-    batch.put(family_headers, block.hash.view(), encode(block.block.header));
-    batch.put(family_bodies, block.hash.view(), encode_body(block));
-    batch.put(family_outcomes, block.hash.view(), encode_outcomes(block.outcomes));
+    batch.put(family_blocks, block_key(kind_header, block.hash).view(), encode(block.block.header));
+    batch.put(family_blocks, block_key(kind_body, block.hash).view(), encode_body(block));
+    batch.put(family_blocks, block_key(kind_outcomes, block.hash).view(),
+              encode_outcomes(block.outcomes));
     if (!block.overrides.empty()) {
-        batch.put(family_overrides, block.hash.view(), encode_changes(block.overrides));
+        batch.put(family_blocks, block_key(kind_overrides, block.hash).view(),
+                  encode_changes(block.overrides));
     }
 }
 
 void BlockStore::forget_block(const Hash32& hash, store::WriteBatch& batch) const {
-    for (const unsigned family :
-         {family_headers, family_bodies, family_outcomes, family_overrides}) {
-        batch.erase(family, hash.view());
+    for (const BlockKind kind : {kind_header, kind_body, kind_outcomes, kind_overrides}) {
+        batch.erase(family_blocks, block_key(kind, hash).view());
     }
 }
 
@@ -311,22 +333,22 @@ void BlockStore::put_canonical(const StoredBlock& block, store::WriteBatch& batc
     const Header& header = block.block.header;
     Bytes value(block.hash.begin(), block.hash.end());
     if (!header.logs_bloom.is_zero()) append(value, header.logs_bloom.view());
-    batch.put(family_canonical, number_key(header.number).view(), value);
+    batch.put(family_chain_index, canonical_key(header.number).view(), value);
     for (std::size_t i = 0; i < block.transaction_hashes.size(); ++i) {
         batch.put(family_places, block.transaction_hashes[i].view(),
                   place_value(header.number, static_cast<std::uint32_t>(i)).view());
     }
     for (const auto& address : log_addresses(block)) {
-        batch.put(family_log_addresses, log_key(address, header.number).view(), {});
+        batch.put(family_chain_index, log_key(address, header.number).view(), {});
     }
 }
 
 void BlockStore::erase_canonical(const StoredBlock& block, store::WriteBatch& batch) const {
     const std::uint64_t number = block.block.header.number;
-    batch.erase(family_canonical, number_key(number).view());
+    batch.erase(family_chain_index, canonical_key(number).view());
     for (const auto& hash : block.transaction_hashes) batch.erase(family_places, hash.view());
     for (const auto& address : log_addresses(block)) {
-        batch.erase(family_log_addresses, log_key(address, number).view());
+        batch.erase(family_chain_index, log_key(address, number).view());
     }
 }
 
@@ -337,19 +359,19 @@ void BlockStore::put_heads(const Heads& heads, store::WriteBatch& batch) const {
          {&heads.genesis, &heads.latest, &heads.safe, &heads.finalized, &heads.target}) {
         append(value, hash->view());
     }
-    batch.put(family_chain_meta, as_bytes(heads_key), value);
+    batch.put(family_chain_index, meta_key(heads_key), value);
 }
 
 void BlockStore::put_genesis_digest(const Hash32& digest, store::WriteBatch& batch) const {
-    batch.put(family_chain_meta, as_bytes(genesis_key), digest.view());
+    batch.put(family_chain_index, meta_key(genesis_key), digest.view());
 }
 
 void BlockStore::put_waiting_overrides(const StateChanges& changes,
                                        store::WriteBatch& batch) const {
     if (changes.empty()) {
-        batch.erase(family_chain_meta, as_bytes(overrides_key));
+        batch.erase(family_chain_index, meta_key(overrides_key));
     } else {
-        batch.put(family_chain_meta, as_bytes(overrides_key), encode_changes(changes));
+        batch.put(family_chain_index, meta_key(overrides_key), encode_changes(changes));
     }
 }
 

@@ -14,15 +14,11 @@
 
 namespace ol::chain {
 
+// Few families, for each costs memory and time to open; a first byte tells keys apart.
 enum BlockFamily : unsigned {
-    family_headers = state_families, // hash -> header
-    family_bodies,                   // hash -> transactions, senders, ommers, withdrawals
-    family_outcomes,                 // hash -> outcomes and logs of the transactions
-    family_canonical,                // number -> hash | bloom (where there are logs)
-    family_places,                   // transaction hash -> number, index
-    family_log_addresses,            // address | number -> nothing
-    family_overrides,                // hash -> state changes outside of transactions
-    family_chain_meta,               // name -> value
+    family_blocks = state_families, // kind | hash -> header, body, outcomes, overrides
+    family_chain_index,             // kind | number, address | number, name
+    family_places,                  // transaction hash -> number, index
     block_families
 };
 // The state's families and these, for KeyValue::open.
@@ -99,8 +95,6 @@ public:
     void put_waiting_overrides(const StateChanges& changes, store::WriteBatch& batch) const;
 
 private:
-    Result<std::optional<Bytes>> get(unsigned family, ByteView key) const;
-
     store::KeyValue& store_;
 };
 

@@ -51,7 +51,7 @@ Result<std::unique_ptr<Blockchain>> Blockchain::open(const BlockchainOptions& op
     store::KeyValueOptions store_options;
     store_options.cache_bytes = store_cache_bytes;
     store_options.write_buffer_bytes = store_buffer_bytes;
-    store_options.compressed = {family_code, family_bodies, family_outcomes};
+    store_options.compressed = {family_code, family_blocks};
     auto store = OL_TRY_IN(store::KeyValue::open(options.folder, families, store_options),
                            "blockchain: {}", options.folder.string());
     auto chain = std::make_unique<ChainImpl>(options, genesis.config, std::move(store));

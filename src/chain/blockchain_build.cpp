@@ -30,7 +30,7 @@ Result<BuiltBlock> ChainImpl::build(const Hash32& parent, const PayloadAttribute
     BuiltBlock built;
     auto executed = OL_TRY(assemble(*block, attributes, pool, deadline_ms, nullptr, built));
     // It comes back by import, as a rule: then its state need not be computed again.
-    if (parent == view().head->hash) keep_candidate(std::move(executed));
+    keep_candidate(std::move(executed));
     return built;
 }
 

@@ -9,7 +9,7 @@
 namespace ol::chain {
 namespace {
 
-// Executed blocks on the head that nobody chose yet, with their states in memory.
+// Executed blocks that nobody chose yet, with their states in memory.
 constexpr std::size_t candidates_kept = 2;
 constexpr std::size_t recovery_grain = 4; // signatures a thread takes at once
 
@@ -72,6 +72,7 @@ ChainImpl::execute_again(const StoredBlock& block, std::unique_ptr<StateDatabase
 
 Result<std::unique_ptr<StateDatabase::Pending>> ChainImpl::state_after(const StoredBlock& parent) {
     if (parent.hash == view().head->hash) return state_->begin();
+    if (auto candidate = take_candidate(parent.hash)) return std::move(candidate->state);
     const Path path = OL_TRY(path_to(parent.hash));
     auto state = state_->begin_at(path.ancestor->block.header.number);
     if (!state) {
@@ -107,7 +108,7 @@ Status ChainImpl::import(const Block& block, bool extend_head) {
     }
     if (!on_head || !extend_head) {
         OL_TRY(keep_aside(executed->block));
-        if (on_head) keep_candidate(std::move(*executed));
+        keep_candidate(std::move(*executed));
         return {};
     }
     OL_TRY(commit(std::move(*executed), false, {}));
@@ -156,7 +157,7 @@ Status ChainImpl::commit(Executed executed, bool is_stored, const Hash32& target
     blocks_.put_heads(heads, batch);
     OL_TRY(store_->write(batch, options_.durable));
     state_->adopt(std::move(executed.state));
-    candidates_.clear(); // they stood on the old head
+    candidates_.clear(); // their states stand on the old head
     remember(block);
     set_view(std::move(next));
     return {};
@@ -225,6 +226,7 @@ Status ChainImpl::roll_back(const StoredBlockPtr& to, const std::vector<Hash32>&
 }
 
 Status ChainImpl::go_forward(const StoredBlockPtr& block, const Hash32& target) {
+    // A candidate whose parent is the head stands on the head's own state.
     auto executed = take_candidate(block->hash);
     if (!executed) executed = OL_TRY(execute_again(*block, state_->begin()));
     return commit(std::move(*executed), true, target);

@@ -61,7 +61,7 @@ private:
         Hash32 genesis, safe, finalized;
         std::shared_ptr<const StateChanges> overrides; // since the head; null: none
     };
-    // A block and the state after it, ready to be committed on the head.
+    // A block and the state after it; ready to be committed where its parent is the head.
     struct Executed {
         std::shared_ptr<const StoredBlock> block;
         std::unique_ptr<StateDatabase::Pending> state;
@@ -85,7 +85,8 @@ private:
     // Hashes and senders, on all threads; unverified for a signature that is none.
     Result<Prepared> prepare(const Block& block);
     // A backend on the state after `parent`, which need not be canonical; for execution alone where
-    // it is not the head.
+    // it is not the head. Takes a candidate's where there is one, so that a branch costs no more
+    // than its blocks.
     Result<std::unique_ptr<StateDatabase::Pending>> state_after(const StoredBlock& parent);
     Result<Executed> execute(const StoredBlock& parent, const Block& block, const Hash32& hash,
                              Prepared prepared, const StateChanges& overrides,
@@ -130,7 +131,7 @@ private:
     mutable SharedCache<StoredBlock> cache_;
 
     std::mutex writer_;
-    std::vector<Executed> candidates_; // on the head, not yet chosen; the writer's
+    std::vector<Executed> candidates_; // executed since the last head; the writer's
     std::vector<std::function<void(const HeadEvent&)>> listeners_; // the writer's
 
     mutable std::shared_mutex view_mutex_;

@@ -12,6 +12,7 @@ Genesis with_storage(const WorldOptions& options = {}) {
         account.storage = {{U256(1), U256(2)}, {U256(5), ~std::uint64_t{0}}};
         account.balance = U256(7);
     }
+    out.header.state_root = empty_root_hash; // computed when it is laid down
     out.header.coinbase.data[3] = 9;
     out.header.prev_randao.data[1] = 8;
     out.header.nonce.data[7] = 6;

@@ -122,10 +122,10 @@ public:
         if (seconds > time_limit || now_locked() + seconds > time_limit) {
             return fail(ErrorCode::invalid_argument, "{} s are too many", seconds);
         }
-        // Blocks that were made faster than the clock goes are ahead of it: the time is added to
-        // theirs, so that the next block is later than the head by what was asked for.
-        const std::uint64_t latest = chain_.head().timestamp, clock = now_locked();
-        offset_s_ += static_cast<std::int64_t>(seconds + (latest > clock ? latest - clock : 0));
+        // Blocks on demand run ahead of the clock: the time moves on from the latest of them.
+        const std::uint64_t latest = chain_.head().timestamp;
+        if (latest > now_locked()) offset_s_ += static_cast<std::int64_t>(latest - now_locked());
+        offset_s_ += static_cast<std::int64_t>(seconds);
         return {};
     }
 

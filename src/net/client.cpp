@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <map>
@@ -146,8 +147,10 @@ public:
     bool reusable() const { return reusable_; }
 
     Result<ClientResponse> run() {
-        std::string head = fmt::format("{} {} HTTP/1.1\r\nhost: {}\r\n", request_.method,
-                                       url_.target, url_.authority);
+        std::string head = fmt::format("{} {} HTTP/1.1\r\n", request_.method, url_.target);
+        const bool names_host = std::ranges::any_of(
+            request_.headers, [](const auto& header) { return header.first == "host"; });
+        if (!names_host) head += fmt::format("host: {}\r\n", url_.authority);
         for (const auto& [name, value] : request_.headers) {
             head.append(name).append(": ").append(value).append("\r\n");
         }

@@ -38,7 +38,9 @@ Status compare_receipt(const TransactionOutcome& ours, const Json& theirs) {
         return compare("price", ours.effective_gas_price,
                        OL_TRY(number(theirs["effectiveGasPrice"])));
     }
-    OL_TRY(compare("deposit nonce", ours.receipt.deposit_nonce.value_or(~0ULL),
+    // anvil 1.7 states the nonce after the deposit; the protocol (and kona's blocks) the one
+    // before.
+    OL_TRY(compare("deposit nonce", ours.receipt.deposit_nonce.value_or(~0ULL) + 1,
                    OL_TRY(number64(theirs["depositNonce"]))));
     return compare("deposit receipt version", ours.receipt.deposit_receipt_version.value_or(0),
                    OL_TRY(number64(theirs["depositReceiptVersion"])));
@@ -80,8 +82,16 @@ public:
         const Address from = OL_TRY(entry["receipt"]["from"].as_address());
         const auto sender = OL_TRY(state_->account(from));
         OL_TRY(compare("nonce", sender ? sender->nonce : 0, OL_TRY(number64(entry["nonce"]))));
-        OL_TRY(compare("receipts root", totals.receipts_root, header.receipts_root));
-        return compare("state root", totals.state_root, header.state_root);
+        root_ = totals.state_root;
+        if (tx.is_deposit()) return {};
+        return compare("receipts root", totals.receipts_root, header.receipts_root);
+    }
+
+    // anvil's own state roots count slots that were only read; what it holds at the end does not.
+    Status end() const {
+        const auto theirs = make_memory_state();
+        return compare("state root at the end", root_,
+                       OL_TRY(theirs->apply(OL_TRY(accounts(record_["final"])))));
     }
 
 private:
@@ -109,6 +119,7 @@ private:
     const Json& record_;
     ChainConfig config_;
     std::unique_ptr<StateBackend> state_ = make_memory_state();
+    Hash32 root_;
 };
 
 void run_file(const Json& record, Results& results) {
@@ -125,6 +136,12 @@ void run_file(const Json& record, Results& results) {
             results.fail("transaction " + std::to_string(index), done.error().context);
         }
         ++index;
+    }
+    const auto ended = replay.end();
+    if (ended) {
+        results.pass();
+    } else {
+        results.fail("end", ended.error().context);
     }
     for (std::uint64_t i = number64(record["refused"]).value_or(0); i > 0; --i) {
         results.leave_out("transactions that anvil did not take");

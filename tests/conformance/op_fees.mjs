@@ -87,6 +87,16 @@ class Anvil {
         }
         throw new Error(`${hash}: no receipt`);
     }
+    // All accounts but the empty ones, which are not part of a state any more.
+    async state() {
+        const dump = await this.call("anvil_dumpState");
+        const { accounts } = JSON.parse(gunzipSync(Buffer.from(dump.slice(2), "hex")));
+        for (const [address, account] of Object.entries(accounts)) {
+            if (!account.nonce && BigInt(account.balance) === 0n && account.code === "0x") delete accounts[address];
+            account.nonce = hex(account.nonce);
+        }
+        return accounts;
+    }
     stop() {
         this.child.kill();
     }
@@ -196,10 +206,7 @@ async function record(hardfork, port) {
         for (const [address, code] of [...Object.values(contracts), [l1Block, "0x00"]]) {
             await anvil.call("anvil_setCode", address, code);
         }
-        const dump = await anvil.call("anvil_dumpState");
-        const { accounts: alloc } = JSON.parse(gunzipSync(Buffer.from(dump.slice(2), "hex")));
-        for (const account of Object.values(alloc)) account.nonce = hex(account.nonce);
-        const out = { hardfork, chainId: await anvil.call("eth_chainId"), alloc, blocks: [] };
+        const out = { hardfork, chainId: await anvil.call("eth_chainId"), alloc: await anvil.state(), blocks: [] };
         await anvil.call("anvil_setCoinbase", "0x4200000000000000000000000000000000000011");
         let pending = []; // attributes of blocks that did not come about
         for (let i = 0; i < count; ++i) {
@@ -230,6 +237,7 @@ async function record(hardfork, port) {
             });
             pending = [];
         }
+        out.final = await anvil.state();
         return out;
     } finally {
         anvil.stop();

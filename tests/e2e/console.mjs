@@ -282,6 +282,126 @@ await picture("receipts");
 await fits("receipts and epochs");
 calm("receipts and epochs");
 
+// --- Explorer ---------------------------------------------------------------------------------------
+
+const rpc = async (method, ...params) => {
+  const reply = await api.post("/rpc", { jsonrpc: "2.0", id: 1, method, params });
+  check(reply.error === undefined, `${method}: ${JSON.stringify(reply.error)}`);
+  return reply.result;
+};
+const contracts = await api.get("/api/contracts");
+const lookUp = async (what) => {
+  await at("explorer-search").getByRole("textbox").fill(what);
+  await at("explorer-search").getByRole("button").click();
+};
+const alerts = () => page.getByRole("alert").filter({ visible: true });
+
+await page.getByRole("link", { name: "Explorer", exact: true }).click();
+const height = Number(await rpc("eth_blockNumber"));
+await at("blocks").getByRole("link", { name: `Block ${height}`, exact: true }).waitFor();
+equal(await at("blocks").locator("tbody tr").count(), Math.min(10, height + 1), "the latest blocks are listed");
+await picture("explorer");
+
+// The deposit that this browser made, from its transaction's hash.
+const word = (hex) => `0x${hex.slice(2).toLowerCase().padStart(64, "0")}`;
+const [made] = await rpc("eth_getLogs", { fromBlock: "0x0", address: contracts.escrow, topics: [null, word(address)] });
+const [sent, paid] = [await rpc("eth_getTransactionByHash", made.transactionHash), await rpc("eth_getTransactionReceipt", made.transactionHash)];
+await lookUp(made.transactionHash);
+await until(async () => (await text(at("transaction-state"))) === "done", "a transaction is found by its hash");
+check(page.url().endsWith(`#/explorer/tx/${made.transactionHash}`), "and has an address of its own");
+await until(async () => (await text(at("call"))).startsWith("Calls deposit"), "its call is decoded");
+check((await text(at("call"))).includes("host address host of this node"), "with its argument, and whose address that is");
+check((await text(at("transaction"))).includes("To InferenceEscrow"), "contracts are named");
+check((await text(at("transaction"))).includes("Value 10 OPEN"), "the value");
+check((await text(at("event"))).startsWith("Deposited of InferenceEscrow"), "its event is decoded");
+check((await at("event").locator("code[title]").evaluateAll((all) => all.map((each) => each.title.toLowerCase()))).includes(address.toLowerCase()),
+  "with who paid");
+const fee = BigInt(paid.gasUsed) * BigInt(paid.effectiveGasPrice);
+check((await at("transaction-fee").locator("[title]").getAttribute("title")).includes(`(${fee} wei)`), "the fee is exact");
+await picture("transaction");
+await fits("a transaction");
+
+// Its block, and the blocks beside it.
+await at("transaction").getByRole("link", { name: String(Number(sent.blockNumber)), exact: true }).click();
+await at("block").locator("tbody tr").first().waitFor();
+check((await text(at("block"))).includes("deposit"), "the block's transactions say what they do");
+equal(await at("block").locator(`code[title="${made.transactionHash}"]`).count(), 1, "the deposit among them");
+await picture("block");
+await fits("a block");
+await at("block").getByRole("link", { name: "Block before" }).click();
+await page.getByRole("heading", { name: `Block ${Number(sent.blockNumber) - 1}`, exact: true }).waitFor();
+await lookUp("#0");
+await page.getByRole("heading", { name: "Block 0", exact: true }).waitFor();
+equal(await at("block").getByRole("link", { name: "Block before" }).count(), 0, "nothing is before the first block");
+const genesis = await rpc("eth_getBlockByNumber", "0x0", false);
+await lookUp(genesis.hash);
+await until(async () => page.url().endsWith(`#/explorer/block/${genesis.hash}`), "a block is found by its hash");
+
+// The account, and what its contract knows.
+await lookUp(address);
+await until(async () => (await text(at("scanned"))).startsWith("In blocks"), "blocks are looked through for an account");
+equal(BigInt(await rpc("eth_getBalance", address, "latest")),
+  BigInt(/\((\d+) wei\)/.exec(await at("address-balance").locator("[title]").getAttribute("title"))[1]), "its balance is exact");
+equal(await text(at("address-nonce")), String(Number(await rpc("eth_getTransactionCount", address, "latest"))), "its nonce");
+equal(await text(at("address-code")), "none", "it has no code");
+equal(await at("address").locator(`[data-testid=transactions] code[title="${made.transactionHash}"]`).count(), 1, "its deposit is listed");
+check((await text(at("address"))).includes("Deposited of InferenceEscrow"), "and the event that names it");
+await picture("account");
+await fits("an account");
+await lookUp(contracts.datanets);
+await page.getByRole("heading", { name: "DatanetRegistry", exact: true }).waitFor();
+const code = await rpc("eth_getCode", contracts.datanets, "latest");
+await until(async () => (await text(at("address-code"))) === `${((code.length - 2) / 2).toLocaleString("en")} bytes`, "a contract has code");
+await until(async () => (await text(at("scanned"))).startsWith("In blocks 0 to"), "all blocks of a young ledger are looked through");
+const about = await text(at("address"));
+for (const what of ["anchorBatch", "publishVersion", "BatchAnchored of DatanetRegistry", "VersionPublished of DatanetRegistry"]) {
+  check(about.includes(what), `a contract's page shows ${what}`);
+}
+check(about.includes("makes a contract"), "and how it was made");
+
+// What is not there, and what is nothing.
+await lookUp("twelve");
+check(/no block's number/.test(await text(alerts().first())), "what is nothing is said to be nothing");
+await lookUp(`0x${"0".repeat(63)}1`);
+await until(async () => /neither a transaction nor a block/.test(await text(alerts().first())), "an unknown hash");
+await lookUp("123456789");
+await until(async () => /no block 123456789 yet/.test(await text(alerts().first())), "a block to come");
+
+// Deposits of an OP chain: they come from layer 1, without a signature. This ledger has none; what such a chain answers
+// (OP Stack specification, "Deposits") is put in the place of its answer.
+const depositHash = `0x${"de".repeat(32)}`;
+const depositor = "0xdeaddeaddeaddeaddeaddeaddeaddeaddead0001", l1Block = "0x4200000000000000000000000000000000000015";
+const hexOf = (value, bytes) => value.toString(16).padStart(2 * bytes, "0");
+const attributes = `0x098999be${hexOf(1, 4)}${hexOf(2, 4)}${hexOf(3, 8)}${hexOf(1700000000, 8)}${hexOf(21000000, 8)}`
+  + `${hexOf(6, 32)}${hexOf(7, 32)}${"ab".repeat(32)}${"cd".repeat(32)}${hexOf(8, 4)}${hexOf(9, 8)}`;
+const depositAnswers = {
+  eth_getTransactionByHash: {
+    hash: depositHash, type: "0x7e", blockNumber: "0x1", blockHash: genesis.hash, transactionIndex: "0x0", from: depositor, to: l1Block,
+    sourceHash: word("0x77"), mint: "0x0", value: "0x0", gas: "0xf4240", isSystemTx: false, input: attributes, nonce: "0x0", gasPrice: "0x0",
+    depositReceiptVersion: "0x1", r: "0x0", s: "0x0", v: "0x0",
+  },
+  eth_getTransactionReceipt: {
+    status: "0x1", gasUsed: "0xb0c4", effectiveGasPrice: "0x0", logs: [], contractAddress: null, depositNonce: "0x2a", depositReceiptVersion: "0x1",
+  },
+};
+const instead = async (handler) => {
+  const call = handler.request().postDataJSON();
+  const result = call.params?.[0] === depositHash ? depositAnswers[call.method] : undefined;
+  await (result === undefined ? handler.fallback() : handler.fulfill({ json: { jsonrpc: "2.0", id: call.id, result } }));
+};
+await page.route("**/rpc", instead);
+await lookUp(depositHash);
+await until(async () => (await text(at("transaction"))).includes("deposit from layer 1"), "a deposit shows its type");
+const deposited = await text(at("transaction"));
+for (const what of ["From L1 attributes depositor", "To L1Block", "Minted 0 OPEN", "Signature none", "Nonce 42", "Fee none", "Source hash",
+  "Calls setL1BlockValuesIsthmus", "number uint64 21000000", "operatorFeeConstant uint64 9", "0 events"]) {
+  check(deposited.includes(what), `a deposit shows “${what}”: ${deposited}`);
+}
+await picture("deposit");
+await fits("a deposit");
+await page.unroute("**/rpc", instead);
+calm("the explorer");
+
 // --- Errors, and a node that goes away --------------------------------------------------------------
 
 await page.goto(`${api.url}/#/receipts/0x12`);

@@ -21,6 +21,8 @@ constexpr char magic[8] = {'O', 'L', 'S', 'E', 'G', '0', '0', '2'};
 constexpr std::uint64_t alignment = 64;
 constexpr std::size_t max_sections = 30;
 constexpr std::size_t chunk_bytes = 1 << 20;
+// Written and summed at a time: what a processor's last cache holds.
+constexpr std::size_t step_bytes = 8 * chunk_bytes;
 
 struct RawEntry {
     std::uint32_t id, reserved;
@@ -44,22 +46,38 @@ std::uint64_t checksum_of(Header header) {
 }
 
 // XXH64 of the checksums of its pieces, so that several threads can work on one section.
-std::uint64_t checksum_of(SectionId id, ByteView bytes, ThreadPool* pool) {
-    std::vector<std::uint64_t> pieces((bytes.size() + chunk_bytes - 1) / chunk_bytes);
-    const auto sum = [&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin; i < end; ++i) {
-            const std::size_t from = i * chunk_bytes;
-            pieces[i] =
-                checksum64(bytes.subspan(from, std::min(chunk_bytes, bytes.size() - from)), i);
+class SectionChecksum {
+public:
+    // What follows; all but the last are a multiple of chunk_bytes.
+    void add(ByteView bytes, ThreadPool* pool) {
+        const std::size_t before = pieces_.size();
+        pieces_.resize(before + (bytes.size() + chunk_bytes - 1) / chunk_bytes);
+        const auto sum = [&](std::size_t begin, std::size_t end) {
+            for (std::size_t i = begin; i < end; ++i) {
+                const std::size_t from = i * chunk_bytes;
+                const std::size_t size = std::min(chunk_bytes, bytes.size() - from);
+                pieces_[before + i] = checksum64(bytes.subspan(from, size), before + i);
+            }
+        };
+        if (pool != nullptr) {
+            pool->parallel_for(pieces_.size() - before, 1, sum);
+        } else {
+            sum(0, pieces_.size() - before);
         }
-    };
-    if (pool != nullptr) {
-        pool->parallel_for(pieces.size(), 1, sum);
-    } else {
-        sum(0, pieces.size());
     }
-    return checksum64({reinterpret_cast<const std::uint8_t*>(pieces.data()), pieces.size() * 8},
-                      static_cast<std::uint64_t>(id));
+    std::uint64_t of(SectionId id) const {
+        const auto* const bytes = reinterpret_cast<const std::uint8_t*>(pieces_.data());
+        return checksum64({bytes, pieces_.size() * 8}, static_cast<std::uint64_t>(id));
+    }
+
+private:
+    std::vector<std::uint64_t> pieces_;
+};
+
+std::uint64_t checksum_of(SectionId id, ByteView bytes, ThreadPool* pool) {
+    SectionChecksum sum;
+    sum.add(bytes, pool);
+    return sum.of(id);
 }
 
 constexpr std::string_view remedy = "delete it and build the index again";
@@ -148,7 +166,7 @@ Result<ContainerWriter> ContainerWriter::create(const Path& path) {
     return ContainerWriter(std::move(impl));
 }
 
-void ContainerWriter::add(SectionId id, ByteView bytes, ThreadPool* pool) {
+void ContainerWriter::add(SectionId id, ByteView bytes, ThreadPool* pool, const Used& used) {
     Header& header = impl_->header;
     OL_CHECK(header.section_count < max_sections);
     OL_CHECK(header.section_count == 0 ||
@@ -157,9 +175,15 @@ void ContainerWriter::add(SectionId id, ByteView bytes, ThreadPool* pool) {
     const std::uint64_t offset = (end + alignment - 1) / alignment * alignment;
     const std::uint8_t padding[alignment] = {};
     impl_->write({padding, offset - end});
-    impl_->write(bytes);
+    SectionChecksum sum;
+    for (std::size_t begin = 0; begin < bytes.size(); begin += step_bytes) {
+        const ByteView step = bytes.subspan(begin, std::min(step_bytes, bytes.size() - begin));
+        impl_->write(step);
+        sum.add(step, pool);
+        if (used) used(begin, begin + step.size());
+    }
     header.sections[header.section_count++] = {static_cast<std::uint32_t>(id), 0, offset,
-                                               bytes.size(), checksum_of(id, bytes, pool)};
+                                               bytes.size(), sum.of(id)};
 }
 
 Status ContainerWriter::finish(const Counts& counts) {

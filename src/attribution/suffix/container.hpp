@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -58,7 +59,9 @@ public:
     ~ContainerWriter(); // removes the temporary file unless finished
 
     // Sections in ascending order of id, each once. Errors of the disk are returned by finish().
-    void add(SectionId id, ByteView bytes, ThreadPool* pool = nullptr);
+    // `used` is told each range of the bytes that will not be read again, in order.
+    using Used = std::function<void(std::uint64_t begin, std::uint64_t end)>;
+    void add(SectionId id, ByteView bytes, ThreadPool* pool = nullptr, const Used& used = {});
     template <class T>
     void add_array(SectionId id, std::span<const T> items, ThreadPool* pool = nullptr) {
         add(id, {reinterpret_cast<const std::uint8_t*>(items.data()), items.size_bytes()}, pool);

@@ -137,9 +137,9 @@ U256 blob_base_fee(const ChainConfig& config, const Header& header);
 U256 next_difficulty(const ChainConfig& config, const Header& parent, std::uint64_t timestamp);
 
 // A whole block on its parent's state: every rule checked, every root compared. unverified with the
-// rule and the values when it does not hold; the state is then undefined (drop it). Of the ommers
-// that proof-of-work blocks have, number and age alone are checked. `senders`: of each transaction
-// where they are known; none: they are recovered.
+// rule and the values when it does not hold; the state is then undefined (drop it). `senders`: of
+// each transaction where they are known; none: they are recovered. Of the ommers that
+// proof-of-work blocks have, number and age alone are checked.
 Result<std::vector<TransactionOutcome>> execute_block(const ChainConfig& config,
                                                       const Header& parent, const Block& block,
                                                       StateBackend& state, BlockHashes block_hashes,
@@ -147,8 +147,8 @@ Result<std::vector<TransactionOutcome>> execute_block(const ChainConfig& config,
 
 // eth_call, eth_estimateGas and traces: a message as a transaction would be, without signature and
 // nonce. Whoever names a gas price must be able to pay (error: payment) and sees the base fee; no
-// fees of the OP Stack are taken. invalid_argument when the gas does not cover what comes before the
-// first instruction. Nothing is kept.
+// fees of the OP Stack are taken. invalid_argument when the gas does not cover what comes before
+// the first instruction. Nothing is kept.
 struct CallRequest {
     Address from;
     std::optional<Address> to;

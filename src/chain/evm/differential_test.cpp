@@ -146,7 +146,7 @@ void Writer::use_memory() {
         push(U256(prng_.below(returned ? 3 : 200)));
         push(U256(prng_.below(returned ? 3 : 200)));
         small();
-        return emit(returned ? op::returndatacopy : copies[prng_.below(3)]);
+        return emit(returned ? std::uint8_t{op::returndatacopy} : copies[prng_.below(3)]);
     }
     case 7: {
         const auto topics = prng_.below(5);

@@ -150,43 +150,36 @@ inline bool is_near(const Frame& frame, const U256& offset) {
 
 #define OL_LOG(n) OL_EFFECT(log##n, op::log0 + n, n + 2, 0, effect::log(machine, frame, sp, n));
 
+#define OL_NONE &&undefined
+#define OL_NONE_4 OL_NONE, OL_NONE, OL_NONE, OL_NONE
+#define OL_NONE_8 OL_NONE_4, OL_NONE_4
+#define OL_NONE_16 OL_NONE_8, OL_NONE_8
+
 // Longer than a function should be: it is one jump table with what it jumps to.
 template <bool traced>
 Exit run(Machine& machine, Frame& frame) {
     // clang-format off
     static const void* const labels[256] = {
-        &&stop, &&add, &&mul, &&sub, &&div, &&sdiv, &&mod, &&smod,
-        &&addmod, &&mulmod, &&exp, &&signextend, &&undefined, &&undefined, &&undefined, &&undefined,
-        &&lt, &&gt, &&slt, &&sgt, &&eq, &&iszero, &&and_, &&or_,
-        &&xor_, &&not_, &&byte, &&shl, &&shr, &&sar, &&clz, &&undefined,
-        &&keccak256, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined,
-        &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined,
-        &&address, &&balance, &&origin, &&caller, &&callvalue, &&calldataload, &&calldatasize, &&calldatacopy,
-        &&codesize, &&codecopy, &&gasprice, &&extcodesize, &&extcodecopy, &&returndatasize, &&returndatacopy, &&extcodehash,
-        &&blockhash, &&coinbase, &&timestamp, &&number, &&prevrandao, &&gaslimit, &&chainid, &&selfbalance,
-        &&basefee, &&blobhash, &&blobbasefee, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined,
-        &&pop, &&mload, &&mstore, &&mstore8, &&sload, &&sstore, &&jump, &&jumpi,
-        &&pc, &&msize, &&gas_left, &&jumpdest, &&tload, &&tstore, &&mcopy, &&push0,
-        &&push1, &&push2, &&push3, &&push4, &&push5, &&push6, &&push7, &&push8,
-        &&push9, &&push10, &&push11, &&push12, &&push13, &&push14, &&push15, &&push16,
-        &&push17, &&push18, &&push19, &&push20, &&push21, &&push22, &&push23, &&push24,
-        &&push25, &&push26, &&push27, &&push28, &&push29, &&push30, &&push31, &&push32,
-        &&dup1, &&dup2, &&dup3, &&dup4, &&dup5, &&dup6, &&dup7, &&dup8,
-        &&dup9, &&dup10, &&dup11, &&dup12, &&dup13, &&dup14, &&dup15, &&dup16,
-        &&swap1, &&swap2, &&swap3, &&swap4, &&swap5, &&swap6, &&swap7, &&swap8,
-        &&swap9, &&swap10, &&swap11, &&swap12, &&swap13, &&swap14, &&swap15, &&swap16,
-        &&log0, &&log1, &&log2, &&log3, &&log4, &&undefined, &&undefined, &&undefined,
-        &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined,
-        &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined,
-        &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined,
-        &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined,
-        &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined,
-        &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined,
-        &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined,
-        &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined,
-        &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined, &&undefined,
-        &&create, &&call, &&callcode, &&return_, &&delegatecall, &&create2, &&undefined, &&undefined,
-        &&undefined, &&undefined, &&staticcall, &&undefined, &&undefined, &&revert, &&undefined, &&selfdestruct,
+        &&stop, &&add, &&mul, &&sub, &&div, &&sdiv, &&mod, &&smod, &&addmod, &&mulmod, &&exp,
+        &&signextend, OL_NONE_4, &&lt, &&gt, &&slt, &&sgt, &&eq, &&iszero, &&and_, &&or_,
+        &&xor_, &&not_, &&byte, &&shl, &&shr, &&sar, &&clz, OL_NONE, &&keccak256, OL_NONE_8,
+        OL_NONE_4, OL_NONE, OL_NONE, OL_NONE, &&address, &&balance, &&origin, &&caller,
+        &&callvalue, &&calldataload, &&calldatasize, &&calldatacopy, &&codesize, &&codecopy,
+        &&gasprice, &&extcodesize, &&extcodecopy, &&returndatasize, &&returndatacopy,
+        &&extcodehash, &&blockhash, &&coinbase, &&timestamp, &&number, &&prevrandao, &&gaslimit,
+        &&chainid, &&selfbalance, &&basefee, &&blobhash, &&blobbasefee, OL_NONE_4, OL_NONE,
+        &&pop, &&mload, &&mstore, &&mstore8, &&sload, &&sstore, &&jump, &&jumpi, &&pc, &&msize,
+        &&gas_left, &&jumpdest, &&tload, &&tstore, &&mcopy, &&push0, &&push1, &&push2, &&push3,
+        &&push4, &&push5, &&push6, &&push7, &&push8, &&push9, &&push10, &&push11, &&push12,
+        &&push13, &&push14, &&push15, &&push16, &&push17, &&push18, &&push19, &&push20,
+        &&push21, &&push22, &&push23, &&push24, &&push25, &&push26, &&push27, &&push28,
+        &&push29, &&push30, &&push31, &&push32, &&dup1, &&dup2, &&dup3, &&dup4, &&dup5, &&dup6,
+        &&dup7, &&dup8, &&dup9, &&dup10, &&dup11, &&dup12, &&dup13, &&dup14, &&dup15, &&dup16,
+        &&swap1, &&swap2, &&swap3, &&swap4, &&swap5, &&swap6, &&swap7, &&swap8, &&swap9,
+        &&swap10, &&swap11, &&swap12, &&swap13, &&swap14, &&swap15, &&swap16, &&log0, &&log1,
+        &&log2, &&log3, &&log4, OL_NONE_16, OL_NONE_16, OL_NONE_16, OL_NONE_16, OL_NONE_8,
+        OL_NONE, OL_NONE, OL_NONE, &&create, &&call, &&callcode, &&return_, &&delegatecall,
+        &&create2, OL_NONE_4, &&staticcall, OL_NONE, OL_NONE, &&revert, OL_NONE, &&selfdestruct,
     };
     // clang-format on
     const CodeAnalysis& analysis = *frame.analysis;

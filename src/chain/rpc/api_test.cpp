@@ -157,7 +157,8 @@ TEST_F(ApiTest, CallsRunOnAnyBlockWithOverrides) {
     // An account that is nothing becomes a contract with money and a slot for one call.
     const std::string somebody = "0x00000000000000000000000000000000000000aa";
     const std::string overrides = fmt::format(
-        R"({{"{}":{{"balance":"0x9","code":"0x47600054016000526020 6000f3","state":{{"0x0":"0x1"}}}}}})",
+        R"({{"{}":{{"balance":"0x9","code":"0x47600054016000526020 6000f3",)"
+        R"("state":{{"0x0":"0x1"}}}}}})",
         somebody);
     std::string joined = overrides;
     std::erase(joined, ' ');
@@ -170,7 +171,8 @@ TEST_F(ApiTest, CallsRunOnAnyBlockWithOverrides) {
         return number_in(ask(
             "eth_call",
             fmt::format(
-                R"([{{"to":"{0}"}},"latest",{{"{0}":{{"code":"0x60005460005260206000f3","{1}":{{"0x5":"0x1"}}}}}}])",
+                R"([{{"to":"{0}"}},"latest",{{"{0}":{{"code":"0x60005460005260206000f3",)"
+                R"("{1}":{{"0x5":"0x1"}}}}}}])",
                 hex(counter_address()), kind)));
     };
     EXPECT_EQ(counter_with("stateDiff"), 1U);

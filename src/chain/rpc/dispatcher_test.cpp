@@ -76,7 +76,8 @@ TEST_F(DispatcherTest, WhatIsNoRequest) {
 TEST_F(DispatcherTest, BatchesAnswerEachInOrder) {
     const std::string answer = ask(
         R"([{"id":1,"method":"echo","params":["a"]},{"id":2,"method":"fail"},5,)"
-        R"({"method":"echo","params":["a notification"]},{"id":3,"method":"echo","params":["b"]}])");
+        R"({"method":"echo","params":["a notification"]},)"
+        R"({"id":3,"method":"echo","params":["b"]}])");
     const auto read = Json::parse(answer);
     ASSERT_TRUE(read) << answer;
     ASSERT_EQ(read->items().size(), 4U);

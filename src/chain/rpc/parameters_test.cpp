@@ -159,7 +159,8 @@ TEST(CallArguments, ReadsWhatWalletsSend) {
         "maxFeePerGas": "0x2", "maxPriorityFeePerGas": "0x1", "nonce": "0x7", "chainId": "0x1e61",
         "type": "0x2", "unknown": {"is": "ignored"},
         "accessList": [{"address": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
-                        "storageKeys": ["0x1", "0x0000000000000000000000000000000000000000000000000000000000000002"]}]})");
+                        "storageKeys": ["0x1",
+                        "0x0000000000000000000000000000000000000000000000000000000000000002"]}]})");
     const auto read = call_arguments(Param("eth_call", json));
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(read->request.gas, 21000U);

@@ -303,6 +303,16 @@ async function post<T>(path: string, body?: unknown): Promise<T> {
   return (await (await send("POST", path, { body })).json()) as T;
 }
 
+interface LedgerReply<T> {
+  result?: T;
+  error?: { code: number; message: string; data?: unknown };
+}
+
+function resultOf<T>(reply: LedgerReply<T>): T {
+  if (reply.error) throw new LedgerError(reply.error.code, reply.error.message, reply.error.data);
+  return reply.result as T;
+}
+
 const part = encodeURIComponent;
 
 export const api = {
@@ -352,14 +362,21 @@ export const api = {
   claim: (address: string) => post<{ claimed_wei: string }>(`/api/accounts/${part(address)}/claim`),
 
   async rpc<T>(method: string, params: unknown): Promise<T> {
-    const reply = await post<{ result?: T; error?: { code: number; message: string; data?: unknown } }>("/rpc", {
-      jsonrpc: "2.0",
-      id: 1,
-      method,
-      params,
+    return resultOf(await post<LedgerReply<T>>("/rpc", { jsonrpc: "2.0", id: 1, method, params }));
+  },
+  // Several calls in one request; their results in the order of the calls.
+  async rpcAll<T>(calls: [method: string, params: unknown][]): Promise<T[]> {
+    const body = calls.map(([method, params], id) => ({ jsonrpc: "2.0", id, method, params }));
+    const replies = await post<(LedgerReply<T> & { id: number })[] | LedgerReply<T>>("/rpc", body);
+    if (!Array.isArray(replies)) {
+      resultOf(replies); // a ledger that refuses the whole request says so once
+      throw new ApiError(0, "internal", "The ledger did not answer every call.");
+    }
+    return calls.map((_, id) => {
+      const reply = replies.find((each) => each.id === id);
+      if (!reply) throw new ApiError(0, "internal", "The ledger did not answer every call.");
+      return resultOf(reply);
     });
-    if (reply.error) throw new LedgerError(reply.error.code, reply.error.message, reply.error.data);
-    return reply.result as T;
   },
 };
 

@@ -22,6 +22,11 @@ export function formatOpen(wei: bigint, digits = 6): string {
   return formatExact(wei < 0n ? -cut : cut);
 }
 
+// A price of gas: "1.000000007".
+export function formatGwei(wei: bigint): string {
+  return formatExact(wei * 10n ** 9n);
+}
+
 // "1.5" -> 1500000000000000000n; null when it is no amount of OPEN.
 export function parseOpen(text: string): bigint | null {
   const match = /^(\d+)(?:\.(\d{1,18}))?$|^\.(\d{1,18})$/.exec(text.trim());

@@ -1,6 +1,6 @@
 // Where the reader is: the address's fragment, e.g. #/datanets/foldoc/records/0x12.
 
-export const SECTIONS = ["datanets", "ask", "training", "receipts"] as const;
+export const SECTIONS = ["datanets", "ask", "training", "receipts", "explorer"] as const;
 export type Section = (typeof SECTIONS)[number];
 
 class Route {

@@ -27,7 +27,7 @@ constexpr std::size_t batch_bytes = 256 << 10;
 constexpr std::size_t batch_max_records = 4096;
 constexpr std::size_t grain = 1 << 14;
 // What sorting takes a symbol beside T and SA in natural text, rounded up (suffix_sort.hpp).
-constexpr u64 sort_bytes = 10;
+constexpr u64 sort_bytes = 5;
 
 u32 word_bytes(const text::SymbolWord& word) {
     return static_cast<u32>(text::symbol_text(word).size());
@@ -49,6 +49,10 @@ public:
     }
     u64 size() const { return size_; }
     std::span<u32> values() { return room_.first(size_); }
+    // The values of [begin, end) are not needed any more.
+    void forget(u64 begin, u64 end) {
+        if (large_.size() > 0) large_.forget(begin, end);
+    }
 
 private:
     static constexpr u64 small_room = 1 << 16, large_room = 1 << 27;
@@ -241,9 +245,6 @@ struct Arrays {
     Numbers numbers;
     std::span<u32> text; // in numbers
     HugeArray<u32> suffixes;
-    std::span<u32> inverse; // in the memory that sorting took, or its own
-    HugeArray<SortItem> spare;
-    HugeArray<u32> own_inverse;
     std::vector<text::SymbolWord> words;
     std::vector<u32> first;
 };
@@ -278,23 +279,35 @@ void rank_words(const std::vector<u32>& starts, const std::vector<text::SymbolWo
     });
 }
 
-void invert(Arrays& arrays, ThreadPool& pool) {
-    if (arrays.spare.size() * sizeof(SortItem) >= arrays.text.size() * sizeof(u32)) {
-        arrays.inverse = {reinterpret_cast<u32*>(arrays.spare.data()), arrays.text.size()};
-    } else {
-        arrays.spare = HugeArray<SortItem>();
-        arrays.own_inverse = HugeArray<u32>(arrays.text.size());
-        arrays.inverse = arrays.own_inverse;
-    }
-    const u32* const suffixes = arrays.suffixes.data();
-    u32* const inverse = arrays.inverse.data();
-    pool.parallel_for(arrays.text.size(), grain, [&](std::size_t from, std::size_t to) {
+HugeArray<u32> inverse_of(std::span<const u32> suffixes, ThreadPool& pool) {
+    HugeArray<u32> inverse(suffixes.size());
+    pool.parallel_for(suffixes.size(), grain, [&](std::size_t from, std::size_t to) {
         constexpr std::size_t ahead = 32;
         for (std::size_t i = from; i < to; ++i) {
-            if (i + ahead < to) __builtin_prefetch(inverse + suffixes[i + ahead], 1);
+            if (i + ahead < to) __builtin_prefetch(&inverse[suffixes[i + ahead]], 1);
             inverse[suffixes[i]] = static_cast<u32>(i);
         }
     });
+    return inverse;
+}
+
+// The arrays are given back while they are written, so that the system's copy of what follows takes
+// their pages: a virtual machine's first touch of a page costs more than all that is done with it.
+void write_hot_sections(ContainerWriter& file, Arrays& arrays, ThreadPool& pool) {
+    const auto consume = [&](SectionId id, std::span<const u32> values, auto& owner) {
+        file.add(id, {reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes()},
+                 &pool,
+                 [&](u64 begin, u64 end) { owner.forget(begin / sizeof(u32), end / sizeof(u32)); });
+        owner = {};
+    };
+    const auto keys = suffix_keys(arrays.text, arrays.suffixes, pool);
+    consume(SectionId::text, arrays.text, arrays.numbers);
+    auto inverse = inverse_of(arrays.suffixes, pool);
+    consume(SectionId::suffix_array, arrays.suffixes, arrays.suffixes);
+    consume(SectionId::inverse, inverse, inverse);
+    file.add_array(SectionId::keys, std::span<const u64>(keys), &pool);
+    file.add_array(SectionId::words, std::span<const text::SymbolWord>(arrays.words), &pool);
+    file.add(SectionId::word_slots, make_word_slots(arrays.words), &pool);
 }
 
 } // namespace
@@ -313,11 +326,10 @@ Status SegmentBuilder::write(const Path& path, Form form, ThreadPool& pool,
                         static_cast<u32>(arrays.words.size()), static_cast<u32>(form),
                         draft->first_record};
     arrays.suffixes = HugeArray<u32>(symbols);
-    if (!sort_suffixes(arrays.text, counts.records + counts.words, arrays.suffixes, pool, progress,
-                       &arrays.spare)) {
+    if (!sort_suffixes(arrays.text, counts.records + counts.words, arrays.suffixes, pool,
+                       progress)) {
         return stopped();
     }
-    invert(arrays, pool);
 
     if (!progress("writing", 0, symbols)) return stopped();
     auto file = OL_TRY(ContainerWriter::create(path));
@@ -335,16 +347,12 @@ Status SegmentBuilder::write(const Path& path, Form form, ThreadPool& pool,
     add(SectionId::first, std::span<const u32>(arrays.first));
     file.add(SectionId::places, draft->places.finish(), &pool);
     if (form == Form::cold) {
+        arrays.numbers = {};
+        const auto inverse = inverse_of(arrays.suffixes, pool);
         OL_TRY(write_cold_sections(
-            file, {counts, arrays.suffixes, arrays.inverse, arrays.first, arrays.words}, pool));
+            file, {counts, arrays.suffixes, inverse, arrays.first, arrays.words}, pool));
     } else {
-        add(SectionId::text, std::span<const u32>(arrays.text));
-        add(SectionId::suffix_array, std::span<const u32>(arrays.suffixes));
-        add(SectionId::inverse, std::span<const u32>(arrays.inverse));
-        const auto keys = suffix_keys(arrays.text, arrays.suffixes, pool);
-        add(SectionId::keys, std::span<const u64>(keys));
-        add(SectionId::words, std::span<const text::SymbolWord>(arrays.words));
-        file.add(SectionId::word_slots, make_word_slots(arrays.words), &pool);
+        write_hot_sections(file, arrays, pool);
     }
     if (!progress("writing", symbols, symbols)) return stopped();
     return file.finish(counts);

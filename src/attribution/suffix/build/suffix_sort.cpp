@@ -26,9 +26,15 @@ constexpr u32 max_symbol_depth = 4096;
 constexpr u64 budget_passes = 64;
 constexpr std::size_t small_text = 4096; // SA-IS is as good
 
-using Item = SortItem;
+// One LMS suffix while it is sorted. Packed, because there is one for every third symbol, and new
+// memory costs more than what is done with it.
+struct [[gnu::packed, gnu::aligned(4)]] Item {
+    u64 key;
+    u32 position;
+};
+static_assert(sizeof(Item) == 12);
 
-// Items [begin, end) that share `depth` symbols and, beyond that, `jump` LMS positions.
+// Items [begin, end) whose order is that of the LMS suffixes `jump` symbols further.
 struct Group {
     u32 begin, end, jump;
 };
@@ -44,18 +50,17 @@ public:
 
     enum class Outcome { done, too_repetitive, stopped };
     Outcome run(std::span<u32> out, const ProgressSink& progress);
-    HugeArray<Item> take_memory() { return std::move(items_); }
 
 private:
-    void find_lms(std::span<u32> scratch);
-    void scatter();
+    std::span<const u32> find_lms(std::span<u32> scratch);
+    void scatter(std::span<const u32> lms);
     u64 key_at(u32 position) const;
     bool sort_buckets();
     void sort_groups(std::vector<Group> groups, std::vector<Group>& tied);
     template <class Touch, class Visit>
     void sweep(std::span<const Group> groups, Touch touch, Visit visit);
-    u32 jump_of(const Item& item, u32 depth) const;
-    bool spend(u64 items) { return (spent_ += items) <= budget_passes * lms_.size(); }
+    u32 jump_of(u32 position, u32 depth) const;
+    bool spend(u64 items) { return (spent_ += items) <= budget_passes * items_.size(); }
     bool sort_tied(std::span<u32> out);
     void sort_by_rank(std::span<const Group> groups, std::vector<Group>& tied);
     void place(std::span<u32> out);
@@ -66,21 +71,21 @@ private:
 
     std::vector<u32> counts_;     // occurrences of each letter
     std::vector<u32> lms_starts_; // alphabet + 1: items of each first letter
-    HugeArray<u32> lms_;          // LMS positions, ascending
     HugeArray<Item> items_;
     std::vector<Group> tied_;
-    // Both lie in the result until it is filled: LMS positions are never neighbours.
-    std::span<u32> rank_of_; // of an LMS position by number: where its group begins
-    std::span<u32> jump_;    // of the group that begins there
+    // Both lie in the result until it is filled. LMS positions are never neighbours, and a group
+    // has at least two items: half of a position or of a begin tells them apart.
+    std::span<u32> rank_of_; // of the LMS suffix at 2 i or 2 i + 1: where its group begins
+    std::span<u32> jump_;    // of the group that begins at 2 i or 2 i + 1
     std::atomic<u64> spent_{0};
 };
 
-// `scratch` is as long as the text.
-void Sorter::find_lms(std::span<u32> scratch) {
+// The LMS positions, descending, in `scratch`, which is as long as the text.
+std::span<const u32> Sorter::find_lms(std::span<u32> scratch) {
     const std::size_t count = text_.size();
     counts_.assign(alphabet_, 0);
     lms_starts_.assign(std::size_t{alphabet_} + 1, 0);
-    std::size_t found = 0; // in scratch, descending; a slot is written always, kept where it counts
+    std::size_t found = 0; // a slot is written always, kept where it counts
     bool is_s = false;     // of i + 1; the last suffix is L-type
     u32 next = text_[count - 1];
     ++counts_[next];
@@ -95,9 +100,8 @@ void Sorter::find_lms(std::span<u32> scratch) {
         is_s = s;
         next = letter;
     }
-    lms_ = HugeArray<u32>(found);
-    for (std::size_t k = 0; k < found; ++k) lms_[k] = scratch[found - 1 - k];
     for (std::size_t c = 0; c < alphabet_; ++c) lms_starts_[c + 1] += lms_starts_[c];
+    return scratch.first(found);
 }
 
 // The next symbols from `position`, each plus one, the end of text as zero.
@@ -114,31 +118,33 @@ u64 Sorter::key_at(u32 position) const {
     return key;
 }
 
-void Sorter::scatter() {
-    items_ = HugeArray<Item>(lms_.size());
+void Sorter::scatter(std::span<const u32> lms) {
+    items_ = HugeArray<Item>(lms.size());
     std::vector<u32> next(lms_starts_.begin(), lms_starts_.end() - 1);
     constexpr std::size_t ahead = 16;
-    for (std::size_t k = 0; k < lms_.size(); ++k) {
-        if (k + 2 * ahead < lms_.size()) {
-            __builtin_prefetch(&next[text_[lms_[k + 2 * ahead]]], 1);
-            __builtin_prefetch(&items_[next[text_[lms_[k + ahead]]]], 1);
+    for (std::size_t k = 0; k < lms.size(); ++k) {
+        if (k + 2 * ahead < lms.size()) {
+            __builtin_prefetch(&next[text_[lms[k + 2 * ahead]]], 1);
+            __builtin_prefetch(&items_[next[text_[lms[k + ahead]]]], 1);
         }
-        const u32 position = lms_[k];
-        items_[next[text_[position]]++] = {key_at(position + 1), static_cast<u32>(k), position};
+        const u32 position = lms[k];
+        items_[next[text_[position]]++] = {key_at(position + 1), position};
     }
 }
 
-// How many LMS positions further the order of two suffixes is decided that share `depth` symbols
-// with this one: the last LMS position whose type those symbols alone determine. 0 when there is
+// How many symbols further the order of two suffixes is decided that share `depth` symbols with
+// this one: at the last LMS position whose type those symbols alone determine. 0 when there is
 // none.
-u32 Sorter::jump_of(const Item& item, u32 depth) const {
-    const u64 end = std::min<u64>(u64{item.position} + depth, text_.size());
-    u32 jump = 0;
-    for (std::size_t k = item.lms + 1; k < lms_.size() && u64{lms_[k]} + 1 < end; ++k) {
-        u64 run = u64{lms_[k]} + 1;
-        while (run < end && text_[run] == text_[lms_[k]]) ++run;
-        if (run == end) break;
-        jump = static_cast<u32>(k - item.lms);
+u32 Sorter::jump_of(u32 position, u32 depth) const {
+    const u64 end = std::min<u64>(u64{position} + depth, text_.size());
+    u32 jump = 0, fallen = 0; // to where the symbols fell last, 0 when they rose since
+    for (u64 p = u64{position} + 1; p < end; ++p) {
+        if (text_[p] < text_[p - 1]) {
+            fallen = static_cast<u32>(p - position);
+        } else if (text_[p] > text_[p - 1]) {
+            if (fallen > 0) jump = fallen;
+            fallen = 0;
+        }
     }
     return jump;
 }
@@ -171,7 +177,7 @@ void Sorter::sort_groups(std::vector<Group> groups, std::vector<Group>& tied) {
     std::vector<Group> open;
     for (u32 depth = 1; !groups.empty(); std::swap(groups, open)) {
         depth += symbols_per_key_;
-        if (depth > max_symbol_depth) spend(budget_passes * lms_.size());
+        if (depth > max_symbol_depth) spend(budget_passes * items_.size());
         open.clear();
         u64 items = 0;
         for (const auto& group : groups) {
@@ -181,7 +187,7 @@ void Sorter::sort_groups(std::vector<Group> groups, std::vector<Group>& tied) {
                 u32 j = i + 1;
                 while (j < group.end && items_[j].key == items_[i].key) ++j;
                 if (j - i > 1) {
-                    const u32 jump = depth >= symbol_depth ? jump_of(items_[i], depth) : 0;
+                    const u32 jump = depth >= symbol_depth ? jump_of(items_[i].position, depth) : 0;
                     (jump > 0 ? tied : open).push_back({i, j, jump});
                     if (jump == 0) items += j - i;
                 }
@@ -201,7 +207,7 @@ void Sorter::sort_groups(std::vector<Group> groups, std::vector<Group>& tied) {
 // Each first letter's items by what follows, several letters a task.
 bool Sorter::sort_buckets() {
     std::vector<u32> tasks{0};
-    const u32 wanted = static_cast<u32>(lms_.size() / (pool_.threads() * 32)) + 1;
+    const u32 wanted = static_cast<u32>(items_.size() / (pool_.threads() * 32)) + 1;
     for (u32 c = 0; c < alphabet_; ++c) {
         if (lms_starts_[c + 1] - lms_starts_[tasks.back()] >= wanted) tasks.push_back(c + 1);
     }
@@ -222,21 +228,23 @@ bool Sorter::sort_buckets() {
     return spend(0);
 }
 
-// Groups by the ranks of the suffixes `jump` LMS positions further.
+// Groups by the ranks of the suffixes `jump` symbols further.
 void Sorter::sort_by_rank(std::span<const Group> groups, std::vector<Group>& tied) {
     std::vector<Item> scratch;
     sweep(
         groups,
         [&](const Item& item, const Group& group) {
-            __builtin_prefetch(&rank_of_[item.lms + group.jump]);
+            __builtin_prefetch(&rank_of_[(item.position + group.jump) / 2]);
         },
-        [&](Item& item, const Group& group) { item.key = rank_of_[item.lms + group.jump]; });
+        [&](Item& item, const Group& group) {
+            item.key = rank_of_[(item.position + group.jump) / 2];
+        });
     for (const auto& group : groups) {
         sort_by_key(std::span<Item>(items_.data() + group.begin, group.end - group.begin), scratch);
         for (u32 i = group.begin; i < group.end;) {
             u32 j = i + 1;
             while (j < group.end && items_[j].key == items_[i].key) ++j;
-            if (j - i > 1) tied.push_back({i, j, group.jump + jump_[items_[i].key]});
+            if (j - i > 1) tied.push_back({i, j, group.jump + jump_[items_[i].key / 2]});
             i = j;
         }
     }
@@ -246,17 +254,18 @@ void Sorter::sort_by_rank(std::span<const Group> groups, std::vector<Group>& tie
 // the members of a group share.
 bool Sorter::sort_tied(std::span<u32> out) {
     if (tied_.empty()) return true;
-    rank_of_ = out.first(lms_.size());
-    jump_ = out.subspan(lms_.size(), lms_.size());
+    rank_of_ = out.first((out.size() + 1) / 2);
+    jump_ = out.subspan(rank_of_.size(), (items_.size() + 1) / 2);
     pool_.parallel_for(items_.size(), 1 << 14, [&](std::size_t from, std::size_t to) {
-        for (std::size_t i = from; i < to; ++i) rank_of_[items_[i].lms] = static_cast<u32>(i);
+        for (std::size_t i = from; i < to; ++i)
+            rank_of_[items_[i].position / 2] = static_cast<u32>(i);
     });
     const auto publish = [&](const std::vector<Group>& groups) {
         pool_.parallel_for(groups.size(), 64, [&](std::size_t from, std::size_t to) {
             for (std::size_t g = from; g < to; ++g) {
                 const auto& [begin, end, jump] = groups[g];
-                for (u32 k = begin; k < end; ++k) rank_of_[items_[k].lms] = begin;
-                jump_[begin] = jump;
+                for (u32 k = begin; k < end; ++k) rank_of_[items_[k].position / 2] = begin;
+                jump_[begin / 2] = jump;
             }
         });
     };
@@ -277,7 +286,8 @@ bool Sorter::sort_tied(std::span<u32> out) {
         // Only now do the ranks change, so that every group was sorted by the same ones.
         pool_.parallel_for(tied_.size(), 64, [&](std::size_t from, std::size_t to) {
             for (std::size_t g = from; g < to; ++g) {
-                for (u32 k = tied_[g].begin; k < tied_[g].end; ++k) rank_of_[items_[k].lms] = k;
+                for (u32 k = tied_[g].begin; k < tied_[g].end; ++k)
+                    rank_of_[items_[k].position / 2] = k;
             }
         });
         tied_.clear();
@@ -306,15 +316,13 @@ Sorter::Outcome Sorter::run(std::span<u32> out, const ProgressSink& progress) {
         return progress("suffix array", text_.size() * percent / 100, text_.size());
     };
     if (!go_on(0)) return Outcome::stopped;
-    find_lms(out);
-    scatter();
+    scatter(find_lms(out));
     if (!go_on(20)) return Outcome::stopped;
     if (!sort_buckets()) return Outcome::too_repetitive;
     if (!go_on(60)) return Outcome::stopped;
     if (!sort_tied(out)) return Outcome::too_repetitive;
     if (!go_on(75)) return Outcome::stopped;
     place(out);
-    lms_ = HugeArray<u32>();
     lms_starts_ = {};
     induce_from_lms(text_, counts_, out);
     return go_on(100) ? Outcome::done : Outcome::stopped;
@@ -323,12 +331,11 @@ Sorter::Outcome Sorter::run(std::span<u32> out, const ProgressSink& progress) {
 } // namespace
 
 bool sort_suffixes(std::span<const u32> text, u32 alphabet, std::span<u32> out, ThreadPool& pool,
-                   const ProgressSink& progress, HugeArray<SortItem>* spare) {
+                   const ProgressSink& progress) {
     OL_CHECK(out.size() == text.size() && text.size() <= (std::size_t{1} << 31));
     if (text.size() >= small_text && alphabet < 1U << 31) {
         Sorter sorter(text, alphabet, pool);
         const auto outcome = sorter.run(out, progress);
-        if (spare != nullptr) *spare = sorter.take_memory();
         if (outcome != Sorter::Outcome::too_repetitive) return outcome == Sorter::Outcome::done;
     }
     if (!progress("suffix array", 0, text.size())) return false;

@@ -8,27 +8,17 @@
 #include <cstdint>
 #include <span>
 
-#include "base/huge_array.hpp"
 #include "base/progress.hpp"
 #include "base/thread_pool.hpp"
 
 namespace ol::attribution::suffix {
 
-// One LMS suffix while it is sorted.
-struct SortItem {
-    std::uint64_t key;
-    std::uint32_t lms; // number among the LMS positions
-    std::uint32_t position;
-};
-
 // Fills out (as long as text, at most 2^31 symbols) with the suffix array of text over
-// [0, alphabet); the end of text is smaller than every symbol. Beside `out` it takes at most 10
-// bytes a symbol, 7 in natural text, and three words a letter. text must not overlap out. False
-// when the progress sink asked to stop; out is then worth nothing. `spare` is given most of that
-// memory when it is no longer needed (touching new pages costs as much as a pass over them).
+// [0, alphabet); the end of text is smaller than every symbol. Beside `out` it takes at most 6
+// bytes a symbol, 4 in natural text, and three words a letter. text must not overlap out. False
+// when the progress sink asked to stop; out is then worth nothing.
 bool sort_suffixes(std::span<const std::uint32_t> text, std::uint32_t alphabet,
                    std::span<std::uint32_t> out, ThreadPool& pool,
-                   const ProgressSink& progress = no_progress,
-                   HugeArray<SortItem>* spare = nullptr);
+                   const ProgressSink& progress = no_progress);
 
 } // namespace ol::attribution::suffix
