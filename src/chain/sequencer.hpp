@@ -38,7 +38,8 @@ public:
     virtual void set_automine(bool on) = 0;
     virtual bool automine() const = 0;
     virtual Status set_interval(std::uint64_t seconds) = 0; // 0: none
-    // Development: permission_denied otherwise; invalid_argument when it goes back.
+    // Development: permission_denied otherwise; invalid_argument when it goes back. increase_time
+    // makes the next block that much later than the head at least.
     virtual Status increase_time(std::uint64_t seconds) = 0;
     virtual Status set_next_timestamp(std::uint64_t timestamp) = 0;
     // The time that the next block would have by the clock: with what was added to it.

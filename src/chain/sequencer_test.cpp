@@ -61,6 +61,15 @@ TEST(sequencer, instant_blocks_come_with_transactions_alone) {
     EXPECT_EQ(rig.time(), 5060U);
 }
 
+TEST(sequencer, time_is_added_to_the_head_where_blocks_were_faster_than_the_clock) {
+    Rig rig;
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(rig.sequencer->mine());
+    EXPECT_EQ(rig.time(), 5009U); // within one second of the clock
+    ASSERT_TRUE(rig.sequencer->increase_time(100));
+    ASSERT_TRUE(rig.sequencer->mine());
+    EXPECT_EQ(rig.time(), 5109U);
+}
+
 Transaction deposit(std::uint64_t number, std::uint64_t gas) {
     Transaction out;
     out.type = TransactionType::deposit;
