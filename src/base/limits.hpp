@@ -5,12 +5,13 @@
 
 namespace ol::limits {
 
-inline constexpr std::uint64_t file_bytes = 256ULL << 20;     // one contributed file
-inline constexpr std::uint64_t record_bytes = 64ULL << 10;    // one record's text
-inline constexpr std::uint64_t record_min_words = 8;          // shorter rows teach nothing
-inline constexpr std::uint64_t batch_records = 1ULL << 20;    // records anchored by one root
-inline constexpr std::uint64_t contribute_files = 100'000;    // files of one contribution
-inline constexpr std::uint64_t http_body_bytes = 64ULL << 20; // a request's body
+inline constexpr std::uint64_t file_bytes = 256ULL << 20;        // one contributed file
+inline constexpr std::uint64_t record_bytes = 64ULL << 10;       // one record's text
+inline constexpr std::uint64_t record_min_words = 8;             // shorter rows teach nothing
+inline constexpr std::uint64_t batch_records = 1ULL << 20;       // records anchored by one root
+inline constexpr std::uint64_t contribute_files = 100'000;       // files of one contribution
+inline constexpr std::uint64_t http_body_bytes = 64ULL << 20;    // a request's body
+inline constexpr std::uint64_t http_bodies_bytes = 512ULL << 20; // of all requests together
 inline constexpr std::uint64_t http_header_bytes = 64ULL << 10;
 inline constexpr std::uint64_t http_connections = 1024;
 inline constexpr std::uint64_t websocket_message_bytes = 15ULL << 20; // one message of a client
@@ -20,13 +21,13 @@ inline constexpr std::uint64_t json_bytes = 64ULL << 20;
 inline constexpr std::uint64_t modexp_operand_bytes = 16ULL << 20; // base, modulus
 inline constexpr std::uint64_t segment_symbols = 1ULL << 31;
 inline constexpr std::uint64_t answer_symbols = 1ULL << 15; // symbols of one traced answer
-inline constexpr std::uint64_t segment_label_bytes = 1024; // name of a record, for people
-inline constexpr std::uint64_t index_segments = 1024;      // segments of one index
-inline constexpr std::uint64_t proof_symbols = 256;        // phrase of one proof
+inline constexpr std::uint64_t segment_label_bytes = 1024;  // name of a record, for people
+inline constexpr std::uint64_t index_segments = 1024;       // segments of one index
+inline constexpr std::uint64_t proof_symbols = 256;         // phrase of one proof
 inline constexpr std::uint64_t cnf_clauses = 8;
 inline constexpr std::uint64_t cnf_phrases = 64;
 inline constexpr std::uint64_t cnf_occurrences = 1ULL << 22; // of the rarest clause
-inline constexpr std::uint64_t span_clusters = 16;          // paid clusters of one span
+inline constexpr std::uint64_t span_clusters = 16;           // paid clusters of one span
 inline constexpr std::uint64_t receipt_spans = 256;
 inline constexpr std::uint64_t receipt_matches = 1024;
 inline constexpr std::uint64_t epoch_receipts = 256; // whole epoch checked in one call
@@ -36,7 +37,7 @@ inline constexpr std::uint64_t template_bytes = 1ULL << 20;         // a chat te
 inline constexpr std::uint64_t template_steps = 20'000'000;         // of one rendering
 inline constexpr std::uint64_t template_output_bytes = 16ULL << 20; // any text that it makes
 inline constexpr std::uint64_t template_depth = 100;                // of lists, and of syntax
-inline constexpr std::uint64_t regex_steps = 10'000'000; // of one match, PCRE2's count
+inline constexpr std::uint64_t regex_steps = 10'000'000;            // of one match, PCRE2's count
 inline constexpr std::uint64_t prompt_tokens = 4096;
 inline constexpr std::uint64_t answer_tokens = 1024;
 inline constexpr std::uint64_t adapters_resident = 64;

@@ -73,7 +73,10 @@ struct ServerOptions {
     unsigned worker_threads = 4;
     std::uint64_t queue_limit = 256;  // requests that wait for a worker; then 503
     std::uint64_t stream_limit = 256; // streamed bodies at once; then 503
-    std::uint64_t body_limit_bytes = limits::http_body_bytes;     // then 413
+    std::uint64_t body_limit_bytes = limits::http_body_bytes; // then 413
+    // Of the requests that are received or handled at the same time, together; then 503 (WebSocket:
+    // closed with 1013).
+    std::uint64_t bodies_limit_bytes = limits::http_bodies_bytes;
     std::uint64_t header_limit_bytes = limits::http_header_bytes; // then 431
     std::uint64_t connection_limit = limits::http_connections;    // then 503
     // Without progress on a connection; a request's header, and a tenth of its body, must be there

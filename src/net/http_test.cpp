@@ -217,6 +217,30 @@ TEST_F(HttpTest, LargeBodiesAndHeadersAreRefusedInTheErrorShape) {
     EXPECT_EQ(handled, 1);
 }
 
+TEST_F(HttpTest, WhatAllClientsSendTogetherIsBounded) {
+    ServerOptions options;
+    options.bodies_limit_bytes = 100'000;
+    serve([](const Request& request) { return text_reply(std::to_string(request.body.size())); },
+          options);
+    const RawSocket waiting(server_->port());
+    waiting.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    auto refused = post("/", std::string(60'000, 'x'));
+    ASSERT_TRUE(refused) << refused.error().to_string();
+    EXPECT_EQ(refused->status, 503);
+    EXPECT_EQ(error_code_in(refused->body), "unavailable");
+    EXPECT_EQ(post("/", std::string(30'000, 'x'))->body, "30000");
+    // The one that was first is answered, and then there is room.
+    waiting.send(std::string(60'000, 'w'));
+    EXPECT_TRUE(waiting.read("60000").ends_with("60000"));
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(post("/", std::string(60'000, 'x'))->body, "60000");
+    // Without a length in front.
+    std::string chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (int i = 0; i < 30; ++i) chunked += "1000\r\n" + std::string(0x1000, 'c') + "\r\n";
+    EXPECT_TRUE(raw(chunked).starts_with("HTTP/1.1 503 "));
+    EXPECT_EQ(post("/", std::string(60'000, 'x'))->body, "60000");
+}
+
 TEST_F(HttpTest, WhatIsNoRequestIsA400InTheErrorShape) {
     std::atomic<int> handled{0};
     serve([&](const Request&) {

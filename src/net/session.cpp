@@ -59,7 +59,8 @@ std::string lower_case(std::string_view text) {
 Session::Session(SessionHost& host, asio::ip::tcp::socket socket)
     : host_(host)
     , socket_(std::move(socket))
-    , timer_(host.io) {
+    , timer_(host.io)
+    , share_(host) {
     ErrorType error;
     const auto peer = socket_.remote_endpoint(error);
     if (!error) {
@@ -94,6 +95,7 @@ void Session::stop() {
 void Session::close() {
     if (phase_ == Phase::closed) return;
     phase_ = Phase::closed;
+    share_.set(0);
     gone_ = true;
     disarm();
     ErrorType ignored;
@@ -140,6 +142,13 @@ void Session::read_some() {
 void Session::on_read(ErrorType error) {
     if (phase_ != Phase::reading) return; // closed meanwhile
     if (error) return on_read_failed(error);
+    const std::uint64_t announced =
+        parser_->content_length().value_or(parser_->get().body().size());
+    if (!share_.set(announced)) {
+        is_head_ = is_http_10_ = false;
+        return reply_and_close(503, "unavailable",
+                               "too much is being sent to this server; try again soon");
+    }
     if (parser_->is_done()) return dispatch();
     const milliseconds idle(host_.options.idle_timeout_ms);
     if (parser_->is_header_done()) {
@@ -334,6 +343,7 @@ std::string Session::head_of(const Response& response, bool streamed) const {
 void Session::reply(Response response) {
     if (host_.stopping) keep_alive_ = false;
     phase_ = Phase::writing;
+    share_.set(0);
     out_head_ = head_of(response, false);
     out_body_ = std::move(response.body);
     if (is_head_ || response.status == 204 || response.status == 304) out_body_.clear();
@@ -460,6 +470,7 @@ void Session::run_stream(Response response) {
 
 void Session::begin_stream_write(std::string bytes, bool framed, std::function<void(bool)> done) {
     if (phase_ == Phase::handling) {
+        share_.set(0);
         phase_ = Phase::streaming;
         gone_ = host_.stopping;
         watch_for_departure();

@@ -44,7 +44,28 @@ struct SessionHost {
     // A connection that takes the place of another one.
     std::function<void(std::shared_ptr<Connection>)> on_upgraded;
     bool stopping = false;                  // io thread
+    std::uint64_t body_bytes = 0;           // io thread: of requests under way
     std::array<char, 16384> discarded = {}; // where the bytes of ending connections go
+};
+
+// A connection's share of SessionHost::body_bytes; io thread. Whoever has one sets it to 0 at its
+// end: the host may be gone when the last handlers are.
+class BodyShare {
+public:
+    explicit BodyShare(SessionHost& host)
+        : host_(host) {}
+    BodyShare(const BodyShare&) = delete;
+    BodyShare& operator=(const BodyShare&) = delete;
+    // False when all shares together pass the limit.
+    bool set(std::uint64_t bytes) {
+        host_.body_bytes += bytes - bytes_; // modulo 2^64 where it shrinks
+        bytes_ = bytes;
+        return host_.body_bytes <= host_.options.bodies_limit_bytes;
+    }
+
+private:
+    SessionHost& host_;
+    std::uint64_t bytes_ = 0;
 };
 
 using UpgradeRequest = boost::beast::http::request<boost::beast::http::string_body>;
@@ -116,6 +137,7 @@ private:
 
     std::atomic<bool> gone_ = false; // any thread: the client of a stream has left
     std::size_t discarded_ = 0;
+    BodyShare share_;
 };
 
 } // namespace ol::net

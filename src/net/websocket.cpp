@@ -1,5 +1,6 @@
 #include "net/websocket.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <exception>
 
@@ -35,7 +36,8 @@ public:
         , remote_(std::move(remote))
         , stream_(std::move(socket))
         , timer_(host.io)
-        , buffer_(handler_.options.message_limit_bytes + frame_room) {
+        , buffer_(handler_.options.message_limit_bytes + frame_room)
+        , share_(host) {
         beast::websocket::stream_base::timeout times{};
         times.handshake_timeout = handshake_time;
         times.idle_timeout = milliseconds(handler_.options.idle_timeout_ms);
@@ -88,6 +90,7 @@ public:
 
     void drop_unanswered() override {
         in_flight_ = 0; // the workers have ended: nobody else will count them down
+        handled_bytes_ = 0;
         if (closed_) note_ended();
     }
 
@@ -96,6 +99,7 @@ public:
         closed_ = true;
         ended_ = true;
         timer_.cancel();
+        share_.set(handled_bytes_);
         ErrorType ignored;
         auto& socket = stream_.next_layer();
         socket.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
@@ -113,15 +117,20 @@ private:
     void read() {
         if (closed_ || closing_) return;
         reading_ = true;
-        stream_.async_read(buffer_, [self = shared_from_this()](ErrorType error, std::size_t) {
-            self->reading_ = false;
-            if (error) return self->close();
-            if (self->closing_) return;
-            self->pending_ = beast::buffers_to_string(self->buffer_.data());
-            self->buffer_.consume(self->buffer_.size());
-            self->buffer_.shrink_to_fit();
-            self->hand_over();
-        });
+        stream_.async_read_some(
+            buffer_, 0, [self = shared_from_this()](ErrorType error, std::size_t) {
+                self->reading_ = false;
+                if (error) return self->close();
+                if (self->closing_) return;
+                if (!self->share_.set(self->buffer_.size() + self->handled_bytes_)) {
+                    return self->begin_close(beast::websocket::close_code::try_again_later);
+                }
+                if (!self->stream_.is_message_done()) return self->read();
+                self->pending_ = beast::buffers_to_string(self->buffer_.data());
+                self->buffer_.consume(self->buffer_.size());
+                self->buffer_.shrink_to_fit();
+                self->hand_over();
+            });
     }
 
     // To a worker; while there is none the client waits, and so does its next message.
@@ -129,6 +138,7 @@ private:
         waiting_ = false;
         if (closed_ || closing_) return;
         auto message = std::make_shared<std::string>(std::move(pending_));
+        const std::uint64_t size = message->size(); // a worker may take it at once
         if (!host_.workers.submit([self = shared_from_this(), message] { self->run(*message); })) {
             pending_ = std::move(*message);
             waiting_ = true;
@@ -139,17 +149,21 @@ private:
             return;
         }
         ++in_flight_;
+        handled_bytes_ += size;
         if (in_flight_ < handler_.options.messages_in_flight) read();
     }
 
     void run(std::string& message) {
+        const std::uint64_t size = message.size();
         try {
             handler_.on_message(shared_from_this(), std::move(message));
         } catch (const std::exception& error) {
             log::error("net", "websocket {}: a message failed: {}", remote_, error.what());
             end_with(beast::websocket::close_code::internal_error);
         }
-        asio::post(host_.io, [self = shared_from_this()] {
+        asio::post(host_.io, [self = shared_from_this(), size] {
+            self->handled_bytes_ -= std::min(self->handled_bytes_, size);
+            self->share_.set(self->buffer_.size() + self->handled_bytes_);
             if (self->in_flight_ > 0) --self->in_flight_;
             if (self->closed_) {
                 if (self->in_flight_ == 0) self->note_ended();
@@ -214,6 +228,8 @@ private:
     std::deque<std::string> out_;
     std::string pending_;
     unsigned in_flight_ = 0;
+    std::uint64_t handled_bytes_ = 0; // of the messages in flight
+    BodyShare share_;
     bool open_ = false, reading_ = false, waiting_ = false, writing_ = false;
     bool closing_ = false, closed_ = false, noted_ = false;
     beast::websocket::close_code close_code_ = beast::websocket::close_code::normal;

@@ -194,6 +194,24 @@ TEST_F(WebSocketTest, TooLargeMessagesAreRefusedWithTheirOwnCode) {
     EXPECT_EQ(split.read().close_code(), 1009);
 }
 
+TEST_F(WebSocketTest, WhatAllClientsSendTogetherIsBounded) {
+    ServerOptions server;
+    server.bodies_limit_bytes = 100'000;
+    serve_echo({}, server);
+    RawWebSocket first(server_->port()), second(server_->port());
+    const std::string begun = RawWebSocket::frame(text_frame, std::string(60'000, 'a'));
+    first.send_raw(begun); // and not its end
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    second.send_raw(begun);
+    EXPECT_EQ(second.read().close_code(), 1013);
+    first.send_raw(RawWebSocket::frame(0x80, "end"));
+    EXPECT_EQ(first.read().payload.size(), 60'003U);
+    for (int i = 0; i < 5; ++i) { // what is done counts no more
+        first.send(std::string(60'000, 'b'));
+        EXPECT_EQ(first.read().payload.size(), 60'000U);
+    }
+}
+
 TEST_F(WebSocketTest, AnUpgradeCanBeRefused) {
     handler_.refuse = [](const Request& request) -> std::optional<Response> {
         if (request.header("origin") == "http://good") return {};
