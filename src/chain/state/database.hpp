@@ -71,6 +71,9 @@ public:
         virtual Hash32 root() const = 0;
     };
     virtual std::unique_ptr<Pending> begin() = 0;
+    // The same on the state after block `number`, to execute what follows an older block; it is
+    // never staged. not_found when the history does not reach so far.
+    virtual Result<std::unique_ptr<Pending>> begin_at(std::uint64_t number) = 0;
     // Adds the pending block's writes, and its reverse diff under `number` (head + 1, or 0 for the
     // first), to `batch`. The caller writes the batch durably and then calls adopt; conflict when
     // the pending block was not begun on the present head.

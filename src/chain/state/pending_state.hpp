@@ -22,6 +22,7 @@ public:
     Result<Overlay*> overlay();
     // Of the last stage.
     std::optional<CacheUpdate> staged;
+    bool is_aside = false; // on an older block than the head: never staged
 
 private:
     std::optional<Overlay> overlay_;

@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint64_t format_version = 1;
 // Diffs that one commit takes away at most, so that a shorter history costs no block much.
 constexpr std::uint64_t pruned_at_once = 16;
-// Keys whose old values a proof of an old block puts on top of the head.
+// Keys whose old values a proof of an old block, or execution on it, puts on top of the head.
 constexpr std::size_t proof_changes = 1U << 20;
 
 ByteView format_key() { return as_bytes("format"); }
@@ -133,7 +133,7 @@ Status StoredStateDatabase::stage(Pending& pending, std::uint64_t number,
     Overlay& overlay = *OL_TRY(state.overlay());
     HeadView& view = overlay.view();
     const auto now = head();
-    if (view.head() != now) {
+    if (view.head() != now || state.is_aside) {
         return fail(ErrorCode::conflict, "the pending block was begun on another head");
     }
     if (number != (now ? now->number + 1 : 0)) {
@@ -249,6 +249,17 @@ Result<std::shared_ptr<HeadView>> StoredStateDatabase::view_of(std::uint64_t num
 
 Result<std::unique_ptr<StateReader>> StoredStateDatabase::at(std::uint64_t number) {
     return std::make_unique<PastState>(OL_TRY(view_of(number)), number);
+}
+
+Result<std::unique_ptr<StateDatabase::Pending>>
+StoredStateDatabase::begin_at(std::uint64_t number) {
+    auto view = OL_TRY(view_of(number));
+    auto out = std::make_unique<PendingState>(view);
+    out->is_aside = number != view->head()->number;
+    if (out->is_aside) {
+        OL_TRY(OL_TRY(out->overlay())->apply(OL_TRY(changes_back(*view, number, proof_changes))));
+    }
+    return out;
 }
 
 Result<AccountProof> StoredStateDatabase::prove(const Address& address, std::span<const U256> slots,

@@ -15,6 +15,7 @@ public:
     std::optional<std::uint64_t> head_number() const override;
     Hash32 root() const override;
     std::unique_ptr<Pending> begin() override;
+    Result<std::unique_ptr<Pending>> begin_at(std::uint64_t number) override;
     Status stage(Pending& pending, std::uint64_t number, store::WriteBatch& batch) override;
     void adopt(std::unique_ptr<Pending> pending) override;
     Status stage_rollback(std::uint64_t number, store::WriteBatch& batch) override;
