@@ -118,7 +118,7 @@ rocksdb::ColumnFamilyOptions family_options(const KeyValueOptions& options, bool
     out.compression = is_compressed ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
     out.write_buffer_size = options.write_buffer_bytes;
     out.arena_block_size = arena_block_bytes;
-    out.memtable_prefix_bloom_size_ratio = 0.03;
+    out.memtable_prefix_bloom_size_ratio = 0.01; // ten bits a key or so
     out.memtable_whole_key_filtering = true;
     out.target_file_size_base = file_bytes;
     out.max_bytes_for_level_base = first_level_bytes;

@@ -235,7 +235,7 @@ Result<std::vector<trie::Leaf*>> HeadView::leaves(trie::Arena& arena, const Trie
 }
 
 Result<trie::Node*> StoredSource::resolve(trie::Arena& arena, const trie::Path& path,
-                                          const trie::Child& stub) {
+                                          const trie::Stub& stub) {
     if (stub.kind == trie::StubKind::branch) {
         const SharedBytes image = OL_TRY(view_.image(owner_, path));
         return OL_TRY_IN(trie::decode_branch(arena, path, *image, stub.ref),
@@ -259,8 +259,7 @@ Result<OpenTrie> open_trie(HeadView& view, const TrieOwner& owner, const Hash32&
     out.source = std::make_unique<StoredSource>(view, owner);
     const SharedBytes link = OL_TRY(view.root_link(owner));
     out.had_root_link = !link->empty();
-    out.trie = std::make_unique<trie::Trie>(out.source.get(),
-                                            trie::root_stub(root, trie::StubKind::small));
+    out.trie = std::make_unique<trie::Trie>(out.source.get(), root, trie::StubKind::small);
     if (out.had_root_link) {
         *out.trie = OL_TRY(trie::open_stored(*out.source, *link));
     }

@@ -140,7 +140,7 @@ public:
         : view_(view)
         , owner_(owner) {}
     Result<trie::Node*> resolve(trie::Arena& arena, const trie::Path& path,
-                                const trie::Child& stub) override;
+                                const trie::Stub& stub) override;
 
 private:
     HeadView& view_;

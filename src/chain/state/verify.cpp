@@ -60,8 +60,8 @@ private:
     Result<Hash32> check_trie(const TrieOwner& owner) {
         const auto link = OL_TRY(
             view_.core().store.get(trie_family(owner), link_key(owner, {}), view_.snapshot()));
-        trie::Child root;
-        root.kind = trie::StubKind::small;
+        trie::Arena arena;
+        trie::Child root = arena.stub({}, trie::StubKind::small);
         trie::Trie trie;
         if (link) {
             ++links_[trie_family(owner)];
@@ -69,10 +69,9 @@ private:
             trie = OL_TRY(trie::open_stored(unused, *link));
             root = trie.root_child();
         }
-        trie::Arena arena;
         trie::Node* const node = OL_TRY(check(arena, owner, {}, root));
         compute(node);
-        if (link && node->ref != root.current()) {
+        if (link && node->ref != root.ref()) {
             return fail(ErrorCode::corrupted, "{}: the values do not give the root's hash",
                         place(owner, {}));
         }
@@ -97,10 +96,10 @@ private:
                 arena.extension(extension.path.data(), extension.begin, extension.end);
             copy->child.set(OL_TRY(check(arena, owner, end, extension.child)));
             out = copy;
-        } else if (link.kind == trie::StubKind::small) {
+        } else if (link.stub->kind == trie::StubKind::small) {
             out = OL_TRY(from_leaves(arena, owner, at));
         } else {
-            out = OL_TRY(from_links(arena, owner, at, link.ref));
+            out = OL_TRY(from_links(arena, owner, at, link.stub->ref));
         }
         compute(out);
         return out;
@@ -120,11 +119,11 @@ private:
             ++links_[trie_family(owner)];
             trie::Arena scratch;
             trie::Node* const node = OL_TRY(check(scratch, owner, at.with(i), link));
-            if (node == nullptr || node->ref != link.current()) {
+            if (node == nullptr || node->ref != link.ref()) {
                 return fail(ErrorCode::corrupted, "{}: the values there do not give this hash",
                             place(owner, at.with(i)));
             }
-            out->children[i].ref = node->ref;
+            out->children[i] = arena.stub(node->ref, trie::StubKind::hashed);
         }
         return out;
     }

@@ -19,7 +19,7 @@ public:
         : source_(source) {}
 
     Result<trie::Node*> resolve(trie::Arena& arena, const trie::Path& path,
-                                const trie::Child& stub) override {
+                                const trie::Stub& stub) override {
         const Hash32 hash = stub.ref.hash();
         const Bytes rlp = OL_TRY(source_.node(hash));
         if (crypto::keccak256(rlp) != hash) {

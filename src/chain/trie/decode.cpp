@@ -96,7 +96,7 @@ private:
     Status set_child(Child& child, const Path& path, const Item& item) {
         if (!item.is_list) {
             if (item.payload.size() != 32) return malformed("a child is not a hash");
-            child.ref = NodeRef::of_hash(*Hash32::from(item.payload));
+            child = arena_.stub(NodeRef::of_hash(*Hash32::from(item.payload)), StubKind::hashed);
             return {};
         }
         if (item.whole.size() >= 32) return malformed("an inline child of 32 bytes or more");

@@ -13,6 +13,10 @@ void* Arena::allocate(std::size_t size, Node*& free_list) {
         std::memcpy(&free_list, out, sizeof free_list);
         return out;
     }
+    return allocate(size);
+}
+
+void* Arena::allocate(std::size_t size) {
     size = (size + alignof(std::max_align_t) - 1) & ~(alignof(std::max_align_t) - 1);
     if (used_ + size > block_bytes) {
         blocks_.push_back(std::make_unique_for_overwrite<std::byte[]>(block_bytes));
@@ -21,6 +25,10 @@ void* Arena::allocate(std::size_t size, Node*& free_list) {
     void* const out = blocks_.back().get() + used_;
     used_ += size;
     return out;
+}
+
+Child Arena::stub(const NodeRef& ref, StubKind kind) {
+    return {nullptr, new (allocate(sizeof(Stub))) Stub{ref, kind}};
 }
 
 Leaf* Arena::leaf(ByteView key, std::size_t begin, ByteView value) {

@@ -27,16 +27,25 @@ struct Node {
     bool is_touched = true; // not as the source gave it
 };
 
-struct Child {
-    Node* node = nullptr; // null: a stub, or nothing where `ref` is none
+struct Stub {
     NodeRef ref;
     StubKind kind = StubKind::hashed;
+};
 
-    bool is_none() const { return node == nullptr && ref.is_none(); }
-    const NodeRef& current() const { return node == nullptr ? ref : node->ref; }
+struct Child {
+    Node* node = nullptr;       // in memory
+    const Stub* stub = nullptr; // not in memory (yet), where `node` is null
+
+    bool is_none() const { return node == nullptr && stub == nullptr; }
+    bool is_stub() const { return node == nullptr && stub != nullptr; }
+    const NodeRef& ref() const {
+        static constexpr NodeRef none;
+        if (node != nullptr) return node->ref;
+        return stub != nullptr ? stub->ref : none;
+    }
     void set(Node* other) {
         node = other;
-        ref = {};
+        stub = nullptr;
     }
 };
 
@@ -82,6 +91,7 @@ public:
     Leaf* leaf(ByteView key, std::size_t begin, ByteView value);
     Extension* extension(const std::uint8_t* path, std::size_t begin, std::size_t end);
     Branch* branch(std::size_t depth);
+    Child stub(const NodeRef& ref, StubKind kind);
     void set_value(Leaf& leaf, ByteView value);
     // `path`: its place, or of a key below it.
     void free(Node* node, const std::uint8_t* path);
@@ -92,6 +102,7 @@ public:
 private:
     static constexpr std::size_t block_bytes = 1U << 16;
 
+    void* allocate(std::size_t size);
     void* allocate(std::size_t size, Node*& free_list);
 
     std::vector<std::unique_ptr<std::byte[]>> blocks_;
@@ -108,7 +119,7 @@ public:
     virtual ~Source() = default;
     // The node behind a stub at `path`, with the stub's ref and not touched. Thread-safe where an
     // update runs on several threads.
-    virtual Result<Node*> resolve(Arena& arena, const Path& path, const Child& stub) = 0;
+    virtual Result<Node*> resolve(Arena& arena, const Path& path, const Stub& stub) = 0;
 };
 
 // The trie over leaves that ascend by key and agree in their first `depth` nibbles; null for none.

@@ -67,7 +67,7 @@ Result<std::optional<Bytes>> verify_proof(const Hash32& root, ByteView key,
         for (;;) {
             const Step next = step(*node, key);
             if (next.child != nullptr && next.child->node == nullptr) {
-                expected = next.child->ref;
+                expected = next.child->ref();
                 depth = next.depth;
                 break;
             }

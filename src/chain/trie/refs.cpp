@@ -46,7 +46,7 @@ void append_leaf(Bytes& out, const Leaf& leaf) {
 void append_extension(Bytes& out, const Extension& node) {
     std::uint8_t path[hex_prefix_bytes];
     const ByteView name(path, put_path(path, node.path.data(), node.begin, node.end, false));
-    const NodeRef& child = node.child.current();
+    const NodeRef& child = node.child.ref();
     std::uint8_t* const at = open_list(out, string_bytes(name) + ref_bytes(child));
     put_ref(put_string(at, name), child);
 }
@@ -54,9 +54,9 @@ void append_extension(Bytes& out, const Extension& node) {
 void append_branch(Bytes& out, const Branch& node) {
     const ByteView value = node.value == nullptr ? ByteView() : node.value->value();
     std::size_t payload = string_bytes(value);
-    for (const Child& child : node.children) payload += ref_bytes(child.current());
+    for (const Child& child : node.children) payload += ref_bytes(child.ref());
     std::uint8_t* at = open_list(out, payload);
-    for (const Child& child : node.children) at = put_ref(at, child.current());
+    for (const Child& child : node.children) at = put_ref(at, child.ref());
     put_string(at, value);
 }
 

@@ -25,15 +25,15 @@ void append_link(Bytes& out, LinkKind kind, const NodeRef& ref) {
 Bytes link_of(const Child& child, bool is_large) {
     Bytes out;
     if (child.node == nullptr) {
-        OL_CHECK(child.kind != StubKind::hashed);
-        append_link(out, child.kind == StubKind::small ? LinkKind::small : LinkKind::branch,
-                    child.ref);
+        OL_CHECK(child.stub->kind != StubKind::hashed);
+        const bool is_small = child.stub->kind == StubKind::small;
+        append_link(out, is_small ? LinkKind::small : LinkKind::branch, child.stub->ref);
     } else if (!is_large || child.node->kind != NodeKind::extension) {
         append_link(out, is_large ? LinkKind::branch : LinkKind::small, child.node->ref);
     } else {
         // The ref is the branch's; the extension's own follows from it.
         const auto& extension = static_cast<const Extension&>(*child.node);
-        append_link(out, LinkKind::extension, extension.child.current());
+        append_link(out, LinkKind::extension, extension.child.ref());
         Path rest;
         for (std::size_t i = extension.begin; i < extension.end; ++i) {
             rest = rest.with(nibble_at(extension.path.data(), i));
@@ -151,9 +151,8 @@ Result<LinkView> take_link(ByteView& bytes) {
 }
 
 Result<Child> child_of(Arena& arena, const Path& at, const LinkView& link) {
-    Child out;
-    out.ref = link.ref;
-    out.kind = link.kind == LinkKind::small ? StubKind::small : StubKind::branch;
+    const bool is_small = link.kind == LinkKind::small;
+    Child out = arena.stub(link.ref, is_small ? StubKind::small : StubKind::branch);
     if (link.kind != LinkKind::extension) return out;
     if (at.size + link.extension.size >= key_nibbles) return malformed();
     Path end = at;
@@ -164,8 +163,7 @@ Result<Child> child_of(Arena& arena, const Path& at, const LinkView& link) {
     refs.add(extension);
     refs.compute();
     extension->is_touched = false;
-    out.node = extension;
-    return out;
+    return Child{extension, nullptr};
 }
 
 } // namespace
@@ -211,33 +209,9 @@ Result<Branch*> decode_branch(Arena& arena, const Path& at, ByteView image, cons
 Result<Trie> open_stored(Source& source, ByteView link) {
     const LinkView view = OL_TRY(take_link(link));
     if (!link.empty() || view.kind == LinkKind::small) return malformed();
-    Trie out(&source, {});
+    Trie out(source);
     out.set_root(OL_TRY(child_of(out.arena(), {}, view)));
     return out;
-}
-
-void forget_children(Branch& branch) {
-    for (Child& child : branch.children) {
-        if (child.node == nullptr || child.node->kind == NodeKind::extension) continue;
-        const bool is_large = child.node->kind == NodeKind::branch &&
-                              static_cast<const Branch&>(*child.node).stored != 0;
-        child.ref = child.node->ref;
-        child.kind = is_large ? StubKind::branch : StubKind::small;
-        child.node = nullptr;
-    }
-}
-
-std::size_t count_leaves(const Node& node) {
-    if (node.kind == NodeKind::leaf) return 1;
-    std::size_t count = 0;
-    if (node.kind == NodeKind::extension) {
-        const Node* const below = static_cast<const Extension&>(node).child.node;
-        return below == nullptr ? 0 : count_leaves(*below);
-    }
-    for (const Child& child : static_cast<const Branch&>(node).children) {
-        if (child.node != nullptr) count += count_leaves(*child.node);
-    }
-    return count;
 }
 
 } // namespace ol::chain::trie

@@ -33,10 +33,4 @@ Result<Branch*> decode_branch(Arena& arena, const Path& at, ByteView image, cons
 // The trie whose root has this link. `source` outlives it.
 Result<Trie> open_stored(Source& source, ByteView link);
 
-// In memory, the parts that are laid down become stubs again: the trie under `branch` is forgotten.
-void forget_children(Branch& branch);
-
-// How many leaves are in memory under a node.
-std::size_t count_leaves(const Node& node);
-
 } // namespace ol::chain::trie

@@ -18,7 +18,7 @@ public:
         }
     };
 
-    Result<Node*> resolve(Arena& arena, const Path& path, const Child& stub) override {
+    Result<Node*> resolve(Arena& arena, const Path& path, const Stub& stub) override {
         if (stub.kind == StubKind::branch) {
             return decode_branch(arena, path, image_at(path), stub.ref);
         }
@@ -50,7 +50,7 @@ public:
 
     Trie open(const Hash32& root) {
         const auto link = links.find(Path());
-        if (link == links.end()) return {this, root_stub(root, StubKind::small)};
+        if (link == links.end()) return {this, root, StubKind::small};
         auto trie = open_stored(*this, link->second);
         EXPECT_TRUE(trie);
         return std::move(*trie);
@@ -77,8 +77,8 @@ private:
         if (child.node != nullptr) {
             const auto& extension = static_cast<const Extension&>(*child.node);
             walk(arena, extension.child, Path(extension.path.data(), extension.end), reached);
-        } else if (child.kind == StubKind::branch) {
-            const auto branch = decode_branch(arena, at, image_at(at), child.ref);
+        } else if (child.stub->kind == StubKind::branch) {
+            const auto branch = decode_branch(arena, at, image_at(at), child.stub->ref);
             ASSERT_TRUE(branch) << branch.error().to_string();
             ASSERT_EQ(images[at], image_at(at));
             for (std::uint8_t i = 0; i < branch_children; ++i) {

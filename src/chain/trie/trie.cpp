@@ -17,30 +17,19 @@ const Hash32& empty_root() {
 
 } // namespace
 
-Child root_stub(const Hash32& root, StubKind kind) {
-    Child out;
-    if (root == empty_root()) return out;
-    out.ref = NodeRef::of_hash(root);
-    out.kind = kind;
-    return out;
+Trie::Trie() { arenas_.push_back(std::make_unique<Arena>()); }
+
+Trie::Trie(Source* source, const Hash32& root, StubKind kind)
+    : Trie() {
+    source_ = source;
+    if (root != empty_root()) root_ = arena().stub(NodeRef::of_hash(root), kind);
 }
 
-Trie::Trie()
-    : Trie(nullptr, {}) {}
-
-Trie::Trie(Source* source, const Child& root)
-    : source_(source)
-    , root_(root) {
-    arenas_.push_back(std::make_unique<Arena>());
-}
-
-Trie Trie::by_hash(Source& source, const Hash32& root) {
-    return {&source, root_stub(root, StubKind::hashed)};
-}
+Trie Trie::by_hash(Source& source, const Hash32& root) { return {&source, root, StubKind::hashed}; }
 
 Status Trie::resolve_root() {
-    if (root_.node != nullptr || root_.ref.is_none()) return {};
-    root_.node = OL_TRY(Update(*arenas_[0], source_).resolve({}, root_));
+    if (!root_.is_stub()) return {};
+    root_.node = OL_TRY(Update(*arenas_[0], source_).resolve({}, *root_.stub));
     return {};
 }
 
@@ -96,7 +85,7 @@ Result<bool> Trie::update_in_parallel(std::span<const Change> changes, ThreadPoo
 
 Hash32 Trie::root() {
     if (root_.node == nullptr) {
-        return root_.ref.is_none() ? empty_root() : root_.ref.hash();
+        return root_.is_none() ? empty_root() : root_.stub->ref.hash();
     }
     Refs refs;
     refs.add(root_.node);
@@ -112,8 +101,8 @@ Result<std::optional<ByteView>> Trie::get(ByteView key) {
     std::size_t depth = 0;
     for (;;) {
         if (child->node == nullptr) {
-            if (child->ref.is_none()) return std::nullopt;
-            child->node = OL_TRY(update.resolve(Path(key.data(), depth), *child));
+            if (child->is_none()) return std::nullopt;
+            child->node = OL_TRY(update.resolve(Path(key.data(), depth), *child->stub));
         }
         Node& node = *child->node;
         if (node.kind == NodeKind::leaf) {

@@ -14,9 +14,13 @@ namespace ol::chain::trie {
 
 class Trie {
 public:
-    Trie(); // empty
-    // `root` (none: empty) is resolved at the first use. `source` outlives the trie; null: none.
-    Trie(Source* source, const Child& root);
+    Trie();                       // empty
+    explicit Trie(Source& source) // empty until set_root
+        : Trie() {
+        source_ = &source;
+    }
+    // The root is resolved at the first use. `source` outlives the trie; null: none.
+    Trie(Source* source, const Hash32& root, StubKind kind);
     // The trie of a state root or storage root, its nodes found by their hash.
     static Trie by_hash(Source& source, const Hash32& root);
 
@@ -48,8 +52,5 @@ private:
     Child root_;
     std::vector<std::unique_ptr<Arena>> arenas_; // the first; more for the threads of an update
 };
-
-// A root that is known by its hash; none for the empty trie's.
-Child root_stub(const Hash32& root, StubKind kind);
 
 } // namespace ol::chain::trie

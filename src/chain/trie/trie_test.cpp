@@ -112,7 +112,7 @@ Hash32 root_at_once(const Leaves& leaves) {
 // Nodes by their hash, as a witness has them.
 class HashSource final : public Source {
 public:
-    Result<Node*> resolve(Arena& arena, const Path& path, const Child& stub) override {
+    Result<Node*> resolve(Arena& arena, const Path& path, const Stub& stub) override {
         const auto found = nodes.find(stub.ref.hash());
         if (found == nodes.end()) return fail(ErrorCode::not_found, "no such node");
         return decode_node(arena, path, found->second, stub.ref);

@@ -16,7 +16,7 @@ bool less(ByteView a, ByteView b) {
 
 } // namespace
 
-Result<Node*> Update::resolve(const Path& path, const Child& stub) {
+Result<Node*> Update::resolve(const Path& path, const Stub& stub) {
     if (source_ == nullptr) {
         return fail(ErrorCode::internal, "a part of a trie is missing and has no source");
     }
@@ -121,7 +121,7 @@ Result<Node*> Update::run_extension(Extension& node, std::span<const Change> cha
     }
     if (first >= last) return &node;
     if (node.child.node == nullptr) {
-        node.child.node = OL_TRY(resolve(Path(path.data(), end), node.child));
+        node.child.node = OL_TRY(resolve(Path(path.data(), end), *node.child.stub));
         if (node.child.node->kind != NodeKind::branch) {
             return fail(ErrorCode::corrupted, "an extension of a trie does not lead to a branch");
         }
@@ -157,8 +157,8 @@ void Update::run_value(Branch& branch, const Change& change) {
 }
 
 Result<bool> Update::run_child(Child& child, std::size_t depth, std::span<const Change> changes) {
-    if (child.node == nullptr && !child.ref.is_none()) {
-        child.node = OL_TRY(resolve(Path(changes[0].key.data(), depth), child));
+    if (child.is_stub()) {
+        child.node = OL_TRY(resolve(Path(changes[0].key.data(), depth), *child.stub));
     }
     Node* const before = child.node;
     Node* const after = OL_TRY(run(before, depth, changes));
@@ -206,9 +206,9 @@ Result<Node*> Update::settle(Branch& branch, const std::uint8_t* path) {
         return value == nullptr ? nullptr : move_up(value, depth);
     }
     const Path place = Path(path, depth).with(only);
-    const bool is_known_branch = child.node == nullptr && child.kind == StubKind::branch;
+    const bool is_known_branch = child.is_stub() && child.stub->kind == StubKind::branch;
     if (child.node == nullptr && !is_known_branch) {
-        child.node = OL_TRY(resolve(place, child));
+        child.node = OL_TRY(resolve(place, *child.stub));
     }
     arena_.free(&branch, path);
     if (!is_known_branch && child.node->kind != NodeKind::branch) {

@@ -28,7 +28,7 @@ public:
     // itself. `path`: of it or of a key below it.
     Result<Node*> settle(Branch& branch, const std::uint8_t* path);
 
-    Result<Node*> resolve(const Path& path, const Child& stub);
+    Result<Node*> resolve(const Path& path, const Stub& stub);
 
 private:
     Result<Node*> run_leaf(Leaf& leaf, std::size_t depth, std::span<const Change> changes);
