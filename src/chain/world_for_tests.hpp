@@ -63,7 +63,7 @@ struct WorldOptions {
     std::uint64_t gas_limit = 30'000'000;
     OpFork fork = OpFork::isthmus; // none: an Ethereum chain under Cancun's rules
     U256 balance = U256(1000) * U256(gwei) * U256(gwei);
-    Bytes l1_block_code; // none: the L1 attributes are a call to an empty account
+    Bytes l1_block_code = {}; // none: the L1 attributes are a call to an empty account
 };
 
 inline Genesis test_genesis(const WorldOptions& options = {}) {
