@@ -9,15 +9,19 @@
 
 namespace ol {
 
+// The finaliser of splitmix64 (Stafford's variant 13): a bijection that spreads every bit.
+constexpr std::uint64_t mix64(std::uint64_t z) {
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
 class Prng {
 public:
     explicit Prng(std::uint64_t seed) {
         for (auto& word : state_) {
             seed += 0x9e3779b97f4a7c15;
-            std::uint64_t z = seed;
-            z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-            z = (z ^ z >> 27) * 0x94d049bb133111eb;
-            word = z ^ z >> 31;
+            word = mix64(seed);
         }
     }
 

@@ -33,13 +33,6 @@ const Coefficients& coefficients() {
     return values;
 }
 
-// The finalizer of splitmix64 (Stafford's variant 13).
-std::uint64_t mix(std::uint64_t z) {
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
-
 // FNV-1a, 64 bit, of each word.
 std::vector<std::uint64_t> word_hashes(const std::string& words) {
     std::vector<std::uint64_t> out;
@@ -121,7 +114,7 @@ Shingles shingle(std::string_view text) {
     out.hashes.resize(count);
     for (std::size_t at = 0; at < count; ++at) {
         std::uint64_t hash = 0;
-        for (std::size_t i = 0; i < width; ++i) hash = mix(hash + words[at + i]);
+        for (std::size_t i = 0; i < width; ++i) hash = mix64(hash + words[at + i]);
         out.hashes[at] = hash;
     }
     std::sort(out.hashes.begin(), out.hashes.end());

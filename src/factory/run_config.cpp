@@ -7,6 +7,7 @@
 
 #include "base/prng.hpp"
 #include "factory/run.hpp"
+#include "model/kernels/quant.hpp"
 
 namespace ol::factory {
 
@@ -245,10 +246,7 @@ Status RunConfig::check() const {
     OL_TRY(optimizer.check());
     OL_TRY(in_range("neftune_alpha", neftune_alpha, 0, 1000));
     OL_TRY(in_range("accumulation", accumulation, 1, max_batch));
-    if (!quantization.empty() && quantization != "q8_0" && quantization != "q4_0") {
-        return fail(ErrorCode::invalid_argument,
-                    "quantization '{}' is not known; use q8_0, q4_0 or none at all", quantization);
-    }
+    if (!quantization.empty()) OL_TRY(model::kernels::quant_type(quantization));
     OL_TRY(in_range("epochs", epochs, 1, max_epochs));
     OL_TRY(in_range("batch_examples", batch_examples, 1, max_batch));
     OL_TRY(in_range("max_tokens", max_tokens, 2, 1 << 20));

@@ -118,9 +118,8 @@ Result<std::unique_ptr<Training>> Training::make(const RunConfig& config, const 
     out->kernels_ = kernels;
     out->base_ = &base;
     if (!config.quantization.empty()) {
-        out->quantized_ = OL_TRY(quantized(base, config.quantization == "q8_0"
-                                                     ? model::kernels::QuantType::q8_0
-                                                     : model::kernels::QuantType::q4_0));
+        const auto type = OL_TRY(model::kernels::quant_type(config.quantization));
+        out->quantized_ = OL_TRY(quantized(base, type));
         out->base_ = &*out->quantized_;
     }
     out->adapter_ = model::LoraAdapter::init(base.config, config.lora, config.seed);

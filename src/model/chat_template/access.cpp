@@ -20,9 +20,9 @@ Result<std::int64_t> want_integer(const Value& value, std::string_view what) {
                 what, value.type_name());
 }
 
-Result<std::vector<std::optional<Value>>> bind(std::string_view what,
-                                               std::span<const std::string_view> parameters,
-                                               const Arguments& arguments) {
+Result<std::vector<std::optional<Value>>>
+bind_arguments(std::string_view what, std::span<const std::string_view> parameters,
+               const Arguments& arguments) {
     std::vector<std::optional<Value>> out(parameters.size());
     if (arguments.positional.size() > parameters.size()) {
         return fail(ErrorCode::invalid_argument, "{} takes at most {} arguments", what,

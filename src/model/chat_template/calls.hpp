@@ -16,9 +16,9 @@ struct Arguments {
 
 // The arguments in the order of `parameters`, absent ones empty. invalid_argument for too many,
 // unknown ones or those given twice.
-Result<std::vector<std::optional<Value>>> bind(std::string_view what,
-                                               std::span<const std::string_view> parameters,
-                                               const Arguments& arguments);
+Result<std::vector<std::optional<Value>>>
+bind_arguments(std::string_view what, std::span<const std::string_view> parameters,
+               const Arguments& arguments);
 
 using FilterFunction = Result<Value> (*)(Budget&, const Value&, const Arguments&);
 struct FilterEntry {

@@ -265,7 +265,7 @@ private:
             return Value::mapping(OL_TRY(named_pairs("dict", std::move(given))));
         case Function::raise_exception: {
             static constexpr std::string_view parameters[] = {"message"};
-            const auto bound = OL_TRY(bind("raise_exception", parameters, given));
+            const auto bound = OL_TRY(bind_arguments("raise_exception", parameters, given));
             const auto message = bound[0] ? OL_TRY(to_text(*bound[0], budget_)) : std::string();
             return fail(ErrorCode::invalid_argument, "the template refuses these messages: {}",
                         message);
@@ -323,7 +323,7 @@ private:
 
     Result<Value> strftime_now(const Arguments& given) {
         static constexpr std::string_view parameters[] = {"format"};
-        const auto bound = OL_TRY(bind("strftime_now", parameters, given));
+        const auto bound = OL_TRY(bind_arguments("strftime_now", parameters, given));
         if (!bound[0]) return fail(ErrorCode::invalid_argument, "strftime_now wants a format");
         const std::string format(OL_TRY(want_text(*bound[0], "strftime_now")));
         // What of a format depends on nothing but the time.
@@ -362,7 +362,7 @@ private:
 
     Result<Value> call_macro(const MacroNode& macro, const Arguments& given) {
         std::vector<std::string_view> parameters(macro.parameters.begin(), macro.parameters.end());
-        auto bound = OL_TRY(bind("macro " + macro.name, parameters, given));
+        auto bound = OL_TRY(bind_arguments("macro " + macro.name, parameters, given));
         // A macro sees the template's own variables, not those of where it is called.
         Variables own;
         auto scopes = std::exchange(scopes_, {&root_, &own});

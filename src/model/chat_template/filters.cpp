@@ -21,7 +21,7 @@ bool truth_of(const std::optional<Value>& value, bool absent) {
 // Filters of texts take anything and print it first.
 template <auto Change>
 Result<Value> change_text(Budget& budget, const Value& value, const Arguments& arguments) {
-    OL_TRY(bind("the filter", {}, arguments));
+    OL_TRY(bind_arguments("the filter", {}, arguments));
     const auto text = OL_TRY(to_text(value, budget));
     OL_TRY(budget.pay_bytes(text.size()));
     return Value::text(Change(text));
@@ -29,7 +29,7 @@ Result<Value> change_text(Budget& budget, const Value& value, const Arguments& a
 
 Result<Value> filter_trim(Budget& budget, const Value& value, const Arguments& arguments) {
     static constexpr std::string_view parameters[] = {"chars"};
-    const auto bound = OL_TRY(bind("trim", parameters, arguments));
+    const auto bound = OL_TRY(bind_arguments("trim", parameters, arguments));
     std::optional<std::string_view> chars;
     if (bound[0] && !bound[0]->is_none()) chars = OL_TRY(want_text(*bound[0], "trim"));
     const auto text = OL_TRY(to_text(value, budget));
@@ -37,38 +37,38 @@ Result<Value> filter_trim(Budget& budget, const Value& value, const Arguments& a
 }
 
 Result<Value> filter_length(Budget& budget, const Value& value, const Arguments& arguments) {
-    OL_TRY(bind("length", {}, arguments));
+    OL_TRY(bind_arguments("length", {}, arguments));
     return Value(OL_TRY(length_of(budget, value)));
 }
 
 Result<Value> filter_default(Budget&, const Value& value, const Arguments& arguments) {
     static constexpr std::string_view parameters[] = {"default_value", "boolean"};
-    auto bound = OL_TRY(bind("default", parameters, arguments));
+    auto bound = OL_TRY(bind_arguments("default", parameters, arguments));
     if (!value.is_undefined() && (!truth_of(bound[1], false) || value.truth())) return value;
     return bound[0] ? std::move(*bound[0]) : Value::text(std::string_view());
 }
 
 Result<Value> filter_first(Budget& budget, const Value& value, const Arguments& arguments) {
-    OL_TRY(bind("first", {}, arguments));
+    OL_TRY(bind_arguments("first", {}, arguments));
     const auto items = OL_TRY(iterate(value, budget));
     if (items.empty()) return Value::undefined("the list has no first item");
     return items.front();
 }
 
 Result<Value> filter_last(Budget& budget, const Value& value, const Arguments& arguments) {
-    OL_TRY(bind("last", {}, arguments));
+    OL_TRY(bind_arguments("last", {}, arguments));
     const auto items = OL_TRY(iterate(value, budget));
     if (items.empty()) return Value::undefined("the list has no last item");
     return items.back();
 }
 
 Result<Value> filter_list(Budget& budget, const Value& value, const Arguments& arguments) {
-    OL_TRY(bind("list", {}, arguments));
+    OL_TRY(bind_arguments("list", {}, arguments));
     return Value::sequence(OL_TRY(iterate(value, budget)));
 }
 
 Result<Value> filter_reverse(Budget& budget, const Value& value, const Arguments& arguments) {
-    OL_TRY(bind("reverse", {}, arguments));
+    OL_TRY(bind_arguments("reverse", {}, arguments));
     if (value.as_text() != nullptr) return slice(budget, value, {}, {}, -1);
     auto items = OL_TRY(iterate(value, budget));
     std::reverse(items.begin(), items.end());
@@ -86,7 +86,7 @@ Result<Value> filter_items(Budget& budget, const Value& value, const Arguments& 
 
 Result<Value> filter_join(Budget& budget, const Value& value, const Arguments& arguments) {
     static constexpr std::string_view parameters[] = {"d", "attribute"};
-    const auto bound = OL_TRY(bind("join", parameters, arguments));
+    const auto bound = OL_TRY(bind_arguments("join", parameters, arguments));
     std::string separator, out;
     if (bound[0]) separator = OL_TRY(to_text(*bound[0], budget));
     bool first = true;
@@ -106,7 +106,7 @@ Result<Value> filter_join(Budget& budget, const Value& value, const Arguments& a
 }
 
 Result<Value> filter_string(Budget& budget, const Value& value, const Arguments& arguments) {
-    OL_TRY(bind("string", {}, arguments));
+    OL_TRY(bind_arguments("string", {}, arguments));
     return Value::text(OL_TRY(to_text(value, budget)));
 }
 
@@ -121,7 +121,7 @@ std::optional<double> number_in(std::string_view text) {
 
 Result<Value> filter_int(Budget&, const Value& value, const Arguments& arguments) {
     static constexpr std::string_view parameters[] = {"default"};
-    const auto bound = OL_TRY(bind("int", parameters, arguments));
+    const auto bound = OL_TRY(bind_arguments("int", parameters, arguments));
     const auto otherwise = bound[0].value_or(Value(std::int64_t{0}));
     if (const auto integer = value.as_integer()) return Value(*integer);
     std::optional<double> real = value.as_real();
@@ -144,7 +144,7 @@ Result<Value> filter_int(Budget&, const Value& value, const Arguments& arguments
 
 Result<Value> filter_float(Budget&, const Value& value, const Arguments& arguments) {
     static constexpr std::string_view parameters[] = {"default"};
-    const auto bound = OL_TRY(bind("float", parameters, arguments));
+    const auto bound = OL_TRY(bind_arguments("float", parameters, arguments));
     if (const auto real = value.as_real()) return Value(*real);
     if (const auto* text = value.as_text()) {
         if (const auto real = number_in(*text)) return Value(*real);
@@ -153,7 +153,7 @@ Result<Value> filter_float(Budget&, const Value& value, const Arguments& argumen
 }
 
 Result<Value> filter_abs(Budget& budget, const Value& value, const Arguments& arguments) {
-    OL_TRY(bind("abs", {}, arguments));
+    OL_TRY(bind_arguments("abs", {}, arguments));
     if (const auto integer = value.as_integer()) {
         if (*integer >= 0) return Value(*integer);
         return calculate(budget, "-", Value(std::int64_t{0}), value);
@@ -172,7 +172,7 @@ Result<Value> filter_replace(Budget& budget, const Value& value, const Arguments
 Result<Value> filter_tojson(Budget& budget, const Value& value, const Arguments& arguments) {
     static constexpr std::string_view parameters[] = {"ensure_ascii", "indent", "separators",
                                                       "sort_keys"};
-    const auto bound = OL_TRY(bind("tojson", parameters, arguments));
+    const auto bound = OL_TRY(bind_arguments("tojson", parameters, arguments));
     JsonStyle style;
     style.ascii_only = truth_of(bound[0], false);
     style.sort_keys = truth_of(bound[3], false);
@@ -199,7 +199,7 @@ Result<Value> filter_tojson(Budget& budget, const Value& value, const Arguments&
 
 Result<Value> filter_indent(Budget& budget, const Value& value, const Arguments& arguments) {
     static constexpr std::string_view parameters[] = {"width", "first", "blank"};
-    const auto bound = OL_TRY(bind("indent", parameters, arguments));
+    const auto bound = OL_TRY(bind_arguments("indent", parameters, arguments));
     std::string margin(4, ' ');
     if (bound[0]) {
         if (const auto* text = bound[0]->as_text()) {
@@ -231,7 +231,7 @@ Result<Value> filter_map(Budget& budget, const Value& value, const Arguments& ar
     Items out;
     if (arguments.positional.empty()) {
         static constexpr std::string_view parameters[] = {"attribute", "default"};
-        const auto bound = OL_TRY(bind("map", parameters, arguments));
+        const auto bound = OL_TRY(bind_arguments("map", parameters, arguments));
         if (!bound[0]) return fail(ErrorCode::invalid_argument, "map wants a filter's name");
         for (const auto& item : items) {
             auto member = OL_TRY(member_at(budget, item, *bound[0]));
@@ -318,7 +318,7 @@ Status sort_by(Budget& budget, std::vector<std::pair<Value, Value>>& items, bool
 
 Result<Value> filter_sort(Budget& budget, const Value& value, const Arguments& arguments) {
     static constexpr std::string_view parameters[] = {"reverse", "case_sensitive", "attribute"};
-    const auto bound = OL_TRY(bind("sort", parameters, arguments));
+    const auto bound = OL_TRY(bind_arguments("sort", parameters, arguments));
     std::vector<std::pair<Value, Value>> keyed;
     for (const auto& item : OL_TRY(iterate(value, budget))) {
         keyed.emplace_back(OL_TRY(sort_key(budget, item, bound[2], truth_of(bound[1], false))),
@@ -332,7 +332,7 @@ Result<Value> filter_sort(Budget& budget, const Value& value, const Arguments& a
 
 Result<Value> filter_dictsort(Budget& budget, const Value& value, const Arguments& arguments) {
     static constexpr std::string_view parameters[] = {"case_sensitive", "by", "reverse"};
-    const auto bound = OL_TRY(bind("dictsort", parameters, arguments));
+    const auto bound = OL_TRY(bind_arguments("dictsort", parameters, arguments));
     const auto by = bound[1] ? OL_TRY(want_text(*bound[1], "dictsort")) : "key";
     if (by != "key" && by != "value") {
         return fail(ErrorCode::invalid_argument, "dictsort: by is \"key\" or \"value\"");
@@ -352,7 +352,7 @@ Result<Value> filter_dictsort(Budget& budget, const Value& value, const Argument
 template <bool Largest>
 Result<Value> extreme(Budget& budget, const Value& value, const Arguments& arguments) {
     static constexpr std::string_view parameters[] = {"case_sensitive", "attribute"};
-    const auto bound = OL_TRY(bind("min and max", parameters, arguments));
+    const auto bound = OL_TRY(bind_arguments("min and max", parameters, arguments));
     const auto items = OL_TRY(iterate(value, budget));
     if (items.empty()) return Value::undefined("no item of an empty list");
     std::size_t best = 0;
@@ -371,7 +371,7 @@ Result<Value> extreme(Budget& budget, const Value& value, const Arguments& argum
 
 Result<Value> filter_unique(Budget& budget, const Value& value, const Arguments& arguments) {
     static constexpr std::string_view parameters[] = {"case_sensitive", "attribute"};
-    const auto bound = OL_TRY(bind("unique", parameters, arguments));
+    const auto bound = OL_TRY(bind_arguments("unique", parameters, arguments));
     Items out, seen;
     for (const auto& item : OL_TRY(iterate(value, budget))) {
         auto key = OL_TRY(sort_key(budget, item, bound[1], truth_of(bound[0], false)));

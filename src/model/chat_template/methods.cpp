@@ -34,7 +34,7 @@ Result<Value> texts(Budget& budget, const std::vector<std::string_view>& parts) 
 
 Result<Value> strip_method(std::string_view self, std::string_view name, const Arguments& given) {
     static constexpr std::string_view parameters[] = {"chars"};
-    const auto bound = OL_TRY(bind(name, parameters, given));
+    const auto bound = OL_TRY(bind_arguments(name, parameters, given));
     std::optional<std::string_view> chars;
     if (bound[0] && !bound[0]->is_none()) chars = OL_TRY(want_text(*bound[0], name));
     return Value::text(strip(self, name != "rstrip", name != "lstrip", chars));
@@ -43,7 +43,7 @@ Result<Value> strip_method(std::string_view self, std::string_view name, const A
 Result<Value> split_method(Budget& budget, std::string_view self, std::string_view name,
                            const Arguments& given) {
     static constexpr std::string_view parameters[] = {"sep", "maxsplit"};
-    const auto bound = OL_TRY(bind(name, parameters, given));
+    const auto bound = OL_TRY(bind_arguments(name, parameters, given));
     std::optional<std::string_view> separator;
     if (bound[0] && !bound[0]->is_none()) separator = OL_TRY(want_text(*bound[0], name));
     if (separator && separator->empty()) {
@@ -55,7 +55,7 @@ Result<Value> split_method(Budget& budget, std::string_view self, std::string_vi
 
 Result<Value> affix_method(std::string_view self, std::string_view name, const Arguments& given) {
     static constexpr std::string_view parameters[] = {"affix"};
-    const auto bound = OL_TRY(bind(name, parameters, given));
+    const auto bound = OL_TRY(bind_arguments(name, parameters, given));
     if (!bound[0]) return fail(ErrorCode::invalid_argument, "{} wants an argument", name);
     auto matches = [&](const Value& value) -> Result<bool> {
         const auto affix = OL_TRY(want_text(value, name));
@@ -71,7 +71,7 @@ Result<Value> affix_method(std::string_view self, std::string_view name, const A
 
 Result<Value> replace_method(Budget& budget, std::string_view self, const Arguments& given) {
     static constexpr std::string_view parameters[] = {"old", "new", "count"};
-    const auto bound = OL_TRY(bind("replace", parameters, given));
+    const auto bound = OL_TRY(bind_arguments("replace", parameters, given));
     if (!bound[0] || !bound[1]) {
         return fail(ErrorCode::invalid_argument, "replace wants two texts");
     }
@@ -91,7 +91,7 @@ Result<Value> replace_method(Budget& budget, std::string_view self, const Argume
 
 Result<Value> find_method(std::string_view self, std::string_view name, const Arguments& given) {
     static constexpr std::string_view parameters[] = {"sub"};
-    const auto bound = OL_TRY(bind(name, parameters, given));
+    const auto bound = OL_TRY(bind_arguments(name, parameters, given));
     if (!bound[0]) return fail(ErrorCode::invalid_argument, "{} wants a text", name);
     const auto part = OL_TRY(want_text(*bound[0], name));
     if (name == "count") {
@@ -108,7 +108,7 @@ Result<Value> find_method(std::string_view self, std::string_view name, const Ar
 
 Result<Value> join_method(Budget& budget, std::string_view self, const Arguments& given) {
     static constexpr std::string_view parameters[] = {"parts"};
-    const auto bound = OL_TRY(bind("join", parameters, given));
+    const auto bound = OL_TRY(bind_arguments("join", parameters, given));
     if (!bound[0]) return fail(ErrorCode::invalid_argument, "join wants a list");
     std::string out;
     bool first = true;
@@ -152,7 +152,7 @@ Result<Value> call_text(Budget& budget, const std::string& self, std::string_vie
     if (name == "join") return join_method(budget, self, given);
     if (name == "removeprefix" || name == "removesuffix") {
         static constexpr std::string_view parameters[] = {"affix"};
-        const auto bound = OL_TRY(bind(name, parameters, given));
+        const auto bound = OL_TRY(bind_arguments(name, parameters, given));
         if (!bound[0]) return fail(ErrorCode::invalid_argument, "{} wants a text", name);
         const auto affix = OL_TRY(want_text(*bound[0], name));
         std::string_view out = self;
@@ -160,7 +160,7 @@ Result<Value> call_text(Budget& budget, const std::string& self, std::string_vie
         if (name == "removesuffix" && out.ends_with(affix)) out.remove_suffix(affix.size());
         return Value::text(out);
     }
-    OL_TRY(bind(name, {}, given));
+    OL_TRY(bind_arguments(name, {}, given));
     if (name == "upper") return Value::text(upper(self));
     if (name == "lower") return Value::text(lower(self));
     if (name == "title") return Value::text(title(self));
@@ -177,13 +177,13 @@ Result<Value> call_mapping(Budget& budget, const Mapping& self, std::string_view
                            const Arguments& given) {
     if (name == "get") {
         static constexpr std::string_view parameters[] = {"key", "default"};
-        const auto bound = OL_TRY(bind(name, parameters, given));
+        const auto bound = OL_TRY(bind_arguments(name, parameters, given));
         if (!bound[0]) return fail(ErrorCode::invalid_argument, "get wants a key");
         const auto* found = OL_TRY(find_key(self, *bound[0], budget));
         if (found != nullptr) return *found;
         return bound[1].value_or(Value());
     }
-    OL_TRY(bind(name, {}, given));
+    OL_TRY(bind_arguments(name, {}, given));
     OL_TRY(budget.pay(8 * self.pairs.size()));
     Items out;
     for (const auto& [key, value] : self.pairs) {

@@ -11,14 +11,14 @@ namespace {
 
 Result<Value> one_argument(std::string_view what, const Arguments& arguments) {
     static constexpr std::string_view parameters[] = {"other"};
-    auto bound = OL_TRY(bind(what, parameters, arguments));
+    auto bound = OL_TRY(bind_arguments(what, parameters, arguments));
     if (!bound[0]) return fail(ErrorCode::invalid_argument, "{} wants an argument", what);
     return std::move(*bound[0]);
 }
 
 template <auto Check>
 Result<bool> plain(Budget&, const Value& value, const Arguments& arguments) {
-    OL_TRY(bind("the test", {}, arguments));
+    OL_TRY(bind_arguments("the test", {}, arguments));
     return Check(value);
 }
 

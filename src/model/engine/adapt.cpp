@@ -8,7 +8,7 @@ namespace ol::model {
 
 namespace {
 
-std::ptrdiff_t signed_width(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
+using kernels::signed_width;
 
 bool has_dora(const LoraAdapter& adapter) {
     if (!adapter.embedding.magnitude.empty() || !adapter.head.magnitude.empty()) return true;

@@ -12,8 +12,8 @@ constexpr std::size_t panel = kernels::panel;
 constexpr std::size_t attention_rows = 96;   // query rows of one task
 constexpr std::size_t serial_work = 1 << 16; // values that are not worth waking a thread
 
-std::size_t padded(std::size_t n) { return (n + panel - 1) / panel * panel; }
-std::ptrdiff_t signed_width(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
+using kernels::padded;
+using kernels::signed_width;
 
 } // namespace
 

@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::size_t query_block = 48;
 
-std::size_t padded(std::size_t n) { return (n + panel - 1) / panel * panel; }
-
 // rows x size, as panels over the rows: [rows / 16][size][16], zeros beyond the last row.
 void pack_rows_as_columns(const float* from, std::ptrdiff_t row, std::size_t rows, std::size_t size,
                           std::vector<float>& to) {

@@ -19,6 +19,7 @@ constexpr std::size_t rows_in_place = 48;       // up to here packing B costs mo
 constexpr std::size_t block_columns = 256;      // panels of one task
 constexpr std::size_t packing_columns = 128;    // from here on packing rows of A pays
 constexpr std::size_t serial_packing = 1 << 17; // values
+constexpr std::size_t packed_values = 1 << 21;  // of A at once: 8 MB
 constexpr std::size_t serial_work = 1 << 20;    // multiply-adds that are not worth waking a thread
 
 std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
@@ -120,7 +121,7 @@ void pack_rows(const View& a, std::size_t rows, std::size_t depth, float* out) {
 }
 
 struct Scratch {
-    std::vector<float> a, b, wide;
+    std::vector<float> a, all_a, b, wide;
 };
 Scratch& scratch() {
     thread_local Scratch mine;
@@ -147,11 +148,12 @@ struct Panels {
 };
 
 // The rows [m0, m0 + rows) and columns [n0, n_end) of a product, a block of the depth after the
-// other so that a panel's block stays in the first-level cache.
-void multiply_block(const Product& p, const Panels& panels, std::size_t m0, std::size_t rows,
-                    std::size_t n0, std::size_t n_end, const Table& table) {
+// other so that a panel's block stays in the first-level cache. all_a: A in tiles already, or null.
+void multiply_block(const Product& p, const Panels& panels, const float* all_a, std::size_t m0,
+                    std::size_t rows, std::size_t n0, std::size_t n_end, const Table& table) {
     // Rows far apart share the few places of a first-level cache that their distance leaves.
-    const bool pack_a = p.a.column != 1 || (n_end - n0 >= packing_columns && rows >= tile_rows);
+    const bool pack_a = all_a == nullptr &&
+                        (p.a.column != 1 || (n_end - n0 >= packing_columns && rows >= tile_rows));
     // Few rows take several panels at once (tile_kernel says why).
     const bool few = rows < 4;
     const std::size_t step = panel * static_cast<std::size_t>(few ? 4 : table.tile_panels);
@@ -180,7 +182,11 @@ void multiply_block(const Product& p, const Panels& panels, std::size_t m0, std:
                 tile.rows = static_cast<int>(std::min<std::size_t>(tile_rows, rows - m));
                 tile.columns = static_cast<int>(std::min<std::size_t>(step, n_end - n));
                 tile.depth = depth;
-                if (pack_a) {
+                if (all_a != nullptr) {
+                    tile.a = all_a + (m0 + m) * p.k + k0 * tile_rows;
+                    tile.a_row = 1;
+                    tile.a_step = tile_rows;
+                } else if (pack_a) {
                     tile.a = packed_a + m * depth;
                     tile.a_row = 1;
                     tile.a_step = tile_rows;
@@ -213,21 +219,45 @@ void empty_sum(const Product& p) {
     for (std::size_t m = 0; m < p.m; ++m) std::fill_n(p.c + m * p.c_row, p.n, 0.0F);
 }
 
-// Everything once B is in panels, or may be read in place.
-void multiply_panels(const Product& p, const Panels& panels, ThreadPool* pool, const Table& table) {
+// Everything once B is in panels, or may be read in place; all of A that several blocks of columns
+// read is packed once for them.
+void multiply_rows(const Product& p, const Panels& panels, ThreadPool* pool, const Table& table) {
     const std::size_t row_blocks = divide_up(p.m, block_rows);
     const std::size_t rows_each = divide_up(divide_up(p.m, row_blocks), tile_rows) * tile_rows;
     const std::size_t column_blocks = divide_up(p.n, block_columns);
     const std::size_t work = std::min(p.m, rows_each) * std::min(p.n, block_columns) * p.k;
+    float* all_a = nullptr;
+    if (column_blocks > 1 && p.m >= tile_rows) {
+        const std::size_t tiles = divide_up(p.m, tile_rows);
+        all_a = room(scratch().all_a, tiles * tile_rows * p.k);
+        run(p.m * p.k < serial_packing ? nullptr : pool, tiles, tile_rows * p.k,
+            [&](std::size_t begin, std::size_t end) {
+                const std::size_t first = begin * tile_rows;
+                pack_rows(p.a.at(signed_width(first), 0), std::min(p.m, end * tile_rows) - first,
+                          p.k, all_a + first * p.k);
+            });
+    }
     run(pool, row_blocks * column_blocks, work, [&](std::size_t begin, std::size_t end) {
         for (std::size_t task = begin; task < end; ++task) {
             const std::size_t m0 = task / column_blocks * rows_each;
             if (m0 >= p.m) continue;
             const std::size_t n0 = task % column_blocks * block_columns;
-            multiply_block(p, panels, m0, std::min(rows_each, p.m - m0), n0,
+            multiply_block(p, panels, all_a, m0, std::min(rows_each, p.m - m0), n0,
                            std::min(p.n, n0 + block_columns), table);
         }
     });
+}
+
+void multiply_panels(const Product& p, const Panels& panels, ThreadPool* pool, const Table& table) {
+    const std::size_t blocks = std::max<std::size_t>(1, packed_values / (p.k * block_rows));
+    const std::size_t rows_each = blocks * block_rows;
+    for (std::size_t m0 = 0; m0 < p.m; m0 += rows_each) {
+        Product part = p;
+        part.m = std::min(rows_each, p.m - m0);
+        part.a = p.a.at(signed_width(m0), 0);
+        part.c = p.c + signed_width(m0) * p.c_row;
+        multiply_rows(part, panels, pool, table);
+    }
 }
 
 } // namespace

@@ -27,6 +27,10 @@ namespace ol::model::kernels {
 inline constexpr int tile_rows = 6;
 inline constexpr int panel = 16; // columns that a tile advances together
 
+// n up to whole panels; n as a distance between rows.
+constexpr std::size_t padded(std::size_t n) { return (n + panel - 1) / panel * panel; }
+constexpr std::ptrdiff_t signed_width(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
+
 // C[m, n] (=, or += when accumulate) sum over k of A[m, k] * B[k, n]; rows m < 6, columns n <
 // columns. B is read in panels of 16 columns: element (k, n) at b[n / 16 * b_panel + k * b_step + n
 // % 16], and whole panels must be readable.

@@ -66,6 +66,13 @@ bool quantize_block(QuantType type, const float* x, std::uint8_t* gguf) {
 
 const char* to_string(QuantType type) { return type == QuantType::q8_0 ? "Q8_0" : "Q4_0"; }
 
+Result<QuantType> quant_type(std::string_view name) {
+    if (name == "q8_0") return QuantType::q8_0;
+    if (name == "q4_0") return QuantType::q4_0;
+    return fail(ErrorCode::invalid_argument, "quantization '{}' is not known; use q8_0 or q4_0",
+                name);
+}
+
 void QuantRows::quantize(const float* x, std::ptrdiff_t x_row, std::size_t rows, std::size_t in,
                          ThreadPool* pool, const Table& table) {
     OL_CHECK(in % quant_block == 0);

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -31,6 +32,8 @@ enum class QuantType : std::uint8_t {
 };
 // As GGUF names it: "Q8_0".
 const char* to_string(QuantType type);
+// Of its name in options and records: q8_0 or q4_0; anything else is an error that names both.
+Result<QuantType> quant_type(std::string_view name);
 
 // Rows of x, quantised once for all matrices that they are multiplied by. The buffers are kept from
 // one quantize to the next.

@@ -256,7 +256,7 @@ std::string SentencePieceRules::apply(std::string_view text) const {
         if (!remove_extra_whitespaces) after_space = false;
     }
     if (remove_extra_whitespaces) {
-        while (out.ends_with(space)) out.resize(out.size() - space.size());
+        while (out.ends_with(space)) out.erase(out.size() - space.size());
     }
     return out;
 }

@@ -135,16 +135,16 @@ private:
 
     Status property() {
         const auto rest = pattern_.substr(at_);
-        const auto close = rest.find('}');
+        const auto close = pattern_.find('}', at_);
         if (rest.size() < 3 || rest[2] != '{' || close == std::string_view::npos) {
             return refuse("a property without braces", at_);
         }
-        auto name = rest.substr(3, close - 3);
+        auto name = rest.substr(3, close - at_ - 3);
         const bool caret = name.starts_with('^');
         if (caret) name.remove_prefix(1);
         const bool negative = (rest[1] == 'P') != caret;
         const bool script = std::find(scripts.begin(), scripts.end(), name) != scripts.end();
-        replace(close + 1,
+        replace(close - at_ + 1,
                 fmt::format("\\{}{{{}{}}}", negative ? 'P' : 'p', script ? "sc:" : "", name));
         return {};
     }

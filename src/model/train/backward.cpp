@@ -4,7 +4,7 @@
 namespace ol::model {
 
 using train::LayerTape;
-using train::signed_;
+using train::signed_width;
 using train::Term;
 
 // The low rows of a site's dy: the gradient of x A^T.
@@ -104,9 +104,9 @@ void Backprop::Impl::attention_back(std::size_t i, LayerTape& t) {
                                       .scale = score_scale,
                                       .softcap = config.attention_softcap,
                                       .window = config.window(i),
-                                      .row = signed_(qkv_width),
-                                      .out_row = signed_(q_width),
-                                      .stat = signed_(rows),
+                                      .row = signed_width(qkv_width),
+                                      .out_row = signed_width(q_width),
+                                      .stat = signed_width(rows),
                                       .q = t.qkv.data() + q,
                                       .k = t.qkv.data() + k,
                                       .v = t.qkv.data() + k + kv_width,

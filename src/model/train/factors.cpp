@@ -34,10 +34,10 @@ const float* effective_rows(const Linear& linear, const float* rows, const LoraP
     kernels::multiply({.m = count,
                        .n = in,
                        .k = rank,
-                       .a = {scaled.data(), signed_(rank), 1},
-                       .b = {pair->a.data(), signed_(in), 1},
+                       .a = {scaled.data(), signed_width(rank), 1},
+                       .b = {pair->a.data(), signed_width(in), 1},
                        .c = room.data(),
-                       .c_row = signed_(in),
+                       .c_row = signed_width(in),
                        .accumulate = true},
                       nullptr, table);
     if (pair->magnitude.empty()) return room.data();

@@ -8,7 +8,7 @@ using train::LayerTape;
 using train::NormFactors;
 using train::NormTape;
 using train::padded;
-using train::signed_;
+using train::signed_width;
 using train::Term;
 
 void Backprop::Impl::blocks(std::size_t count, const RowBody& body) {
@@ -195,10 +195,10 @@ void Backprop::Impl::attention(std::size_t i, LayerTape& t) {
             a.scale = score_scale;
             a.softcap = config.attention_softcap;
             a.window = config.window(i);
-            a.q_row = signed_(qkv_width);
-            a.cache = {keys.data(), signed_(kernels::panel * size), values.data(),
-                       signed_(value_row)};
-            a.out_row = signed_(q_width);
+            a.q_row = signed_width(qkv_width);
+            a.cache = {keys.data(), signed_width(kernels::panel * size), values.data(),
+                       signed_width(value_row)};
+            a.out_row = signed_width(q_width);
             for (std::size_t index = g * group; index < (g + 1) * group; ++index) {
                 a.q = first + index * size;
                 a.out = t.mixed.data() + document.first_row * q_width + index * size;

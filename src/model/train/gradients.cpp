@@ -7,7 +7,7 @@ namespace ol::model {
 using train::LayerTape;
 using train::NormFactors;
 using train::NormTape;
-using train::signed_;
+using train::signed_width;
 
 namespace {
 
@@ -163,10 +163,10 @@ void Backprop::Impl::weight_gradient(std::size_t layer, const SiteGradient& s) {
     kernels::multiply({.m = out,
                        .n = in,
                        .k = rows,
-                       .a = {s.dy, 1, signed_(s.dy_row)},
-                       .b = {s.x, signed_(in), 1},
+                       .a = {s.dy, 1, signed_width(s.dy_row)},
+                       .b = {s.x, signed_width(in), 1},
                        .c = linear.weight.data(),
-                       .c_row = signed_(in),
+                       .c_row = signed_width(in),
                        .accumulate = true},
                       &pool, table);
     if (!linear.bias.empty()) bias_gradient(s.dy, s.dy_row, rows, linear.bias);

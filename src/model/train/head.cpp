@@ -5,7 +5,7 @@
 
 namespace ol::model {
 
-using train::signed_;
+using train::signed_width;
 using train::Term;
 
 namespace {
@@ -78,10 +78,10 @@ double Backprop::Impl::head_group(std::size_t first, std::size_t count) {
         kernels::multiply({.m = vocabulary,
                            .n = hidden,
                            .k = count,
-                           .a = {logits.data(), 1, signed_(vocabulary)},
-                           .b = {head_h.data() + first * hidden, signed_(hidden), 1},
+                           .a = {logits.data(), 1, signed_width(vocabulary)},
+                           .b = {head_h.data() + first * hidden, signed_width(hidden), 1},
                            .c = job.weights->head.weight.data(),
-                           .c_row = signed_(hidden),
+                           .c_row = signed_width(hidden),
                            .accumulate = true},
                           &pool, table);
     }

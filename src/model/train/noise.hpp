@@ -2,28 +2,22 @@
 // batches nor a resumed run change them.
 #pragma once
 
+#include "base/prng.hpp"
 #include "model/backprop.hpp"
 
 namespace ol::model::train {
 
-// The finaliser of splitmix64.
-inline std::uint64_t mix(std::uint64_t z) {
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
-
-// A stream of 24-bit numbers for one row: number c is the top of mix(key + (c + 1) * golden).
+// A stream of 24-bit numbers for one row: number c is the top of mix64(key + (c + 1) * golden).
 inline std::uint64_t row_key(const TrainNoise& noise, std::uint64_t use, std::uint64_t document,
                              std::uint64_t position) {
-    std::uint64_t key = mix(noise.seed + 0x9e3779b97f4a7c15 * (use + 1));
+    std::uint64_t key = mix64(noise.seed + 0x9e3779b97f4a7c15 * (use + 1));
     for (const auto part : {noise.step, noise.first_document + document, position}) {
-        key = mix(key + 0x9e3779b97f4a7c15 * (part + 1));
+        key = mix64(key + 0x9e3779b97f4a7c15 * (part + 1));
     }
     return key;
 }
 inline std::uint32_t number(std::uint64_t key, std::uint64_t channel) {
-    return static_cast<std::uint32_t>(mix(key + 0x9e3779b97f4a7c15 * (channel + 1)) >> 40);
+    return static_cast<std::uint32_t>(mix64(key + 0x9e3779b97f4a7c15 * (channel + 1)) >> 40);
 }
 
 // Zeroes each value with probability p and multiplies the others by 1 / (1 - p).

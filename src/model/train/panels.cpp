@@ -61,14 +61,14 @@ void multiply_columns(std::size_t rows, std::span<const Term> terms, std::size_t
                       const kernels::Table& table) {
     const std::size_t step = panel * static_cast<std::size_t>(table.tile_panels);
     kernels::Tile tile;
-    tile.c_row = signed_(c_row);
+    tile.c_row = signed_width(c_row);
     for (std::size_t n0 = 0; n0 < columns; n0 += block_columns) {
         const std::size_t n_end = std::min(columns, n0 + block_columns);
         bool add = accumulate;
         for (const auto& term : terms) {
             const std::size_t whole = term.b->depth();
-            tile.b_panel = signed_(panel * whole);
-            tile.a_row = signed_(term.a_row);
+            tile.b_panel = signed_width(panel * whole);
+            tile.a_row = signed_width(term.a_row);
             for (std::size_t k0 = 0; k0 < whole; k0 += block_depth) {
                 tile.depth = std::min(block_depth, whole - k0);
                 tile.accumulate = add;
@@ -93,8 +93,8 @@ void outer(const Outer& o, const kernels::Table& table) {
     const std::size_t step = panel * static_cast<std::size_t>(table.tile_panels);
     kernels::Tile tile;
     tile.a_row = 1;
-    tile.a_step = signed_(o.a_row);
-    tile.c_row = signed_(o.c_row);
+    tile.a_step = signed_width(o.a_row);
+    tile.c_row = signed_width(o.c_row);
     for (std::size_t n = 0; n < o.n; n += step) {
         const std::size_t width = std::min(step, o.n - n);
         for (std::size_t k0 = 0; k0 < o.rows; k0 += block_depth) {
@@ -107,7 +107,7 @@ void outer(const Outer& o, const kernels::Table& table) {
             tile.depth = depth;
             tile.columns = static_cast<int>(width);
             tile.b = block.data();
-            tile.b_panel = signed_(panel * depth);
+            tile.b_panel = signed_width(panel * depth);
             tile.accumulate = o.accumulate || k0 > 0;
             for (std::size_t m = 0; m < o.m; m += tile_rows) {
                 tile.rows = static_cast<int>(std::min(tile_rows, o.m - m));

@@ -12,10 +12,8 @@
 
 namespace ol::model::train {
 
-inline std::ptrdiff_t signed_(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
-inline std::size_t padded(std::size_t n) {
-    return (n + kernels::panel - 1) / kernels::panel * kernels::panel;
-}
+using kernels::padded;
+using kernels::signed_width;
 
 // A right factor B [depth, columns] as panels [columns / 16][depth][16], zeros beyond the last
 // column. Grows and never shrinks.

@@ -100,13 +100,8 @@ Result<Answer> generate(Session& session, const ModelFilesCommand& command,
     out.prompt = tokenizer.encode(prompt, encoding);
     if (out.prompt.empty()) return fail(ErrorCode::invalid_argument, "the prompt is empty");
     model::LoadOptions load;
-    if (command.quantize == "q8_0") {
-        load.quantize = model::kernels::QuantType::q8_0;
-    } else if (command.quantize == "q4_0") {
-        load.quantize = model::kernels::QuantType::q4_0;
-    } else if (!command.quantize.empty()) {
-        return fail(ErrorCode::invalid_argument, "--quantize {}: use q8_0 or q4_0",
-                    command.quantize);
+    if (!command.quantize.empty()) {
+        load.quantize = OL_TRY_IN(model::kernels::quant_type(command.quantize), "--quantize");
     }
     const auto base = OL_TRY(model::Model::load(command.folder, load));
     std::optional<model::LoraAdapter> adapter;
