@@ -3,7 +3,7 @@
 //   evm_workload --code FILE --input FILE [--seconds S] [--form heat|plain|program]
 //
 // The files are hex. Prints one line of JSON: the median and the least processor time of a call in
-// ms, the gas that it took, its status and the keccak of its output. The form is how the code runs;
+// ms, the gas that it took, its status and the SHA-256 of its output. The form is how the code runs;
 // heat, the default, is what a node does: plain at first, compiled when it has run enough.
 #include <algorithm>
 #include <cstdio>
@@ -111,6 +111,6 @@ int main(int argc, char** argv) {
                 times[times.size() / 2], times[0], times.size(),
                 static_cast<long long>(message.gas - result.gas_left),
                 std::string(evm::to_string(result.status)).c_str(),
-                to_hex(crypto::keccak256(result.output).view()).c_str());
+                to_hex(crypto::sha256(result.output).view()).c_str());
     return 0;
 }

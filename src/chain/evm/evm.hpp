@@ -96,7 +96,7 @@ public:
     // The step's instruction failed.
     virtual void fault(const Step&, Status) {}
     virtual void enter(const Message&) {} // the transaction's own call too; recipient is filled in
-    virtual void exit(const Message&, const CallResult&) {}
+    virtual void exit(const Message&, const CallResult&) {} // output of a creation: its code
     // A balance left by SELFDESTRUCT.
     virtual void self_destruct(const Address& /*from*/, const Address& /*to*/, const U256&) {}
 };

@@ -12,6 +12,7 @@
 #include "chain/evm/arithmetic.hpp"
 #include "chain/evm/instructions.hpp"
 #include "chain/evm/machine.hpp"
+#include "chain/evm/precompiles/precompiles.hpp"
 
 namespace ol::chain::evm {
 
@@ -81,7 +82,7 @@ struct World {
         block.block_hash = [](std::uint64_t number) { return U256(number * 3).to_be(); };
         transaction.origin = address_number(0xe0a);
         transaction.gas_price = U256(11);
-        journal.begin_transaction();
+        begin_transaction();
     }
 
     void set_code(std::uint64_t address, const Bytes& code) {
@@ -90,13 +91,19 @@ struct World {
     void set_code(std::uint64_t address, const std::string& text) {
         set_code(address, assemble(text));
     }
-    // What was written is there before the transaction; all is cold.
+    // As whoever carries out a transaction begins it: the precompiles are warm (EIP-2929).
+    void begin_transaction() {
+        journal.begin_transaction();
+        if (rules.fork < Fork::berlin) return;
+        for (const Address& address : precompile_addresses(rules)) journal.access_account(address);
+    }
+    // What was written is there before the transaction; all else is cold.
     void settle() {
         Rules keep_all;
         keep_all.fork = Fork::homestead;
         journal.end_transaction(keep_all);
         EXPECT_TRUE(state->apply(journal.take_changes()));
-        journal.begin_transaction();
+        begin_transaction();
     }
 
     struct Result : CallResult {

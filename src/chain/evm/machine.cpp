@@ -48,6 +48,8 @@ CallResult Machine::call(const Message& message, std::uint64_t create_nonce) {
         if (run(frame) == Exit::call) continue;
         finish(frame);
         if (tracer != nullptr) tracer->exit(frame.message, result_of(frame.message));
+        // A creation's code is for the tracer alone.
+        if (frame.creates() && answer_.status == Status::success) answer_.output = {};
         if (frame.program == nullptr) frame.analysis->ran(frame.jumps_left);
         frame.code.reset();
         frame.own_code.reset();
@@ -252,10 +254,7 @@ void Machine::finish(Frame& frame) {
     Status status = frame.status;
     if (status == Status::success && frame.creates()) status = deposit_code(frame);
     answer_ = {status, frame.gas, frame.output()};
-    if (status == Status::success) {
-        if (frame.creates()) answer_.output = {};
-        return;
-    }
+    if (status == Status::success) return;
     revert(frame.checkpoint);
     if (status != Status::revert) answer_ = {status, 0, {}};
 }
@@ -271,7 +270,9 @@ Status Machine::deposit_code(Frame& frame) {
     }
     const std::int64_t cost = code_deposit_gas * static_cast<std::int64_t>(code.size());
     if (cost > frame.gas) {
-        return since(Fork::homestead) ? Status::out_of_gas : Status::success;
+        if (since(Fork::homestead)) return Status::out_of_gas;
+        frame.output_size = 0;
+        return Status::success;
     }
     frame.gas -= cost;
     if (!code.empty()) {

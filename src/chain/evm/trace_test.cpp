@@ -141,5 +141,28 @@ TEST(Trace, WithoutStepsMessagesAlone) {
                "exit 0x1000 success left 157810 output "}));
 }
 
+// The tracer sees the code that a creation leaves; its caller sees nothing in the return data.
+TEST(Trace, CreationsEndWithTheirCode) {
+    World world;
+    const Lines lines = trace(world,
+                              "PUSH 0x60fe60005360016000f3 PUSH 0 MSTORE PUSH 10 PUSH 22 PUSH 0 "
+                              "CREATE POP RETURNDATASIZE PUSH 0 MSTORE PUSH 32 PUSH 0 RETURN",
+                              200'000, false);
+    ASSERT_EQ(lines.size(), 4U);
+    EXPECT_TRUE(lines[2].ends_with(" output fe")) << lines[2];
+    EXPECT_TRUE(lines[3].ends_with(" output " + std::string(64, '0'))) << lines[3];
+}
+
+// At Frontier one that cannot pay for its code is born empty.
+TEST(Trace, UnpaidCreationsOfFrontierEndWithoutCode) {
+    World world(Fork::frontier);
+    const Lines lines = trace(world,
+                              "PUSH 0x60fe60005360016000f3 PUSH 0 MSTORE PUSH 10 PUSH 22 PUSH 0 "
+                              "CREATE POP",
+                              32'150, false);
+    ASSERT_EQ(lines.size(), 4U);
+    EXPECT_TRUE(lines[2].ends_with(" success left 111 output ")) << lines[2];
+}
+
 } // namespace
 } // namespace ol::chain::evm
