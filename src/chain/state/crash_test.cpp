@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/rounds_for_tests.hpp"
 #include "chain/state/database_for_tests.hpp"
 #include "chain/state/random_changes_for_tests.hpp"
 
@@ -83,7 +84,7 @@ TEST(CrashTest, KilledAtAnyMomentNoConfirmedBlockIsLost) {
     Roots roots;
     std::uint64_t confirmed = 0;
     bool any = false;
-    for (int kills = 0; kills < 200; ++kills) {
+    for (int kills = test_rounds(16, 200); kills > 0; --kills) {
         int ends[2];
         ASSERT_EQ(pipe(ends), 0);
         const pid_t child = fork();

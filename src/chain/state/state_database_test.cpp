@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/rounds_for_tests.hpp"
 #include "chain/state/database_for_tests.hpp"
 #include "chain/state/random_changes_for_tests.hpp"
 
@@ -180,7 +181,7 @@ private:
 class Modes : public testing::TestWithParam<bool> {};
 
 TEST_P(Modes, EqualTheWorldThroughCommitsRollbacksAndReopenings) {
-    for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    for (std::uint64_t seed = 0; seed < test_rounds(2U, 8U); ++seed) {
         Chain chain(seed, GetParam());
         for (int step = 0; step < 45; ++step) {
             chain.step();
