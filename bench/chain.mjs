@@ -4,11 +4,13 @@
 //   --cache DIR  inputs and peers (default ~/.cache/openledger-bench): evm-benchmarks and
 //                peers/evmone-source/{evmone,evmc,intx} are checkouts of the repositories that
 //                bench/chain/evm.mjs names
+//   --only PART  evm or rpc
 //   --install    lets it clone what is missing there
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { add_evm_rows } from "./chain/evm.mjs";
+import { add_rpc_rows } from "./chain/rpc.mjs";
 import { Rows, options } from "./rows.mjs";
 import { cache_folder } from "./suffix/corpora.mjs";
 
@@ -17,10 +19,11 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const { json, peers, rest } = options();
 let work = null;
 try {
-  let cache, install = false;
+  let cache, install = false, only = null;
   while (rest.length > 0) {
     const arg = rest.shift();
     if (arg === "--install") install = true;
+    else if (arg === "--only" && rest.length > 0) only = rest.shift();
     else if (arg === "--cache" && rest.length > 0) cache = rest.shift();
     else throw new Error(`unknown option ${arg}`);
   }
@@ -28,7 +31,8 @@ try {
   mkdirSync(cache, { recursive: true });
   work = mkdtempSync(join(cache, "work-"));
   const rows = new Rows();
-  await add_evm_rows(rows, { root, cache, peers, install, work });
+  if (only === null || only === "evm") await add_evm_rows(rows, { root, cache, peers, install, work });
+  if (only === null || only === "rpc") await add_rpc_rows(rows, { root, peers, work });
   rows.finish(json);
 } catch (error) {
   console.error(error.message);

@@ -93,7 +93,7 @@ public:
         {
             const std::scoped_lock guard(mutex_);
             automine_ = on;
-            stalled_at_.reset();
+            refused_.clear();
         }
         wake();
     }
@@ -243,10 +243,31 @@ private:
 
     bool has_work() const {
         if (!forced_.empty()) return true;
-        if (stalled_at_ && *stalled_at_ == transactions_seen()) return false;
+        const U256 base_fee = coming_base_fee();
+        if (refused_.empty()) return pool_.has_executable(base_fee);
+        bool found = false;
+        for_each_first(base_fee,
+                       [&](const PooledTransaction& each) { found |= !is_refused(each.hash); });
+        return found;
+    }
+
+    U256 coming_base_fee() const {
         const Header head = chain_.head();
-        return pool_.has_executable(
-            head.base_fee ? next_base_fee(chain_.config(), head, head.timestamp + 1) : U256());
+        return head.base_fee ? next_base_fee(chain_.config(), head, head.timestamp + 1) : U256();
+    }
+
+    // The first of each sender whose transactions can be executed.
+    template <class Visit>
+    void for_each_first(const U256& base_fee, const Visit& visit) const {
+        const auto selection = pool_.select(base_fee);
+        while (const PooledPtr pooled = selection->next()) {
+            visit(*pooled);
+            selection->skip();
+        }
+    }
+
+    bool is_refused(const Hash32& transaction) const {
+        return std::ranges::binary_search(refused_, transaction);
     }
 
     Status check_timestamp(std::uint64_t timestamp) const {
@@ -300,15 +321,23 @@ private:
         auto attributes = attributes_after(parent, timestamp);
         const auto forced_end = forced_.begin() + static_cast<std::ptrdiff_t>(forced_count());
         attributes.forced.insert(attributes.forced.end(), forced_.begin(), forced_end);
-        const std::uint64_t seen = transactions_seen();
+        const std::uint64_t arrivals = pool_.arrivals();
         const auto built = OL_TRY(chain_.produce(attributes, &pool_));
         forced_.erase(forced_.begin(), forced_end);
         next_timestamp_.reset();
         last_block_ms_ = clock_.unix_ms();
-        // Nothing could be taken: what waits is tried again when there is more of it.
-        const bool took = built.block.transactions.size() > attributes.forced.size();
-        stalled_at_ = took ? std::nullopt : std::optional(seen);
+        if (built.block.transactions.size() == attributes.forced.size()) note_refused(arrivals);
         return hash(built.block.header);
+    }
+
+    // After a block that took nothing: what waited for it, and so came before `arrivals`, is no
+    // reason for another one.
+    void note_refused(std::uint64_t arrivals) {
+        refused_.clear();
+        for_each_first(coming_base_fee(), [&](const PooledTransaction& each) {
+            if (each.arrival < arrivals) refused_.push_back(each.hash);
+        });
+        std::ranges::sort(refused_);
     }
 
     void wake() { signals_->count(signals_->heads); }
@@ -361,8 +390,9 @@ private:
     std::optional<std::uint64_t> next_timestamp_;
     std::int64_t last_block_ms_ = 0;
     std::vector<Transaction> forced_; // that wait for a block, in their order
-    // So many transactions had come when a block could take none of those that waited.
-    std::optional<std::uint64_t> stalled_at_;
+    // Transactions that a block could not take though it took no other, sorted: they wait for the
+    // next block that is made anyway.
+    std::vector<Hash32> refused_;
 
     std::thread thread_;
 };

@@ -213,6 +213,27 @@ TEST(sequencer, what_cannot_be_taken_makes_one_block_alone) {
     EXPECT_TRUE(rig.step());
     EXPECT_FALSE(rig.step());
     EXPECT_EQ(rig.world.pool->counts().pending, 1U);
+    // The same nonce again with less gas: another transaction, and it is taken.
+    sign(large = transfer(0, 0, test_key(1).address(), U256(1), 2, 200 * gwei), test_key(0));
+    rig.world.add(large);
+    EXPECT_TRUE(rig.step());
+    EXPECT_FALSE(rig.step());
+    EXPECT_EQ(rig.world.pool->counts().pending, 0U);
+}
+
+// What a full block has no room for is the next one's.
+TEST(sequencer, what_a_full_block_left_makes_another_one) {
+    Rig rig;
+    for (std::size_t key = 0; key < 3; ++key) {
+        Transaction large = transfer(key, 0, test_key(5).address());
+        large.gas_limit = 29'700'000;
+        sign(large, test_key(key));
+        rig.world.add(large);
+    }
+    EXPECT_TRUE(rig.step()); // a transfer gives most of its gas back: the block is not full yet
+    while (rig.step()) {
+    }
+    EXPECT_EQ(rig.world.pool->counts().pending, 0U);
 }
 
 TEST(sequencer, its_thread_serves_whoever_waits) {

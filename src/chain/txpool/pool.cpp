@@ -312,6 +312,11 @@ TransactionPool::Counts TransactionPool::counts() const {
     return impl_->index.counts();
 }
 
+std::uint64_t TransactionPool::arrivals() const {
+    const std::scoped_lock guard(impl_->mutex);
+    return impl_->arrivals;
+}
+
 TransactionPool::Content TransactionPool::content() const {
     const std::scoped_lock guard(impl_->mutex);
     return impl_->index.content();

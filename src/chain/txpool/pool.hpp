@@ -57,6 +57,8 @@ public:
         std::uint64_t pending = 0, queued = 0;
     };
     Counts counts() const;
+    // How many were accepted so far: PooledTransaction::arrival of the next one.
+    std::uint64_t arrivals() const;
     // Sender -> nonce -> transaction; pending: executable in a row; queued: after a gap.
     struct Content {
         std::map<Address, std::map<std::uint64_t, PooledPtr>> pending, queued;
