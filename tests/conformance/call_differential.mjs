@@ -65,7 +65,7 @@ const fixed = ["0x", "0x60205ffd", "0xfe", "0x5b5f56", "0x365f5f375f365f205f5560
 
 function make_case(seed, number) {
     const random = new Random((BigInt(seed) << 32n) + BigInt(number));
-    const structured = random.below(4) !== 0;
+    const structured = random.below(8) !== 0;
     const write = () => (structured ? new Program(random, callees).write() : raw_code(random));
     const state = { [address(0xe0a)]: { balance: hex(10n ** 20n), nonce: "0x5" },
         [address(0xc0de)]: { balance: hex(1000), nonce: "0x1", code: text(write()) } };

@@ -87,7 +87,7 @@ export class Program {
     }
     shuffle() {
         const n = this.random.below(16);
-        const careless = this.random.below(50) === 0;
+        const careless = this.random.below(300) === 0;
         switch (this.random.below(5)) {
             case 0: return this.height > 0 || careless ? this.emit(op.pop, 1) : undefined;
             case 1:
@@ -172,6 +172,8 @@ export class Program {
     label() {
         this.labels.push(this.code.length);
         this.emit(op.jumpdest);
+        // Words that are not counted on, for who comes here with fewer than were there.
+        for (let spare = this.random.below(12); spare > 0; --spare) this.code.push(op.push0 + 1, this.random.below(100));
     }
     branch() {
         const kind = this.random.below(3);
@@ -219,7 +221,7 @@ export class Program {
             if (random.below(60) === 0) continue;
             // Forward, mostly: else nearly everything would loop until the gas is gone.
             let target = random.pick(this.labels);
-            while (target < at && random.below(8)) target = random.pick(this.labels);
+            while (target < at && random.below(40)) target = random.pick(this.labels);
             this.code[at] = target >> 8;
             this.code[at + 1] = target & 255;
         }

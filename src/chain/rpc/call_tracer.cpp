@@ -71,6 +71,7 @@ public:
         const auto from_top = [&](std::size_t i) { return step.stack[step.stack.size() - 1 - i]; };
         const U256 offset = from_top(0), size = from_top(1);
         // What cannot be paid for fails, and its frame's logs with it.
+        if (step.gas_cost > step.gas) return;
         if (!size.fits_u64() || size.low_u64() > limits::rpc_answer_bytes) return;
         if (!keep(size.low_u64() * 2 + frame_bytes)) return;
         TracedLog log;

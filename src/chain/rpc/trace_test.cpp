@@ -99,6 +99,20 @@ TEST_F(TraceTest, CallsAreATree) {
     EXPECT_EQ(only["gasUsed"], top["gasUsed"]);
 }
 
+// One that cannot be paid for is no part of the trace, however large.
+TEST_F(TraceTest, LogsThatCannotBePaidFor) {
+    const std::string object = fmt::format(R"({{"from":"{}","to":"{}","gas":"0x186a0"}})",
+                                           hex(who(0)), hex(counter_address()));
+    // PUSH4 60,000,000 PUSH0 LOG0
+    const Json top = ask("debug_traceCall",
+                         "[" + object +
+                             R"(,"latest",{"tracer":"callTracer","tracerConfig":{"withLog":true},)"
+                             R"("stateOverrides":{")" +
+                             hex(counter_address()) + R"(":{"code":"0x63039387005fa0"}}}])");
+    EXPECT_EQ(top["error"].text(), "out of gas");
+    EXPECT_FALSE(top.contains("logs"));
+}
+
 TEST_F(TraceTest, PrestatesAndWhatChanged) {
     const Json before = trace(R"({"tracer":"prestateTracer"})");
     const std::string counter = hex(counter_address());
