@@ -9,6 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { add_evm_rows } from "./chain/evm.mjs";
+import { add_import_rows } from "./chain/import.mjs";
 import { Rows, options } from "./rows.mjs";
 import { cache_folder } from "./suffix/corpora.mjs";
 
@@ -29,6 +30,7 @@ try {
   work = mkdtempSync(join(cache, "work-"));
   const rows = new Rows();
   await add_evm_rows(rows, { root, cache, peers, install, work });
+  await add_import_rows(rows, { root, cache, work });
   rows.finish(json);
 } catch (error) {
   console.error(error.message);

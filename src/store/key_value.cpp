@@ -75,8 +75,44 @@ std::string_view remedy_of(ErrorCode code) {
     }
 }
 
+// RocksDB's words, with the file in them: a table that is gone it names as LevelDB would, and a
+// damaged log not at all.
+std::string text_of(const rocksdb::Status& status, const Path& folder) {
+    std::string out = status.ToString();
+    for (std::size_t at; (at = out.find(".ldb")) != std::string::npos;) out.replace(at, 4, ".sst");
+    if (!status.IsCorruption()) return out;
+    for (const char* name : {".sst", "MANIFEST", "CURRENT", ".log"}) {
+        if (out.find(name) != std::string::npos) return out;
+    }
+    std::vector<std::string> logs;
+    std::error_code error;
+    for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+         at.increment(error)) {
+        if (at->path().extension() == ".log") logs.push_back(at->path().filename().string());
+    }
+    std::sort(logs.begin(), logs.end());
+    out += ", in the log of what was written last:";
+    for (const auto& log : logs) out += " " + log;
+    return out;
+}
+
 std::unexpected<Error> failed(const rocksdb::Status& status, ErrorCode code, const Path& folder) {
-    return fail(code, "database {}: {}{}", folder.string(), status.ToString(), remedy_of(code));
+    return fail(code, "database {}: {}{}", folder.string(), text_of(status, folder),
+                remedy_of(code));
+}
+
+// The store's files without CURRENT, which names the manifest that knows them: opening would begin
+// a new store over them. A store is created with CURRENT before any table or log, and after the
+// first manifest alone.
+bool has_lost_current(const Path& folder) {
+    std::error_code error;
+    if (std::filesystem::exists(folder / "CURRENT", error)) return false;
+    for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+         at.increment(error)) {
+        const Path file = at->path().filename();
+        if (file.extension() == ".sst" || file.extension() == ".log") return true;
+    }
+    return false;
 }
 
 rocksdb::DBOptions database_options(const KeyValueOptions& options) {
@@ -297,6 +333,10 @@ Result<std::unique_ptr<KeyValue>> KeyValue::open(const Path& folder,
     if (!options.read_only) OL_TRY(make_directories(folder));
     std::unique_ptr<KeyValue> out(new KeyValue());
     out->impl_->folder = folder;
+    if (has_lost_current(folder)) {
+        return failed(rocksdb::Status::Corruption("the file CURRENT is gone"), ErrorCode::corrupted,
+                      folder);
+    }
     OL_TRY(out->impl_->open(families, options));
     return out;
 }
