@@ -2,7 +2,8 @@
 // imports it into a fresh folder, and says what a core does of it and how the folder grows.
 //
 //   import_workload --work DIR [--base DIR] [--blocks N] [--senders K] [--state M] [--gas-limit G]
-//                   [--mix transfers|erc20|half] [--threads T] [--no-sync] [--artifacts DIR]
+//                   [--mix transfers|erc20|half] [--threads T] [--cache-mb N] [--no-sync]
+//                   [--artifacts DIR]
 //                   [--json F]
 //
 // Senders sign in turn; recipients are drawn from the K senders and M further accounts, which are
@@ -56,6 +57,7 @@ double cpu_seconds() {
 struct Options {
     Path work, base, artifacts = "contracts/out", json;
     std::uint64_t blocks = 100, senders = 2000, state = 100'000, gas_limit = 30'000'000;
+    std::uint64_t cache_mb = 256; // of the state; the default
     unsigned threads = 1;
     bool sync = true;
     std::string mix = "transfers";
@@ -93,6 +95,8 @@ Options read_options(int argc, char** argv) {
             out.state = std::stoull(value);
         else if (name == "--gas-limit")
             out.gas_limit = std::stoull(value);
+        else if (name == "--cache-mb")
+            out.cache_mb = std::stoull(value);
         else if (name == "--threads")
             out.threads = static_cast<unsigned>(std::stoul(value));
         else
@@ -363,6 +367,7 @@ std::unique_ptr<Blockchain> open(const Options& options, const Genesis& genesis,
     BlockchainOptions how;
     how.folder = folder;
     how.durable = sync;
+    how.state.cache_bytes = options.cache_mb << 20;
     how.threads = options.threads;
     return must(Blockchain::open(how, genesis));
 }
