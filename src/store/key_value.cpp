@@ -7,6 +7,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
+#include <rocksdb/perf_level.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
@@ -16,6 +17,15 @@
 namespace ol::store {
 
 namespace {
+
+// RocksDB counts every comparison of keys for each thread, which nobody reads here.
+void count_nothing() {
+    thread_local const bool done = [] {
+        rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
+        return true;
+    }();
+    (void)done;
+}
 
 constexpr int filter_bits = 10; // a key: one in a hundred reads of absent keys looks at a block
 constexpr std::size_t block_bytes = 4096;
@@ -346,6 +356,7 @@ KeyValue::SnapshotPtr KeyValue::snapshot() const {
 }
 
 std::unique_ptr<KeyValue::Cursor> KeyValue::cursor(unsigned family, const SnapshotPtr& at) const {
+    count_nothing();
     auto* const iterator = impl_->db->NewIterator(read_options(at), impl_->family(family));
     return std::make_unique<HeldCursor>(std::unique_ptr<rocksdb::Iterator>(iterator),
                                         impl_->folder);
@@ -353,6 +364,7 @@ std::unique_ptr<KeyValue::Cursor> KeyValue::cursor(unsigned family, const Snapsh
 
 Result<std::optional<Bytes>> KeyValue::get(unsigned family, ByteView key,
                                            const SnapshotPtr& at) const {
+    count_nothing();
     rocksdb::PinnableSlice value;
     const rocksdb::Status status =
         impl_->db->Get(read_options(at), impl_->family(family), slice(key), &value);
@@ -399,6 +411,7 @@ Status KeyValue::scan_back(unsigned family, ByteView from,
 }
 
 Status KeyValue::write(const WriteBatch& batch, bool durable) {
+    count_nothing();
     rocksdb::WriteBatch steps(batch.size_bytes() + 64);
     impl_->append(steps, batch.bytes_);
     rocksdb::WriteOptions options;
