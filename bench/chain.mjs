@@ -10,6 +10,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { add_evm_rows } from "./chain/evm.mjs";
+import { add_import_rows } from "./chain/import.mjs";
 import { add_rpc_rows } from "./chain/rpc.mjs";
 import { Rows, options } from "./rows.mjs";
 import { cache_folder } from "./suffix/corpora.mjs";
@@ -33,6 +34,7 @@ try {
   const rows = new Rows();
   if (only === null || only === "evm") await add_evm_rows(rows, { root, cache, peers, install, work });
   if (only === null || only === "rpc") await add_rpc_rows(rows, { root, peers, work });
+  if (only === null || only === "import") await add_import_rows(rows, { root, cache, work });
   rows.finish(json);
 } catch (error) {
   console.error(error.message);

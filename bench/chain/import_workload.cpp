@@ -1,13 +1,15 @@
-// Import of full blocks: builds a chain of transfers or ERC-20 transfers once, then imports it into
-// a fresh folder, and says what a core does of it and how the folder grows.
+// Import of full blocks over a large state: builds a chain of transfers or ERC-20 transfers, then
+// imports it into a fresh folder, and says what a core does of it and how the folder grows.
 //
-//   import_workload --work DIR [--blocks N] [--senders K] [--state M] [--mix transfers|erc20|half]
-//                   [--gas-limit G] [--threads T] [--no-sync] [--artifacts DIR] [--json F]
+//   import_workload --work DIR [--base DIR] [--blocks N] [--senders K] [--state M] [--gas-limit G]
+//                   [--mix transfers|erc20|half] [--threads T] [--cache-mb N] [--no-sync]
+//                   [--artifacts DIR]
+//                   [--json F]
 //
-// Senders sign in turn; recipients are drawn from the K senders and M further accounts, so that the
-// state is as large as asked for. Import means everything that a block is: signatures, execution,
-// roots, receipts, indices, one durable batch. Processor time is of all threads together, of the
-// imports alone.
+// Senders sign in turn; recipients are drawn from the K senders and M further accounts, which are
+// in the state before. That state is made once and kept in the base folder (WORK/base), which is of
+// one K and M. Import means everything that a block is: signatures, execution, roots, receipts,
+// indices, one durable batch. Processor time is of all threads together, of the imports alone.
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
@@ -16,9 +18,13 @@
 
 #include "base/clock.hpp"
 #include "base/prng.hpp"
+#include "base/thread_pool.hpp"
+#include "chain/block_store.hpp"
 #include "chain/blockchain.hpp"
+#include "chain/genesis.hpp"
 #include "chain/l1_attributes.hpp"
 #include "codec/json.hpp"
+#include "codec/rlp.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/secp256k1.hpp"
 
@@ -49,8 +55,9 @@ double cpu_seconds() {
 }
 
 struct Options {
-    Path work, artifacts = "contracts/out", json;
+    Path work, base, artifacts = "contracts/out", json;
     std::uint64_t blocks = 100, senders = 2000, state = 100'000, gas_limit = 30'000'000;
+    std::uint64_t cache_mb = 256; // of the state; the default
     unsigned threads = 1;
     bool sync = true;
     std::string mix = "transfers";
@@ -72,6 +79,8 @@ Options read_options(int argc, char** argv) {
     for (const auto& [name, value] : given) {
         if (name == "--work")
             out.work = value;
+        else if (name == "--base")
+            out.base = value;
         else if (name == "--artifacts")
             out.artifacts = value;
         else if (name == "--json")
@@ -86,12 +95,15 @@ Options read_options(int argc, char** argv) {
             out.state = std::stoull(value);
         else if (name == "--gas-limit")
             out.gas_limit = std::stoull(value);
+        else if (name == "--cache-mb")
+            out.cache_mb = std::stoull(value);
         else if (name == "--threads")
             out.threads = static_cast<unsigned>(std::stoul(value));
         else
             die("unknown option " + name);
     }
     if (out.work.empty()) die("--work DIR is needed");
+    if (out.base.empty()) out.base = out.work / "base";
     if (out.mix != "transfers" && out.mix != "erc20" && out.mix != "half") die("unknown mix");
     return out;
 }
@@ -129,6 +141,8 @@ Bytes token_code(const Path& artifacts) {
     return must(must(codec::Json::parse(text))["deployedBytecode"]["object"].as_hex_bytes());
 }
 
+// What every block is made of and every state begins with: the genesis' header (its accounts are
+// put into the state by hand) and the senders.
 struct Workload {
     std::vector<crypto::PrivateKey> keys;
     Genesis genesis;
@@ -148,34 +162,129 @@ Workload make_workload(const Options& options) {
     header.parent_beacon_block_root = Hash32{};
     header.requests_hash = empty_requests_hash;
     header.extra_data = must(from_hex("00000000fa00000006"));
-    GenesisAccount token;
-    token.address = token_address();
-    token.nonce = 1;
-    if (options.mix != "transfers") token.code = token_code(options.artifacts);
-    for (std::uint64_t i = 0; i < options.senders; ++i) {
-        out.keys.push_back(key_of(i));
-        GenesisAccount account;
-        account.address = out.keys.back().address();
-        account.balance = U256(1'000'000) * U256(gwei) * U256(gwei);
-        out.genesis.accounts.push_back(account);
-        if (options.mix != "transfers") {
-            token.storage.emplace_back(balance_slot(account.address), U256(gwei) * U256(gwei));
-        }
-    }
-    for (std::uint64_t i = 0; i < options.state; ++i) {
-        GenesisAccount account;
-        account.address = stranger(i);
-        account.balance = U256(i + 1);
-        out.genesis.accounts.push_back(account);
-        if (options.mix != "transfers" && i < options.senders) {
-            token.storage.emplace_back(balance_slot(account.address), U256(1));
-        }
-    }
-    std::ranges::sort(token.storage);
-    out.genesis.accounts.push_back(std::move(token));
-    std::ranges::sort(out.genesis.accounts, {}, &GenesisAccount::address);
+    for (std::uint64_t i = 0; i < options.senders; ++i) out.keys.push_back(key_of(i));
     return out;
 }
+
+// The chain's folder with all accounts and an empty block over them, made once: the accounts are
+// committed in the order of their hashes, so that each commit touches a part of the trie alone.
+class Base {
+public:
+    Base(const Options& options, const Workload& workload)
+        : options_(options)
+        , workload_(workload)
+        , pool_(options.threads) {}
+
+    // The whole folder is there when its name is.
+    void make() {
+        if (std::filesystem::exists(options_.base)) return;
+        const Path part = options_.base.string() + ".part";
+        std::filesystem::remove_all(part);
+        {
+            const auto store = open_store(part);
+            fill(*store);
+            must(store->compact());
+        }
+        std::filesystem::rename(part, options_.base);
+    }
+
+    // Another folder with the same content; files that do not change are shared.
+    void copy_to(const Path& folder) const {
+        std::filesystem::remove_all(folder);
+        must(open_store(options_.base)->checkpoint(folder));
+    }
+
+private:
+    std::unique_ptr<store::KeyValue> open_store(const Path& folder) const {
+        store::KeyValueOptions how;
+        how.write_buffer_bytes = 256ULL << 20;
+        how.compressed = {family_code, family_blocks};
+        return must(store::KeyValue::open(folder, chain_family_names(), how));
+    }
+
+    void fill(store::KeyValue& store) {
+        constexpr std::uint64_t part = 100'000;
+        StateOptions how;
+        how.history_blocks = 1;
+        how.cache_bytes = 256ULL << 20;
+        const auto state = must(StateDatabase::open(store, how, pool_));
+        std::vector<std::pair<Hash32, std::uint64_t>> order;
+        const std::uint64_t accounts = options_.senders + options_.state;
+        for (std::uint64_t i = 0; i < accounts; ++i) {
+            order.emplace_back(crypto::keccak256(address(i).view()), i);
+        }
+        std::ranges::sort(order);
+        std::uint64_t number = 0;
+        commit(store, *state, {token()}, number);
+        for (std::uint64_t first = 0; first < accounts; first += part) {
+            StateChanges changes;
+            for (std::uint64_t i = first; i < std::min(first + part, accounts); ++i) {
+                AccountChange& change = changes.emplace_back();
+                const std::uint64_t which = order[i].second;
+                change.address = address(which);
+                change.account.emplace();
+                change.account->balance = which < options_.senders
+                                              ? U256(1'000'000) * U256(gwei) * U256(gwei)
+                                              : U256(which + 1);
+            }
+            commit(store, *state, changes, ++number);
+            std::fprintf(stderr, "\r%lu of %lu accounts", first, accounts);
+        }
+        std::fprintf(stderr, "\n");
+        lay_down_block(store, *state, number);
+    }
+
+    Address address(std::uint64_t number) const {
+        return number < options_.senders ? workload_.keys[number].address()
+                                         : stranger(number - options_.senders);
+    }
+
+    AccountChange token() const {
+        AccountChange out;
+        out.address = token_address();
+        out.account.emplace();
+        out.account->nonce = 1;
+        out.code = std::make_shared<const Code>(token_code(options_.artifacts));
+        out.account->code_hash = out.code->hash();
+        for (std::uint64_t i = 0; i < 2 * options_.senders; ++i) {
+            out.storage.emplace_back(balance_slot(address(i)), U256(gwei) * U256(gwei));
+        }
+        std::ranges::sort(out.storage);
+        return out;
+    }
+
+    static void commit(store::KeyValue& store, StateDatabase& state, const StateChanges& changes,
+                       std::uint64_t number) {
+        auto pending = state.begin();
+        must(pending->apply(changes));
+        store::WriteBatch batch;
+        must(state.stage(*pending, number, batch));
+        must(store.write(batch, false));
+        state.adopt(std::move(pending));
+    }
+
+    // The head of a chain whose earlier blocks nobody asks for.
+    void lay_down_block(store::KeyValue& store, const StateDatabase& state, std::uint64_t number) {
+        StoredBlock block;
+        block.block.header = workload_.genesis.header;
+        block.block.header.number = number;
+        block.block.header.state_root = state.root();
+        block.block.withdrawals.emplace();
+        block.hash = hash(block.block.header);
+        block.size_bytes = encode(block.block).size();
+        const BlockStore blocks(store);
+        store::WriteBatch batch;
+        blocks.put_block(block, batch);
+        blocks.put_canonical(block, batch);
+        blocks.put_heads({block.hash, block.hash, block.hash, block.hash, {}}, batch);
+        blocks.put_genesis_digest(digest_of(workload_.genesis), batch);
+        must(store.write(batch, true));
+    }
+
+    const Options& options_;
+    const Workload& workload_;
+    ThreadPool pool_;
+};
 
 void sign(Transaction& transaction, const crypto::PrivateKey& key) {
     const auto signature = key.sign(signing_hash(transaction));
@@ -253,13 +362,13 @@ private:
     Prng random_{1};
 };
 
-std::unique_ptr<Blockchain> open(const Options& options, const Genesis& genesis, const char* name,
+std::unique_ptr<Blockchain> open(const Options& options, const Genesis& genesis, const Path& folder,
                                  bool sync) {
     BlockchainOptions how;
-    how.folder = options.work / name;
+    how.folder = folder;
     how.durable = sync;
+    how.state.cache_bytes = options.cache_mb << 20;
     how.threads = options.threads;
-    std::filesystem::remove_all(how.folder);
     return must(Blockchain::open(how, genesis));
 }
 
@@ -269,26 +378,54 @@ std::uint64_t folder_bytes(const Path& folder) {
     return out;
 }
 
+// Made once in a work folder: what a run leaves there, the next one of the same options imports.
+std::vector<Block> make_blocks(const Options& options, const Workload& workload, const Base& base) {
+    constexpr std::uint64_t most_bytes = 8ULL << 30;
+    const Path file =
+        options.work / ("blocks-" + options.mix + "-" + std::to_string(options.blocks) + ".rlp");
+    std::vector<Block> out;
+    if (std::filesystem::exists(file)) {
+        const Bytes bytes = must(read_file(file, most_bytes));
+        for (codec::RlpReader in(bytes, file.c_str()); !in.at_end();) {
+            out.push_back(must(decode_block(must(in.raw("block")))));
+        }
+        return out;
+    }
+    const Path built = options.work / "built";
+    base.copy_to(built);
+    Bytes bytes;
+    {
+        Maker maker(options, workload);
+        const auto chain = open(options, workload.genesis, built, false);
+        for (std::uint64_t i = 0; i < options.blocks; ++i) {
+            out.push_back(must(chain->produce(maker.next(chain->head()), nullptr)).block);
+            append(bytes, encode(out.back()));
+        }
+    }
+    std::filesystem::remove_all(built);
+    must(write_file_atomic(file, bytes));
+    return out;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
     const Options options = read_options(argc, argv);
     const Workload workload = make_workload(options);
-    std::vector<Block> blocks;
+    must(make_directories(options.work));
+    Base base(options, workload);
+    base.make();
+    const Path imported = options.work / "imported";
+    const std::vector<Block> blocks = make_blocks(options, workload, base);
     std::uint64_t gas = 0, transactions = 0;
-    {
-        Maker maker(options, workload);
-        const auto chain = open(options, workload.genesis, "built", false);
-        for (std::uint64_t i = 0; i < options.blocks; ++i) {
-            blocks.push_back(must(chain->produce(maker.next(chain->head()), nullptr)).block);
-            gas += blocks.back().header.gas_used;
-            transactions += blocks.back().transactions.size();
-        }
+    for (const auto& block : blocks) {
+        gas += block.header.gas_used;
+        transactions += block.transactions.size();
     }
-    std::filesystem::remove_all(options.work / "built");
 
-    auto chain = open(options, workload.genesis, "imported", options.sync);
-    const std::uint64_t before = folder_bytes(options.work / "imported");
+    base.copy_to(imported);
+    auto chain = open(options, workload.genesis, imported, options.sync);
+    const std::uint64_t before = folder_bytes(imported);
     const double cpu_before = cpu_seconds();
     const Stopwatch wall;
     std::vector<double> block_ms;
@@ -299,7 +436,8 @@ int main(int argc, char** argv) {
     }
     const double cpu = cpu_seconds() - cpu_before, seconds = wall.seconds();
     chain.reset();
-    const std::uint64_t after = folder_bytes(options.work / "imported");
+    const std::uint64_t after = folder_bytes(imported);
+    std::filesystem::remove_all(imported);
     std::ranges::sort(block_ms);
 
     const double mgas = static_cast<double>(gas) / 1e6;
@@ -321,6 +459,8 @@ int main(int argc, char** argv) {
     out.set("growth_bytes", after - std::min(before, after));
     out.set("growth_bytes_per_transaction", static_cast<double>(after - std::min(before, after)) /
                                                 static_cast<double>(transactions));
+    out.set("growth_bytes_per_block", static_cast<double>(after - std::min(before, after)) /
+                                          static_cast<double>(options.blocks));
     std::printf("%s\n", out.dump(2).c_str());
     if (!options.json.empty()) must(write_file_atomic(options.json, out.dump(2) + "\n"));
     return 0;

@@ -12,7 +12,7 @@
 namespace ol::chain {
 namespace {
 
-constexpr std::uint64_t store_cache_bytes = 48ULL << 20;
+constexpr std::uint64_t store_cache_bytes = 192ULL << 20;
 constexpr std::uint64_t store_buffer_bytes = 16ULL << 20;
 
 } // namespace

@@ -1,6 +1,7 @@
 // Import: execution of blocks wherever they stand, commits, re-orgs.
 #include <algorithm>
 #include <atomic>
+#include <numeric>
 
 #include "chain/chain_impl.hpp"
 #include "chain/overrides.hpp"
@@ -12,6 +13,27 @@ namespace {
 // Executed blocks that nobody chose yet, with their states in memory.
 constexpr std::size_t candidates_kept = 2;
 constexpr std::size_t recovery_grain = 4; // signatures a thread takes at once
+
+// Brings the accounts that the transactions name into memory, in the order of the store's keys:
+// neighbours are in the same files and blocks, which makes it shorter than one by one later.
+Status read_ahead(const Block& block, const std::vector<Address>& senders, StateReader& state) {
+    std::vector<Address> all = senders;
+    for (const auto& transaction : block.transactions) {
+        if (transaction.to) all.push_back(*transaction.to);
+    }
+    std::ranges::sort(all);
+    all.erase(std::ranges::unique(all).begin(), all.end());
+    std::vector<ByteView> inputs;
+    inputs.reserve(all.size());
+    for (const auto& address : all) inputs.push_back(address.view());
+    std::vector<Hash32> keys(all.size());
+    crypto::keccak256_many(inputs, keys);
+    std::vector<std::uint32_t> order(all.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::ranges::sort(order, {}, [&](std::uint32_t i) { return keys[i]; });
+    for (const std::uint32_t i : order) OL_TRY(state.account(all[i]));
+    return {};
+}
 
 } // namespace
 
@@ -47,6 +69,7 @@ Result<ChainImpl::Executed> ChainImpl::execute(const StoredBlock& parent, const 
                                                const StateChanges& overrides,
                                                std::unique_ptr<StateDatabase::Pending> state) {
     if (!overrides.empty()) OL_TRY(state->apply(overrides));
+    OL_TRY(read_ahead(block, prepared.senders, *state));
     auto stored = std::make_shared<StoredBlock>();
     stored->outcomes = OL_TRY(execute_block(config_, parent.block.header, block, *state,
                                             block_hashes(parent.hash), prepared.senders));

@@ -7,6 +7,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
+#include <rocksdb/perf_level.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
@@ -16,6 +17,15 @@
 namespace ol::store {
 
 namespace {
+
+// RocksDB counts every comparison of keys for each thread, which nobody reads here.
+void count_nothing() {
+    thread_local const bool done = [] {
+        rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
+        return true;
+    }();
+    (void)done;
+}
 
 constexpr int filter_bits = 10; // a key: one in a hundred reads of absent keys looks at a block
 constexpr std::size_t block_bytes = 4096;
@@ -75,8 +85,44 @@ std::string_view remedy_of(ErrorCode code) {
     }
 }
 
+// RocksDB's words, with the file in them: a table that is gone it names as LevelDB would, and a
+// damaged log not at all.
+std::string text_of(const rocksdb::Status& status, const Path& folder) {
+    std::string out = status.ToString();
+    for (std::size_t at; (at = out.find(".ldb")) != std::string::npos;) out.replace(at, 4, ".sst");
+    if (!status.IsCorruption()) return out;
+    for (const char* name : {".sst", "MANIFEST", "CURRENT", ".log"}) {
+        if (out.find(name) != std::string::npos) return out;
+    }
+    std::vector<std::string> logs;
+    std::error_code error;
+    for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+         at.increment(error)) {
+        if (at->path().extension() == ".log") logs.push_back(at->path().filename().string());
+    }
+    std::sort(logs.begin(), logs.end());
+    out += ", in the log of what was written last:";
+    for (const auto& log : logs) out += " " + log;
+    return out;
+}
+
 std::unexpected<Error> failed(const rocksdb::Status& status, ErrorCode code, const Path& folder) {
-    return fail(code, "database {}: {}{}", folder.string(), status.ToString(), remedy_of(code));
+    return fail(code, "database {}: {}{}", folder.string(), text_of(status, folder),
+                remedy_of(code));
+}
+
+// The store's files without CURRENT, which names the manifest that knows them: opening would begin
+// a new store over them. A store is created with CURRENT before any table or log, and after the
+// first manifest alone.
+bool has_lost_current(const Path& folder) {
+    std::error_code error;
+    if (std::filesystem::exists(folder / "CURRENT", error)) return false;
+    for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+         at.increment(error)) {
+        const Path file = at->path().filename();
+        if (file.extension() == ".sst" || file.extension() == ".log") return true;
+    }
+    return false;
 }
 
 rocksdb::DBOptions database_options(const KeyValueOptions& options) {
@@ -297,6 +343,10 @@ Result<std::unique_ptr<KeyValue>> KeyValue::open(const Path& folder,
     if (!options.read_only) OL_TRY(make_directories(folder));
     std::unique_ptr<KeyValue> out(new KeyValue());
     out->impl_->folder = folder;
+    if (has_lost_current(folder)) {
+        return failed(rocksdb::Status::Corruption("the file CURRENT is gone"), ErrorCode::corrupted,
+                      folder);
+    }
     OL_TRY(out->impl_->open(families, options));
     return out;
 }
@@ -306,6 +356,7 @@ KeyValue::SnapshotPtr KeyValue::snapshot() const {
 }
 
 std::unique_ptr<KeyValue::Cursor> KeyValue::cursor(unsigned family, const SnapshotPtr& at) const {
+    count_nothing();
     auto* const iterator = impl_->db->NewIterator(read_options(at), impl_->family(family));
     return std::make_unique<HeldCursor>(std::unique_ptr<rocksdb::Iterator>(iterator),
                                         impl_->folder);
@@ -313,6 +364,7 @@ std::unique_ptr<KeyValue::Cursor> KeyValue::cursor(unsigned family, const Snapsh
 
 Result<std::optional<Bytes>> KeyValue::get(unsigned family, ByteView key,
                                            const SnapshotPtr& at) const {
+    count_nothing();
     rocksdb::PinnableSlice value;
     const rocksdb::Status status =
         impl_->db->Get(read_options(at), impl_->family(family), slice(key), &value);
@@ -359,6 +411,7 @@ Status KeyValue::scan_back(unsigned family, ByteView from,
 }
 
 Status KeyValue::write(const WriteBatch& batch, bool durable) {
+    count_nothing();
     rocksdb::WriteBatch steps(batch.size_bytes() + 64);
     impl_->append(steps, batch.bytes_);
     rocksdb::WriteOptions options;

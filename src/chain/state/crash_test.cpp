@@ -1,7 +1,6 @@
-// Processes that are killed while they commit, and files that are damaged: what was confirmed is
-// there afterwards, roots are those of the values, and damage is named.
+// Processes that are killed while they commit: what was confirmed is there afterwards, and roots
+// are those of the values.
 #include <csignal>
-#include <fstream>
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -131,89 +130,6 @@ TEST(CrashTest, KilledAtAnyMomentNoConfirmedBlockIsLost) {
         past.twin().compare(**reader, 15);
         confirmed = *head;
         any = true;
-    }
-}
-
-std::vector<Path> files_of(const Path& folder, const std::string& ending) {
-    std::vector<Path> out;
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-        const std::string name = entry.path().filename().string();
-        if (name.ends_with(ending) && entry.file_size() > 0) out.push_back(entry.path());
-    }
-    std::sort(out.begin(), out.end());
-    return out;
-}
-
-void flip(const Path& file, std::uint64_t at, unsigned bit) {
-    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
-    stream.seekg(static_cast<std::streamoff>(at));
-    const int byte = stream.get();
-    stream.seekp(static_cast<std::streamoff>(at));
-    stream.put(static_cast<char>(static_cast<unsigned>(byte) ^ 1U << bit));
-}
-
-// Opening, checking or verifying says what is wrong; nothing crashes and no wrong value comes out.
-void expect_named(const Path& folder, const WorldTwin& twin, std::uint64_t number) {
-    auto store = store::KeyValue::open(folder, state_family_names());
-    if (!store) {
-        EXPECT_EQ(store.error().code, ErrorCode::corrupted) << store.error().to_string();
-        return;
-    }
-    ThreadPool pool(1);
-    const Status checked = (*store)->check_integrity();
-    auto database = StateDatabase::open(**store, small_options(), pool);
-    if (!database) {
-        EXPECT_EQ(database.error().code, ErrorCode::corrupted) << database.error().to_string();
-        return;
-    }
-    const Status verified = (*database)->verify(no_progress);
-    const bool is_whole = (*database)->head_number() == number;
-    EXPECT_TRUE(!checked || !verified || !is_whole) << "nobody noticed";
-    if (!verified) {
-        EXPECT_EQ(verified.error().code, ErrorCode::corrupted) << verified.error().to_string();
-    }
-    const auto reader = (*database)->at(number);
-    if (!reader) return;
-    for (const auto& [address, held] : twin.accounts()) {
-        const auto account = (*reader)->account(address);
-        if (!account) {
-            EXPECT_EQ(account.error().code, ErrorCode::corrupted);
-        } else if (*account) {
-            EXPECT_EQ((*account)->balance, held.account.balance);
-        }
-    }
-    auto pending = (*database)->begin();
-    (void)pending->apply({}); // whatever it says
-}
-
-TEST(CrashTest, DamagedFilesAreNamed) {
-    Prng prng(8);
-    for (const std::string ending : {".sst", ".log"}) {
-        for (int turn = 0; turn < 12; ++turn) {
-            const TemporaryFolder folder;
-            Replay replay;
-            std::uint64_t number = 0;
-            {
-                OpenState state(folder.path(), small_options());
-                for (int i = 0; i < 6; ++i) number = state.commit({replay.next(), replay.next()});
-                if (ending == ".sst") {
-                    ASSERT_TRUE(state.store->compact());
-                }
-            }
-            const auto files = files_of(folder.path(), ending);
-            ASSERT_FALSE(files.empty());
-            const Path& file = files[prng.below(files.size())];
-            const std::uint64_t size = std::filesystem::file_size(file);
-            if (turn % 6 == 5 && ending == ".sst") {
-                std::filesystem::resize_file(file, size - 1 - prng.below(size / 2));
-            } else {
-                // The last record of a log may be a torn one: that is no damage.
-                flip(file, prng.below(ending == ".log" ? size / 2 : size),
-                     static_cast<unsigned>(prng.below(8)));
-            }
-            expect_named(folder.path(), replay.twin(), number);
-            if (HasFailure()) FAIL() << ending << ", turn " << turn << ": " << file;
-        }
     }
 }
 

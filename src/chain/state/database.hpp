@@ -37,7 +37,9 @@ std::vector<std::string> state_family_names();
 struct StateOptions {
     bool archive = false;
     std::uint64_t history_blocks = 1024; // pruned mode: how far re-orgs and old reads may go back
-    std::uint64_t cache_bytes = 64ULL << 20; // accounts, slots and trie nodes in memory
+    // Accounts, slots and trie nodes in memory; taken as they come. Half of it are nodes: those
+    // that are stored of ten million accounts fit.
+    std::uint64_t cache_bytes = 256ULL << 20;
 };
 
 struct AccountProof {
@@ -98,7 +100,8 @@ public:
     virtual Status export_snapshot(const Path& file, const ProgressSink& progress) = 0;
     virtual Status import_snapshot(const Path& file, std::uint64_t number,
                                    const Hash32& expected_root, const ProgressSink& progress) = 0;
-    // Recomputes every root from the flat state; corrupted with the first account that differs.
+    // Reads every file of the store, and recomputes every root from the flat state; corrupted with
+    // the first file or account that differs.
     virtual Status verify(const ProgressSink& progress) = 0;
 };
 

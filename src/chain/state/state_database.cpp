@@ -310,6 +310,8 @@ Status StoredStateDatabase::import_snapshot(const Path& file, std::uint64_t numb
 }
 
 Status StoredStateDatabase::verify(const ProgressSink& progress) {
+    // The files first, those of the caller's families among them: a damaged one is named.
+    OL_TRY(core_.store.check_integrity());
     return verify_state(*OL_TRY(HeadView::create(core_)), progress);
 }
 
