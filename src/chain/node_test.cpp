@@ -2,6 +2,7 @@
 
 #include "chain/node.hpp"
 #include "chain/rpc/jwt.hpp"
+#include "chain/rpc/server.hpp"
 #include "chain/world_for_tests.hpp"
 #include "codec/json.hpp"
 #include "net/http.hpp"
@@ -121,6 +122,29 @@ TEST_F(NodeTest, StrangersHostsOriginsAndTypesAreRefused) {
     EXPECT_EQ(plain->status, 415);
     EXPECT_EQ(client_.send({.url = node_->url()})->status, 200); // health checks
     EXPECT_EQ(client_.send({.method = "DELETE", .url = node_->url()})->status, 405);
+}
+
+TEST(BriefCalls, AreFoundByTheirMethodAlone) {
+    const auto brief = [](std::string body, std::string method = "POST") {
+        net::Request request;
+        request.method = std::move(method);
+        request.body = std::move(body);
+        return rpc::is_brief(request);
+    };
+    EXPECT_TRUE(brief(R"({"id":1,"method":"eth_chainId"})"));
+    EXPECT_TRUE(brief("{\"method\" :\t\"eth_sendRawTransaction\"}"));
+    EXPECT_FALSE(brief(R"({"id":1,"method":"eth_chainId"})", "OPTIONS"));
+    EXPECT_FALSE(brief(R"({"id":1,"method":"eth_call"})"));
+    EXPECT_FALSE(brief(R"({"id":1,"method":"eth_chainIdd"})"));
+    // The last of two keys counts; escapes hide one.
+    EXPECT_FALSE(brief(R"({"method":"eth_chainId","method":"debug_traceCall"})"));
+    EXPECT_FALSE(brief(R"({"params":[{"method":"eth_chainId"}],"meth\u006fd":"debug_traceCall"})"));
+    EXPECT_FALSE(brief(R"([{"method":"eth_chainId"}])"));
+    EXPECT_FALSE(brief(R"({"method":"eth_chainId","x":")" + std::string(5000, ' ') + "\"}"));
+    for (const auto* broken : {"", "{", R"({"method")", R"({"method":)", R"({"method":")",
+                               R"({"method":"eth_chainId)", R"({"method":1})", R"({"method"1})"}) {
+        EXPECT_FALSE(brief(broken)) << broken;
+    }
 }
 
 TEST_F(NodeTest, TheEngineNeedsItsToken) {

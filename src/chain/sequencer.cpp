@@ -40,13 +40,26 @@ struct Signals {
     std::condition_variable changed;
     std::uint64_t transactions = 0, heads = 0; // how many came
     bool stop = false;
+    bool wakes_for_transactions = true; // a block is made for them at once
 
-    void count(std::uint64_t& what) {
+    void count_transaction() {
         {
             const std::scoped_lock guard(mutex);
-            ++what;
+            ++transactions;
+            if (!wakes_for_transactions) return;
         }
         changed.notify_all();
+    }
+    void count_head() {
+        {
+            const std::scoped_lock guard(mutex);
+            ++heads;
+        }
+        changed.notify_all();
+    }
+    void wake_for_transactions(bool on) {
+        const std::scoped_lock guard(mutex);
+        wakes_for_transactions = on;
     }
 };
 
@@ -65,11 +78,12 @@ public:
         if (options_.development && latest > wall)
             offset_s_ = static_cast<std::int64_t>(latest - wall);
         last_block_ms_ = clock_.unix_ms();
+        signals_->wake_for_transactions(automine_);
         pool_.on_added([signals = std::weak_ptr<Signals>(signals_)](const PooledPtr&) {
-            if (const auto to = signals.lock()) to->count(to->transactions);
+            if (const auto to = signals.lock()) to->count_transaction();
         });
         chain_.on_head([signals = std::weak_ptr<Signals>(signals_)](const HeadEvent&) {
-            if (const auto to = signals.lock()) to->count(to->heads);
+            if (const auto to = signals.lock()) to->count_head();
         });
         if (options_.own_thread) thread_ = std::thread([this] { run(); });
     }
@@ -93,6 +107,7 @@ public:
         {
             const std::scoped_lock guard(mutex_);
             automine_ = on;
+            signals_->wake_for_transactions(on);
             refused_.clear();
         }
         wake();
@@ -169,7 +184,7 @@ public:
             }
             forced_.push_back(std::move(deposit));
         }
-        signals_->count(signals_->transactions);
+        signals_->count_transaction();
         return {};
     }
 
@@ -340,7 +355,7 @@ private:
         std::ranges::sort(refused_);
     }
 
-    void wake() { signals_->count(signals_->heads); }
+    void wake() { signals_->count_head(); }
 
     void run() {
         std::string last_error;

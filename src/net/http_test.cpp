@@ -1,6 +1,7 @@
 #include <atomic>
 #include <thread>
 
+#include "net/brief.hpp"
 #include "net/http_for_tests.hpp"
 
 namespace ol::net {
@@ -372,6 +373,35 @@ TEST_F(HttpTest, AFullQueueIsA503AndStreamsDoNotHoldWorkers) {
     for (auto& thread : threads) thread.join();
     EXPECT_TRUE(queued.read("ok").ends_with("ok"));
     EXPECT_EQ(get("/stream")->body, "begun");
+}
+
+// Brief requests need no worker: they are answered while none is free, in the order they came in.
+TEST_F(HttpTest, BriefRequestsAreAnsweredWhereTheyAreRead) {
+    Gate gate;
+    ServerOptions options;
+    options.worker_threads = 1;
+    options.queue_limit = 1;
+    const auto handler = [&](const Request& request) {
+        if (request.path == "/gate") gate.pass();
+        if (request.path == "/throw") throw std::runtime_error("a secret");
+        return text_reply(request.path);
+    };
+    auto started =
+        start_server(options, handler, [](const Request& each) { return each.path != "/gate"; });
+    ASSERT_TRUE(started) << started.error().to_string();
+    server_ = std::move(*started);
+    base_ = fmt::format("http://127.0.0.1:{}", server_->port());
+    std::thread held([&] { EXPECT_EQ(get("/gate")->body, "/gate"); });
+    gate.wait_for(1);
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(get("/brief")->body, "/brief");
+    EXPECT_EQ(get("/throw")->status, 500);
+    const RawSocket both(server_->port());
+    both.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+    const std::string answers = both.read("/b");
+    EXPECT_LT(answers.find("/a"), answers.find("/b"));
+    EXPECT_TRUE(answers.ends_with("/b"));
+    gate.release();
+    held.join();
 }
 
 TEST_F(HttpTest, ExceptionsBecome500) {

@@ -40,12 +40,13 @@ std::unexpected<Error> listen_failure(const ServerOptions& options,
 
 class ServerImpl final : public Server {
 public:
-    ServerImpl(ServerOptions options, Handler handler)
+    ServerImpl(ServerOptions options, Handler handler, IsBrief is_brief)
         : acceptor_(io_)
         , accept_timer_(io_)
         , workers_(options.worker_threads, options.queue_limit, options.stream_limit)
         , host_{.options = std::move(options),
                 .handler = std::move(handler),
+                .is_brief = std::move(is_brief),
                 .io = io_,
                 .workers = workers_,
                 .on_closed = [this](Connection& connection) { forget(connection); },
@@ -200,7 +201,13 @@ private:
 } // namespace
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler handler) {
-    auto server = std::make_unique<ServerImpl>(std::move(options), std::move(handler));
+    return start_server(std::move(options), std::move(handler), {});
+}
+
+Result<std::unique_ptr<Server>> start_server(ServerOptions options, Handler handler,
+                                             IsBrief is_brief) {
+    auto server =
+        std::make_unique<ServerImpl>(std::move(options), std::move(handler), std::move(is_brief));
     OL_TRY(server->listen());
     return std::unique_ptr<Server>(std::move(server));
 }

@@ -11,6 +11,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 
+#include "base/check.hpp"
 #include "base/log.hpp"
 
 namespace ol::net {
@@ -26,13 +27,20 @@ namespace {
 constexpr int slow_factor = 10;
 constexpr milliseconds linger_time{2000};
 
-std::string http_date() {
+// Printed once a second.
+std::string_view http_date() {
+    thread_local std::time_t at = -1;
+    thread_local std::array<char, 64> text;
+    thread_local std::size_t size = 0;
     const std::time_t now = std::time(nullptr);
-    std::tm utc{};
-    ::gmtime_r(&now, &utc);
-    char text[64];
-    // The C locale's names: the program sets no other.
-    return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &utc)};
+    if (now != at) {
+        std::tm utc{};
+        ::gmtime_r(&now, &utc);
+        // The C locale's names: the program sets no other.
+        size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+        at = now;
+    }
+    return {text.data(), size};
 }
 
 bool is_token(std::string_view name) {
@@ -258,6 +266,11 @@ void Session::dispatch() {
     if (host_.options.websocket && boost::beast::websocket::is_upgrade(message)) {
         return upgrade(std::move(message), *request);
     }
+    if (host_.is_brief && host_.is_brief(*request)) {
+        Response response = answer(*request);
+        OL_CHECK(!response.stream); // what streams is not brief
+        return reply(std::move(response));
+    }
     auto shared = std::make_shared<Request>(std::move(*request));
     if (!host_.workers.submit([self = shared_from_this(), shared] { self->run(shared); })) {
         Response busy = error_reply(503, "unavailable", "the server is busy; try again soon");
@@ -281,19 +294,19 @@ void Session::upgrade(UpgradeRequest message, const Request& request) {
         start_websocket(host_, std::move(socket_), std::move(remote_), std::move(message)));
 }
 
-void Session::run(std::shared_ptr<Request> request) {
-    Response response;
+Response Session::answer(const Request& request) const {
     try {
-        response = host_.handler(*request);
+        return host_.handler(request);
     } catch (const std::exception& error) {
-        log::error("net", "{} {} failed: {}", request->method, request->path, error.what());
-        response =
-            error_reply(500, "internal", "the request failed inside the server; its log says why");
+        log::error("net", "{} {} failed: {}", request.method, request.path, error.what());
     } catch (...) {
-        log::error("net", "{} {} failed", request->method, request->path);
-        response =
-            error_reply(500, "internal", "the request failed inside the server; its log says why");
+        log::error("net", "{} {} failed", request.method, request.path);
     }
+    return error_reply(500, "internal", "the request failed inside the server; its log says why");
+}
+
+void Session::run(std::shared_ptr<Request> request) {
+    Response response = answer(*request);
     const bool streamed = response.stream && request->method != "HEAD";
     request.reset();
     auto shared = std::make_shared<Response>(std::move(response));

@@ -17,6 +17,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "net/brief.hpp"
 #include "net/http.hpp"
 #include "net/workers.hpp"
 
@@ -38,6 +39,7 @@ public:
 struct SessionHost {
     ServerOptions options;
     Handler handler;
+    IsBrief is_brief; // null: none is
     boost::asio::io_context& io;
     Workers& workers;
     std::function<void(Connection&)> on_closed; // on the io thread
@@ -96,7 +98,8 @@ private:
     void dispatch();
     Result<Request> to_request(UpgradeRequest& message) const;
     void upgrade(UpgradeRequest message, const Request& request);
-    void run(std::shared_ptr<Request> request); // on a worker
+    Response answer(const Request& request) const; // any thread
+    void run(std::shared_ptr<Request> request);    // on a worker
 
     // Writes the reply; then reads the next request, or lingers when the connection ends.
     void reply(Response response);

@@ -113,6 +113,27 @@ TEST_F(HttpTest, AStalledReaderHoldsTheWriterBackAndIsThenCutOff) {
     EXPECT_LT(written, 64U << 20); // what the system's buffers hold, not what memory does
 }
 
+// A large answer waits for its reader no longer than the idle timeout, and nobody else waits.
+TEST_F(HttpTest, ALargeAnswerThatNobodyReadsIsGivenUp) {
+    constexpr std::size_t size = 64 << 20;
+    ServerOptions options;
+    options.idle_timeout_ms = 200;
+    options.worker_threads = 1;
+    serve(
+        [](const Request& request) {
+            return text_reply(request.path == "/large" ? std::string(size, 'x') : "ok");
+        },
+        options);
+    EXPECT_EQ(get("/large")->body.size(), size);
+    const RawSocket stalled(server_->port());
+    stalled.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (int i = 0; i < 10; ++i) {
+        EXPECT_EQ(get("/")->body, "ok");
+        std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    }
+    EXPECT_LT(stalled.read().size(), size);
+}
+
 TEST_F(HttpTest, AStreamThatFailsIsSeenToBeCutShort) {
     serve([](const Request&) {
         Response out;

@@ -52,6 +52,8 @@ test("fees hold what layer 1 and the operator take", () => {
   });
   assert.equal(op.success, false);
   assert.equal(op.operatorFee, 2n * 3n + 4n);
+  const jovian = readReceipt({ gasUsed: "0x1e8480", operatorFeeScalar: "0x3", operatorFeeConstant: "0x4", daFootprintGasScalar: "0x190" });
+  assert.equal(jovian.operatorFee, 2_000_000n * 3n * 100n + 4n);
   assert.equal(feeOf(readTransaction(transfer), op), 2_000_000n + 100n + 10n);
 });
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <mutex>
 #include <variant>
 
 #include "base/log.hpp"
@@ -27,6 +28,14 @@ struct Feed::Queue {
     std::uint64_t last = 0; // event that came
     std::uint64_t told = 0; // event that all listeners know
     bool lost = false, closed = false;
+    std::mutex listeners_mutex; // held for a moment only
+    std::vector<FeedListener*> listeners;
+
+    // The transactions of a busy chain wake no thread where nobody listens.
+    bool is_wanted() {
+        const std::lock_guard lock(listeners_mutex);
+        return std::ranges::any_of(listeners, [](const auto* each) { return each->has_any(); });
+    }
 
     template <class What>
     void push(What what) {
@@ -52,15 +61,23 @@ Feed::~Feed() { stop(); }
 void Feed::add(FeedListener& listener) { listeners_.push_back(&listener); }
 
 void Feed::start() {
+    queue_->listeners = listeners_;
     backend_.chain.on_head([queue = queue_](const HeadEvent& event) {
         // Both empty: accounts were changed by hand; no block says so.
-        if (!event.left.empty() || !event.joined.empty()) queue->push(event);
+        const bool moved = !event.left.empty() || !event.joined.empty();
+        if (moved && queue->is_wanted()) queue->push(event);
     });
-    backend_.pool.on_added([queue = queue_](const PooledPtr& added) { queue->push(added); });
+    backend_.pool.on_added([queue = queue_](const PooledPtr& added) {
+        if (queue->is_wanted()) queue->push(added);
+    });
     thread_ = std::thread([this] { run(); });
 }
 
 void Feed::stop() {
+    {
+        const std::lock_guard lock(queue_->listeners_mutex);
+        queue_->listeners.clear();
+    }
     {
         const std::lock_guard lock(queue_->mutex);
         queue_->closed = true;

@@ -20,6 +20,8 @@ struct HeadUpdate {
 class FeedListener {
 public:
     virtual ~FeedListener() = default;
+    // Whether there may be anybody to tell; never waits. Events that nobody wants are not kept.
+    virtual bool has_any() const = 0;
     // Whether there is anybody to tell: nothing is read for nobody.
     virtual bool wants_heads() const = 0;
     virtual bool wants_pending() const = 0;

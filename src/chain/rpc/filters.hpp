@@ -2,6 +2,7 @@
 // limit; a filter that nobody polls for five minutes is removed. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
 
@@ -26,6 +27,7 @@ public:
     RpcStatus changes(const std::string& id, Writer& out);
     RpcResult<LogCriteria> criteria_of(const std::string& id);
 
+    bool has_any() const override { return count_ != 0; }
     bool wants_heads() const override;
     bool wants_pending() const override;
     void on_head(const HeadUpdate& update) override;
@@ -50,7 +52,11 @@ private:
 
     const Feed& feed_;
     const Clock& clock_;
+    // Whoever may change what is there holds it.
+    class Change;
+
     mutable std::mutex mutex_;
+    std::atomic<std::size_t> count_ = 0;
     std::map<std::string, Filter> filters_;
 };
 

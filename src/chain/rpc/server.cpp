@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "chain/rpc/jwt.hpp"
+#include "net/brief.hpp"
 
 namespace ol::chain::rpc {
 
@@ -23,6 +24,35 @@ bool is_json(std::string_view type) {
     });
 }
 
+// Methods that take some hundred microseconds at most, whatever their parameters are.
+bool is_brief_method(std::string_view name) {
+    static constexpr std::string_view brief[] = {"eth_blockNumber", "eth_chainId",
+                                                 "eth_sendRawTransaction", "net_version",
+                                                 "web3_clientVersion"};
+    return std::ranges::find(brief, name) != std::end(brief);
+}
+
+} // namespace
+
+bool is_brief(const net::Request& request) {
+    constexpr std::size_t most_bytes = 4096;
+    constexpr std::string_view key = "\"method\"", space = " \t\r\n";
+    const std::string_view body = request.body;
+    if (request.method != "POST" || body.size() > most_bytes || !body.starts_with('{'))
+        return false;
+    if (body.find('\\') != std::string_view::npos) return false;
+    const std::size_t at = body.find(key);
+    if (at == std::string_view::npos || body.rfind(key) != at) return false;
+    std::size_t from = body.find_first_not_of(space, at + key.size());
+    if (from == std::string_view::npos || body[from] != ':') return false;
+    from = body.find_first_not_of(space, from + 1);
+    if (from == std::string_view::npos || body[from] != '"') return false;
+    const std::size_t end = body.find('"', from + 1);
+    return end != std::string_view::npos && is_brief_method(body.substr(from + 1, end - from - 1));
+}
+
+namespace {
+
 class ServerImpl final : public Server {
 public:
     ServerImpl(const Dispatcher& dispatcher, ServerOptions options)
@@ -41,8 +71,8 @@ public:
         http.connection_limit = options_.connections;
         http.body_limit_bytes = limits::rpc_body_bytes;
         if (options_.websocket) http.websocket = socket_handler();
-        http_ = OL_TRY(net::Server::start(
-            http, [this](const net::Request& request) { return handle(request); }));
+        http_ = OL_TRY(net::start_server(
+            http, [this](const net::Request& request) { return handle(request); }, is_brief));
         return {};
     }
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "chain/rpc/dispatcher.hpp"
+#include "net/http.hpp"
 #include "net/origin.hpp"
 
 namespace ol::chain::rpc {
@@ -25,6 +26,11 @@ struct ServerOptions {
     // A WebSocket connection has ended.
     std::function<void(const net::WebSocketPtr&)> on_close;
 };
+
+// Whether a call takes some hundred microseconds at most, whatever its parameters are: such calls
+// need no worker. Looks for the method without reading the JSON; what could deceive it - the name's
+// key twice or written with escapes, a batch - is not brief.
+bool is_brief(const net::Request& request);
 
 class Server {
 public:

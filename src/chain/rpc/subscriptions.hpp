@@ -2,6 +2,7 @@
 // connection's queue limit. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
 
@@ -30,6 +31,7 @@ public:
     void end_all(const net::WebSocketPtr& socket);
     std::size_t count() const;
 
+    bool has_any() const override { return count_ != 0; }
     bool wants_heads() const override;
     bool wants_pending() const override;
     void on_head(const HeadUpdate& update) override;
@@ -50,7 +52,11 @@ private:
                           const std::vector<std::string>& heads);
 
     const Feed& feed_;
+    // Whoever may change what is there holds it.
+    class Change;
+
     mutable std::mutex mutex_;
+    std::atomic<std::size_t> count_ = 0;
     std::map<std::string, Subscription> subscriptions_;
 };
 

@@ -133,10 +133,19 @@ export function readLog(raw: Raw): Log {
   };
 }
 
-export function readReceipt(raw: Raw): TransactionReceipt {
-  const gasUsed = big(raw.gasUsed) ?? 0n;
+// OP Stack specification, Isthmus: gas * scalar / 10^6 + constant. Jovian: gas * scalar * 100 + constant; its
+// receipts alone tell the scalar of the DA footprint.
+function operatorFee(raw: Raw, gasUsed: bigint): bigint | null {
   const scalar = big(raw.operatorFeeScalar);
   const constant = big(raw.operatorFeeConstant);
+  if (scalar === null && constant === null) return null;
+  const product = gasUsed * (scalar ?? 0n);
+  const isJovian = big(raw.daFootprintGasScalar) !== null;
+  return (isJovian ? product * 100n : product / 1_000_000n) + (constant ?? 0n);
+}
+
+export function readReceipt(raw: Raw): TransactionReceipt {
+  const gasUsed = big(raw.gasUsed) ?? 0n;
   return {
     success: raw.status === undefined || number(raw.status) === 1,
     gasUsed,
@@ -144,8 +153,7 @@ export function readReceipt(raw: Raw): TransactionReceipt {
     contract: hex(raw.contractAddress),
     logs: ((raw.logs ?? []) as Raw[]).map(readLog),
     l1Fee: big(raw.l1Fee),
-    // OP Stack specification, Isthmus: gas * scalar / 10^6 + constant.
-    operatorFee: scalar === null && constant === null ? null : (gasUsed * (scalar ?? 0n)) / 1_000_000n + (constant ?? 0n),
+    operatorFee: operatorFee(raw, gasUsed),
     depositNonce: number(raw.depositNonce),
   };
 }
