@@ -1,10 +1,10 @@
-// The embedded chain: contract calls over evm-benchmarks; evmone and anvil beside them (--peers).
+// The embedded chain: contract calls, import of blocks, JSON-RPC; evmone and anvil beside them (--peers).
 //
 //   --peers      runs the peers too: evmone, built from its sources, and anvil of our npm packages
 //   --cache DIR  inputs and peers (default ~/.cache/openledger-bench): evm-benchmarks and
 //                peers/evmone-source/{evmone,evmc,intx} are checkouts of the repositories that
 //                bench/chain/evm.mjs names
-//   --only PART  evm or rpc
+//   --only PART  evm, import or rpc
 //   --install    lets it clone what is missing there
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
