@@ -117,20 +117,34 @@ private:
     void read() {
         if (closed_ || closing_) return;
         reading_ = true;
-        stream_.async_read_some(
-            buffer_, 0, [self = shared_from_this()](ErrorType error, std::size_t) {
-                self->reading_ = false;
-                if (error) return self->close();
-                if (self->closing_) return;
-                if (!self->share_.set(self->buffer_.size() + self->handled_bytes_)) {
-                    return self->begin_close(beast::websocket::close_code::try_again_later);
-                }
-                if (!self->stream_.is_message_done()) return self->read();
-                self->pending_ = beast::buffers_to_string(self->buffer_.data());
-                self->buffer_.consume(self->buffer_.size());
-                self->buffer_.shrink_to_fit();
-                self->hand_over();
-            });
+        stream_.async_read_some(buffer_, 0,
+                                [self = shared_from_this()](ErrorType error, std::size_t) {
+                                    self->reading_ = false;
+                                    if (error) return self->close();
+                                    if (self->closing_) return;
+                                    self->take_in();
+                                });
+    }
+
+    // What was read; more is read only where all clients together may have so much. A client that
+    // has messages in flight waits for those: it may have seen the answer of one before we count
+    // it as done.
+    void take_in() {
+        is_held_ = false;
+        if (!share_.set(buffer_.size() + handled_bytes_)) {
+            is_held_ = in_flight_ > 0;
+            if (is_held_) return;
+            // Its goodbye may take a while: the room is the others' at once.
+            buffer_.consume(buffer_.size());
+            buffer_.shrink_to_fit();
+            share_.set(0);
+            return begin_close(beast::websocket::close_code::try_again_later);
+        }
+        if (!stream_.is_message_done()) return read();
+        pending_ = beast::buffers_to_string(buffer_.data());
+        buffer_.consume(buffer_.size());
+        buffer_.shrink_to_fit();
+        hand_over();
     }
 
     // To a worker; while there is none the client waits, and so does its next message.
@@ -167,6 +181,8 @@ private:
             if (self->in_flight_ > 0) --self->in_flight_;
             if (self->closed_) {
                 if (self->in_flight_ == 0) self->note_ended();
+            } else if (self->is_held_) {
+                if (!self->closing_) self->take_in();
             } else if (!self->reading_ && !self->waiting_) {
                 self->read();
             }
@@ -230,6 +246,7 @@ private:
     unsigned in_flight_ = 0;
     std::uint64_t handled_bytes_ = 0; // of the messages in flight
     BodyShare share_;
+    bool is_held_ = false; // take_in waits for messages in flight
     bool open_ = false, reading_ = false, waiting_ = false, writing_ = false;
     bool closing_ = false, closed_ = false, noted_ = false;
     beast::websocket::close_code close_code_ = beast::websocket::close_code::normal;
