@@ -134,7 +134,8 @@ TEST(BriefCalls, AreFoundByTheirMethodAlone) {
     EXPECT_TRUE(brief(R"({"id":1,"method":"eth_chainId"})"));
     EXPECT_TRUE(brief("{\"method\" :\t\"eth_sendRawTransaction\"}"));
     EXPECT_FALSE(brief(R"({"id":1,"method":"eth_chainId"})", "OPTIONS"));
-    EXPECT_FALSE(brief(R"({"id":1,"method":"eth_call"})"));
+    EXPECT_TRUE(brief(R"({"id":1,"method":"eth_call"})"));
+    EXPECT_FALSE(brief(R"({"id":1,"method":"debug_traceCall"})"));
     EXPECT_FALSE(brief(R"({"id":1,"method":"eth_chainIdd"})"));
     // The last of two keys counts; escapes hide one.
     EXPECT_FALSE(brief(R"({"method":"eth_chainId","method":"debug_traceCall"})"));

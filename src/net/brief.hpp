@@ -6,9 +6,10 @@
 
 namespace ol::net {
 
-// Whether a request's handler takes well under a millisecond, never blocks and never streams: while
-// it runs, nothing else is read or written. Called on the io thread, for every request; must not
-// throw.
+// Whether a request's handler takes well under a millisecond as a rule. One that takes longer loses
+// the io thread's place to another thread after two milliseconds, so that it holds up the others
+// for that long and no longer; so many at once as there are worker threads. Called on the io
+// thread, for every request; must not throw.
 using IsBrief = std::function<bool(const Request&)>;
 
 // Server::start, with brief requests outside of the workers and of their queue's limit.

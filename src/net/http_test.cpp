@@ -404,6 +404,86 @@ TEST_F(HttpTest, BriefRequestsAreAnsweredWhereTheyAreRead) {
     held.join();
 }
 
+// One that takes long loses the io thread: it holds up neither others nor itself, so many at once
+// as there are workers; what it answered comes in its turn, streams and exceptions too.
+TEST_F(HttpTest, LongRequestsTakenForBriefOnesHoldNobodyUp) {
+    Gate gate;
+    ServerOptions options;
+    options.worker_threads = 3;
+    const auto handler = [&](const Request& request) {
+        if (request.path.starts_with("/long")) gate.pass();
+        if (request.path == "/long/throw") throw std::runtime_error("a secret");
+        if (request.path != "/long/stream") return text_reply(request.path);
+        Response out;
+        out.content_type = "text/plain";
+        out.stream = [](BodyStream& body) { body.write("streamed"); };
+        return out;
+    };
+    auto started = start_server(options, handler, [](const Request&) { return true; });
+    ASSERT_TRUE(started) << started.error().to_string();
+    server_ = std::move(*started);
+    base_ = fmt::format("http://127.0.0.1:{}", server_->port());
+    for (int round = 0; round < 3; ++round) {
+        const std::string paths[] = {"/long/a", "/long/throw", "/long/stream"};
+        std::vector<std::thread> held;
+        for (const std::string& path : paths) {
+            held.emplace_back([this, path] {
+                const auto reply = get(path);
+                ASSERT_TRUE(reply) << reply.error().to_string();
+                if (path == "/long/throw") {
+                    EXPECT_EQ(reply->status, 500);
+                } else {
+                    EXPECT_EQ(reply->body, path == "/long/stream" ? "streamed" : path);
+                }
+            });
+        }
+        gate.wait_for(3);
+        for (int i = 0; i < 20; ++i) EXPECT_EQ(get("/brief")->body, "/brief");
+        gate.release();
+        for (std::thread& each : held) each.join();
+        const std::scoped_lock guard(gate.mutex);
+        gate.open = false;
+        gate.waiting = 0;
+    }
+    // One that is under way when the server stops is answered.
+    std::thread last([this] { EXPECT_EQ(get("/long/last")->body, "/long/last"); });
+    gate.wait_for(1);
+    std::thread stopping([this] { server_->stop(); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    gate.release();
+    last.join();
+    stopping.join();
+}
+
+// Work in place of every length around the loop's patience, from many clients at once.
+TEST_F(HttpTest, TheLoopChangesHandsUnderLoad) {
+    ServerOptions options;
+    options.worker_threads = 3;
+    const auto handler = [](const Request& request) {
+        const int us = std::atoi(request.path.c_str() + 1);
+        if (us > 0) std::this_thread::sleep_for(std::chrono::microseconds(us));
+        return text_reply(request.path);
+    };
+    auto started = start_server(options, handler, [](const Request&) { return true; });
+    ASSERT_TRUE(started) << started.error().to_string();
+    server_ = std::move(*started);
+    std::vector<std::thread> clients;
+    for (int c = 0; c < 8; ++c) {
+        clients.emplace_back([this, c] {
+            Client client;
+            for (int i = 0; i < 60; ++i) {
+                const int us = i % 6 == 0 ? 1500 + (i * 37 + c * 101) % 1500 : 0;
+                const std::string path = fmt::format("/{}", us);
+                const auto reply = client.send(
+                    {.url = fmt::format("http://127.0.0.1:{}{}", server_->port(), path)});
+                ASSERT_TRUE(reply) << reply.error().to_string();
+                EXPECT_EQ(reply->body, path);
+            }
+        });
+    }
+    for (std::thread& each : clients) each.join();
+}
+
 TEST_F(HttpTest, ExceptionsBecome500) {
     serve([](const Request& request) -> Response {
         if (request.path == "/odd") throw 7;

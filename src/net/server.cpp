@@ -43,11 +43,18 @@ public:
     ServerImpl(ServerOptions options, Handler handler, IsBrief is_brief)
         : acceptor_(io_)
         , accept_timer_(io_)
+        , loop_(io_, 2 + options.worker_threads,
+                [](const std::exception& error) {
+                    // One connection's trouble (no memory for its body, say) is not the end of the
+                    // others.
+                    log::error("net", "a connection failed: {}", error.what());
+                })
         , workers_(options.worker_threads, options.queue_limit, options.stream_limit)
         , host_{.options = std::move(options),
                 .handler = std::move(handler),
                 .is_brief = std::move(is_brief),
                 .io = io_,
+                .loop = loop_,
                 .workers = workers_,
                 .on_closed = [this](Connection& connection) { forget(connection); },
                 .on_upgraded =
@@ -84,7 +91,8 @@ public:
         if (error) return listen_failure(options, error);
         port_ = acceptor_.local_endpoint(error).port();
         accept();
-        io_thread_ = std::thread([this] { serve(); });
+        loop_.start();
+        is_listening_ = true;
         return {};
     }
 
@@ -92,15 +100,20 @@ public:
 
     void stop() override {
         std::call_once(stopped_, [this] {
-            if (!io_thread_.joinable()) return;
-            asio::post(io_, [this] {
+            if (!is_listening_) return;
+            std::promise<void> told;
+            asio::post(io_, [this, &told] {
                 host_.stopping = true;
                 boost::system::error_code ignored;
                 acceptor_.close(ignored);
                 accept_timer_.cancel();
                 for (const auto& each : snapshot()) each->stop();
+                told.set_value();
             });
+            // Work in place is done by then, or has lost the loop.
+            told.get_future().wait();
             workers_.stop();
+            loop_.drain();
             asio::post(io_, [this] {
                 for (const auto& each : snapshot()) each->drop_unanswered();
                 workers_ended_ = true;
@@ -112,23 +125,11 @@ public:
                 work_.reset();
                 io_.stop();
             });
-            io_thread_.join();
+            loop_.join();
         });
     }
 
 private:
-    // One connection's trouble (no memory for its body, say) is not the end of the others.
-    void serve() {
-        for (;;) {
-            try {
-                io_.run();
-                return;
-            } catch (const std::exception& error) {
-                log::error("net", "a connection failed: {}", error.what());
-            }
-        }
-    }
-
     void accept() {
         acceptor_.async_accept([this](boost::system::error_code error, tcp::socket socket) {
             if (host_.stopping || error == asio::error::operation_aborted) return;
@@ -184,15 +185,16 @@ private:
         return out;
     }
 
-    asio::io_context io_{1};
+    asio::io_context io_; // several threads may post; one at a time runs it
     asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
     tcp::acceptor acceptor_;
     asio::steady_timer accept_timer_;
+    Loop loop_;
     Workers workers_;
     SessionHost host_;
     std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_; // io thread
     std::uint16_t port_ = 0;
-    std::thread io_thread_;
+    bool is_listening_ = false;
     std::once_flag stopped_;
     std::promise<void> empty_;
     bool empty_noted_ = false, workers_ended_ = false; // io thread

@@ -266,11 +266,7 @@ void Session::dispatch() {
     if (host_.options.websocket && boost::beast::websocket::is_upgrade(message)) {
         return upgrade(std::move(message), *request);
     }
-    if (host_.is_brief && host_.is_brief(*request)) {
-        Response response = answer(*request);
-        OL_CHECK(!response.stream); // what streams is not brief
-        return reply(std::move(response));
-    }
+    if (host_.is_brief && host_.is_brief(*request)) return run_in_place(*request);
     auto shared = std::make_shared<Request>(std::move(*request));
     if (!host_.workers.submit([self = shared_from_this(), shared] { self->run(shared); })) {
         Response busy = error_reply(503, "unavailable", "the server is busy; try again soon");
@@ -305,10 +301,29 @@ Response Session::answer(const Request& request) const {
     return error_reply(500, "internal", "the request failed inside the server; its log says why");
 }
 
+void Session::run_in_place(const Request& request) {
+    SessionHost& host = host_;
+    const auto self = shared_from_this();
+    const std::uint64_t work = host.loop.begin();
+    Response response = answer(request);
+    const bool head = request.method == "HEAD";
+    if (host.loop.end(work)) {
+        if (response.stream && !head) return deliver(std::move(response), head);
+        return reply(std::move(response));
+    }
+    deliver(std::move(response), head);
+    host.loop.finished();
+}
+
 void Session::run(std::shared_ptr<Request> request) {
     Response response = answer(*request);
-    const bool streamed = response.stream && request->method != "HEAD";
+    const bool head = request->method == "HEAD";
     request.reset();
+    deliver(std::move(response), head);
+}
+
+void Session::deliver(Response response, bool head) {
+    const bool streamed = response.stream && !head;
     auto shared = std::make_shared<Response>(std::move(response));
     if (streamed) {
         if (host_.workers.submit_long(

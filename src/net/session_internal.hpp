@@ -19,6 +19,7 @@
 
 #include "net/brief.hpp"
 #include "net/http.hpp"
+#include "net/loop_internal.hpp"
 #include "net/workers.hpp"
 
 namespace ol::net {
@@ -34,13 +35,14 @@ public:
     virtual void close() = 0;
 };
 
-// What the sessions of one server share. `io` runs on one thread; all members of a Session are
-// touched by that thread only, unless they say otherwise.
+// What the sessions of one server share. `io` runs on one thread at a time, "the io thread"; all
+// members of a Session are touched by that thread only, unless they say otherwise.
 struct SessionHost {
     ServerOptions options;
     Handler handler;
     IsBrief is_brief; // null: none is
     boost::asio::io_context& io;
+    Loop& loop;
     Workers& workers;
     std::function<void(Connection&)> on_closed; // on the io thread
     // A connection that takes the place of another one.
@@ -100,6 +102,8 @@ private:
     void upgrade(UpgradeRequest message, const Request& request);
     Response answer(const Request& request) const; // any thread
     void run(std::shared_ptr<Request> request);    // on a worker
+    void run_in_place(const Request& request);
+    void deliver(Response response, bool head); // any thread: hands it to the io thread, or streams
 
     // Writes the reply; then reads the next request, or lingers when the connection ends.
     void reply(Response response);

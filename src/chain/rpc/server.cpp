@@ -24,10 +24,27 @@ bool is_json(std::string_view type) {
     });
 }
 
-// Methods that take some hundred microseconds at most, whatever their parameters are.
+// Methods that take some hundred microseconds as a rule; a long eth_call or eth_getLogs loses the
+// io thread (net/brief.hpp).
 bool is_brief_method(std::string_view name) {
-    static constexpr std::string_view brief[] = {"eth_blockNumber", "eth_chainId",
-                                                 "eth_sendRawTransaction", "net_version",
+    static constexpr std::string_view brief[] = {"eth_blockNumber",
+                                                 "eth_call",
+                                                 "eth_chainId",
+                                                 "eth_estimateGas",
+                                                 "eth_feeHistory",
+                                                 "eth_gasPrice",
+                                                 "eth_getBalance",
+                                                 "eth_getBlockByHash",
+                                                 "eth_getBlockByNumber",
+                                                 "eth_getCode",
+                                                 "eth_getLogs",
+                                                 "eth_getStorageAt",
+                                                 "eth_getTransactionByHash",
+                                                 "eth_getTransactionCount",
+                                                 "eth_getTransactionReceipt",
+                                                 "eth_maxPriorityFeePerGas",
+                                                 "eth_sendRawTransaction",
+                                                 "net_version",
                                                  "web3_clientVersion"};
     return std::ranges::find(brief, name) != std::end(brief);
 }
