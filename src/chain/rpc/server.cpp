@@ -25,7 +25,7 @@ bool is_json(std::string_view type) {
 }
 
 // Methods that take some hundred microseconds as a rule; a long eth_call or eth_getLogs loses the
-// io thread (net/brief.hpp).
+// io thread (net/brief.hpp). Whole blocks are printed by workers: their answers may be large.
 bool is_brief_method(std::string_view name) {
     static constexpr std::string_view brief[] = {"eth_blockNumber",
                                                  "eth_call",
@@ -34,8 +34,6 @@ bool is_brief_method(std::string_view name) {
                                                  "eth_feeHistory",
                                                  "eth_gasPrice",
                                                  "eth_getBalance",
-                                                 "eth_getBlockByHash",
-                                                 "eth_getBlockByNumber",
                                                  "eth_getCode",
                                                  "eth_getLogs",
                                                  "eth_getStorageAt",
