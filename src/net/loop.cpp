@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/log.hpp"
+
 namespace ol::net {
 
 namespace {
@@ -14,11 +16,9 @@ thread_local bool lost_the_loop = false;
 
 } // namespace
 
-Loop::Loop(boost::asio::io_context& io, unsigned most_threads,
-           std::function<void(const std::exception&)> on_failure)
+Loop::Loop(boost::asio::io_context& io, unsigned most_threads)
     : io_(io)
-    , most_threads_(std::max(2U, most_threads))
-    , on_failure_(std::move(on_failure)) {}
+    , most_threads_(std::max(2U, most_threads)) {}
 
 void Loop::start() {
     const std::scoped_lock guard(mutex_);
@@ -133,7 +133,8 @@ void Loop::serve() {
         try {
             io_.run_one();
         } catch (const std::exception& error) {
-            on_failure_(error);
+            // One connection's trouble (no memory for its body, say) is not the end of the others.
+            log::error("net", "a connection failed: {}", error.what());
         }
         if (lost_the_loop) {
             lost_the_loop = false;

@@ -8,7 +8,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -19,9 +18,8 @@ namespace ol::net {
 
 class Loop {
 public:
-    // At most `most_threads` threads, at least two. on_failure: an exception of a handler.
-    Loop(boost::asio::io_context& io, unsigned most_threads,
-         std::function<void(const std::exception&)> on_failure);
+    // At most `most_threads` threads, at least two.
+    Loop(boost::asio::io_context& io, unsigned most_threads);
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
 
@@ -48,7 +46,6 @@ private:
 
     boost::asio::io_context& io_;
     const std::size_t most_threads_;
-    const std::function<void(const std::exception&)> on_failure_;
 
     std::atomic<std::uint64_t> work_ = 0; // under way in place; 0: none
     std::atomic<Clock::rep> since_ = 0;

@@ -43,12 +43,7 @@ public:
     ServerImpl(ServerOptions options, Handler handler, IsBrief is_brief)
         : acceptor_(io_)
         , accept_timer_(io_)
-        , loop_(io_, 2 + options.worker_threads,
-                [](const std::exception& error) {
-                    // One connection's trouble (no memory for its body, say) is not the end of the
-                    // others.
-                    log::error("net", "a connection failed: {}", error.what());
-                })
+        , loop_(io_, 2 + options.worker_threads)
         , workers_(options.worker_threads, options.queue_limit, options.stream_limit)
         , host_{.options = std::move(options),
                 .handler = std::move(handler),

@@ -11,7 +11,6 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 
-#include "base/check.hpp"
 #include "base/log.hpp"
 
 namespace ol::net {
@@ -302,17 +301,15 @@ Response Session::answer(const Request& request) const {
 }
 
 void Session::run_in_place(const Request& request) {
-    SessionHost& host = host_;
-    const auto self = shared_from_this();
-    const std::uint64_t work = host.loop.begin();
+    const std::uint64_t work = host_.loop.begin();
     Response response = answer(request);
     const bool head = request.method == "HEAD";
-    if (host.loop.end(work)) {
+    if (host_.loop.end(work)) {
         if (response.stream && !head) return deliver(std::move(response), head);
         return reply(std::move(response));
     }
     deliver(std::move(response), head);
-    host.loop.finished();
+    host_.loop.finished();
 }
 
 void Session::run(std::shared_ptr<Request> request) {

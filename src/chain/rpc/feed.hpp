@@ -2,7 +2,9 @@
 // its own, so that neither block production nor the pool waits for them. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -15,6 +17,24 @@ struct HeadUpdate {
     std::uint64_t sequence = 0;
     std::vector<FoundLog> removed;     // of blocks that left, newest block first
     std::vector<WholeBlockPtr> joined; // oldest first
+};
+
+// Held by whoever may change what a listener has; says at its end how many there are, for has_any.
+template <class Container>
+class ListenerLock {
+public:
+    ListenerLock(std::mutex& mutex, const Container& all, std::atomic<std::size_t>& count)
+        : lock_(mutex)
+        , all_(all)
+        , count_(count) {}
+    ~ListenerLock() { count_ = all_.size(); }
+    ListenerLock(const ListenerLock&) = delete;
+    ListenerLock& operator=(const ListenerLock&) = delete;
+
+private:
+    const std::lock_guard<std::mutex> lock_;
+    const Container& all_;
+    std::atomic<std::size_t>& count_;
 };
 
 class FeedListener {

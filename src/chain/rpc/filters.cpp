@@ -4,20 +4,6 @@
 
 namespace ol::chain::rpc {
 
-class Filters::Change {
-public:
-    explicit Change(Filters& of)
-        : of_(of)
-        , lock_(of.mutex_) {}
-    ~Change() { of_.count_ = of_.filters_.size(); }
-    Change(const Change&) = delete;
-    Change& operator=(const Change&) = delete;
-
-private:
-    Filters& of_;
-    const std::lock_guard<std::mutex> lock_;
-};
-
 Filters::Filters(const Backend& methods_backend, const Feed& feed, const Clock& clock)
     : backend(methods_backend)
     , feed_(feed)
@@ -49,7 +35,7 @@ RpcResult<std::string> Filters::install(Kind kind, LogCriteria criteria) {
     filter.to = number_of(criteria.to);
     filter.criteria = std::move(criteria);
     std::string id = to_hex0x(crypto::random_bytes(16));
-    const Change change(*this);
+    const ListenerLock lock(mutex_, filters_, count_);
     drop_expired();
     if (filters_.size() >= limits::rpc_filters) {
         return rpc_fail(limit_exceeded,
@@ -62,13 +48,13 @@ RpcResult<std::string> Filters::install(Kind kind, LogCriteria criteria) {
 }
 
 bool Filters::uninstall(const std::string& id) {
-    const Change change(*this);
+    const ListenerLock lock(mutex_, filters_, count_);
     return filters_.erase(id) == 1;
 }
 
 RpcStatus Filters::changes(const std::string& id, Writer& out) {
     feed_.drain();
-    const Change change(*this);
+    const ListenerLock lock(mutex_, filters_, count_);
     Filter* filter = find(id);
     if (filter == nullptr) return rpc_fail(server_error, "filter not found");
     out.begin_array();
@@ -79,7 +65,7 @@ RpcStatus Filters::changes(const std::string& id, Writer& out) {
 }
 
 RpcResult<LogCriteria> Filters::criteria_of(const std::string& id) {
-    const Change change(*this);
+    const ListenerLock lock(mutex_, filters_, count_);
     const Filter* filter = find(id);
     if (filter == nullptr || filter->kind != Kind::logs) {
         return rpc_fail(server_error, "filter not found");
@@ -114,7 +100,7 @@ void Filters::keep_log(Filter& filter, const FoundLog& found) {
 }
 
 void Filters::on_head(const HeadUpdate& update) {
-    const Change change(*this);
+    const ListenerLock lock(mutex_, filters_, count_);
     drop_expired();
     for (auto& [id, filter] : filters_) {
         if (update.sequence <= filter.since) continue;
@@ -138,7 +124,7 @@ void Filters::on_head(const HeadUpdate& update) {
 }
 
 void Filters::on_pending(std::uint64_t sequence, const PooledPtr& transaction) {
-    const Change change(*this);
+    const ListenerLock lock(mutex_, filters_, count_);
     for (auto& [id, filter] : filters_) {
         if (filter.kind != Kind::pending || sequence <= filter.since) continue;
         filter.results.push_back("\"" + to_hex0x(transaction->hash.view()) + "\"");
@@ -149,7 +135,7 @@ void Filters::on_pending(std::uint64_t sequence, const PooledPtr& transaction) {
 }
 
 void Filters::on_lost() {
-    const Change change(*this);
+    const ListenerLock lock(mutex_, filters_, count_);
     filters_.clear();
 }
 

@@ -52,9 +52,6 @@ private:
 
     const Feed& feed_;
     const Clock& clock_;
-    // Whoever may change what is there holds it.
-    class Change;
-
     mutable std::mutex mutex_;
     std::atomic<std::size_t> count_ = 0;
     std::map<std::string, Filter> filters_;

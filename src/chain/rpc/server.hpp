@@ -27,9 +27,10 @@ struct ServerOptions {
     std::function<void(const net::WebSocketPtr&)> on_close;
 };
 
-// Whether a call takes some hundred microseconds at most, whatever its parameters are: such calls
-// need no worker. Looks for the method without reading the JSON; what could deceive it - the name's
-// key twice or written with escapes, a batch - is not brief.
+// Whether a call takes some hundred microseconds as a rule, and so is answered where it is read
+// (net/brief.hpp says what becomes of one that takes longer). Looks for the method without reading
+// the JSON; what could deceive it - the name's key twice or written with escapes, a batch - is not
+// brief.
 bool is_brief(const net::Request& request);
 
 class Server {

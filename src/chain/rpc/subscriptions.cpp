@@ -10,26 +10,12 @@ constexpr std::size_t per_connection = 128;
 
 } // namespace
 
-class Subscriptions::Change {
-public:
-    explicit Change(Subscriptions& of)
-        : of_(of)
-        , lock_(of.mutex_) {}
-    ~Change() { of_.count_ = of_.subscriptions_.size(); }
-    Change(const Change&) = delete;
-    Change& operator=(const Change&) = delete;
-
-private:
-    Subscriptions& of_;
-    const std::lock_guard<std::mutex> lock_;
-};
-
 Subscriptions::Subscriptions(const Feed& feed)
     : feed_(feed) {}
 
 RpcResult<std::string> Subscriptions::reserve(const net::WebSocketPtr& socket, Request request) {
     std::string id = to_hex0x(crypto::random_bytes(16));
-    const Change change(*this);
+    const ListenerLock lock(mutex_, subscriptions_, count_);
     std::size_t own = 0;
     for (const auto& [each_id, each] : subscriptions_) own += each.socket == socket ? 1 : 0;
     if (own >= per_connection || subscriptions_.size() >= limits::rpc_subscriptions) {
@@ -48,7 +34,7 @@ RpcResult<std::string> Subscriptions::reserve(const net::WebSocketPtr& socket, R
 }
 
 void Subscriptions::begin(const std::string& id) {
-    const Change change(*this);
+    const ListenerLock lock(mutex_, subscriptions_, count_);
     const auto found = subscriptions_.find(id);
     if (found == subscriptions_.end()) return;
     // The connection may have ended while the answer was on its way.
@@ -61,7 +47,7 @@ void Subscriptions::begin(const std::string& id) {
 }
 
 bool Subscriptions::end(const net::WebSocketPtr& socket, const std::string& id) {
-    const Change change(*this);
+    const ListenerLock lock(mutex_, subscriptions_, count_);
     const auto found = subscriptions_.find(id);
     if (found == subscriptions_.end() || found->second.socket != socket) return false;
     subscriptions_.erase(found);
@@ -69,7 +55,7 @@ bool Subscriptions::end(const net::WebSocketPtr& socket, const std::string& id) 
 }
 
 void Subscriptions::end_all(const net::WebSocketPtr& socket) {
-    const Change change(*this);
+    const ListenerLock lock(mutex_, subscriptions_, count_);
     std::erase_if(subscriptions_, [&](const auto& each) { return each.second.socket == socket; });
 }
 
@@ -136,7 +122,7 @@ void Subscriptions::on_head(const HeadUpdate& update) {
         print_header(writer, block->hash(), block->header());
         heads.push_back(writer.take());
     }
-    const Change change(*this);
+    const ListenerLock lock(mutex_, subscriptions_, count_);
     for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
         auto& [id, to] = *at;
         const bool concerns = to.request.kind == Kind::heads || to.request.kind == Kind::logs;
@@ -149,7 +135,7 @@ void Subscriptions::on_head(const HeadUpdate& update) {
 void Subscriptions::on_pending(std::uint64_t sequence, const PooledPtr& transaction) {
     const std::string hash = "\"" + to_hex0x(transaction->hash.view()) + "\"";
     std::string object;
-    const Change change(*this);
+    const ListenerLock lock(mutex_, subscriptions_, count_);
     for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
         auto& [id, to] = *at;
         bool keep = true;
@@ -167,7 +153,7 @@ void Subscriptions::on_pending(std::uint64_t sequence, const PooledPtr& transact
 }
 
 void Subscriptions::on_lost() {
-    const Change change(*this);
+    const ListenerLock lock(mutex_, subscriptions_, count_);
     for (const auto& [id, each] : subscriptions_) each.socket->end();
     subscriptions_.clear();
 }

@@ -52,9 +52,6 @@ private:
                           const std::vector<std::string>& heads);
 
     const Feed& feed_;
-    // Whoever may change what is there holds it.
-    class Change;
-
     mutable std::mutex mutex_;
     std::atomic<std::size_t> count_ = 0;
     std::map<std::string, Subscription> subscriptions_;
