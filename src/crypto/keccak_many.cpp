@@ -48,8 +48,9 @@ constexpr std::uint64_t round_constants[24] = {
 using Quad = __m256i;
 
 // Word `i` of the states 0 to 3.
-struct alignas(32) State4 {
+union State4 {
     std::uint64_t words[25][lanes];
+    Quad quads[25];
 };
 
 OL_AVX2_INLINE Quad xor4(Quad a, Quad b) { return _mm256_xor_si256(a, b); }
@@ -71,57 +72,63 @@ OL_AVX2_INLINE Quad rotate(Quad a) {
     }
 }
 
-OL_AVX2_INLINE void chi(Quad* out, Quad b0, Quad b1, Quad b2, Quad b3, Quad b4) {
-    out[0] = xor4(b0, _mm256_andnot_si256(b1, b2));
-    out[1] = xor4(b1, _mm256_andnot_si256(b2, b3));
-    out[2] = xor4(b2, _mm256_andnot_si256(b3, b4));
-    out[3] = xor4(b3, _mm256_andnot_si256(b4, b0));
-    out[4] = xor4(b4, _mm256_andnot_si256(b0, b1));
-}
-
 template <int Bits>
 OL_AVX2_INLINE Quad moved(Quad a, Quad d) {
     return rotate<Bits>(xor4(a, d));
+}
+
+// A word of chi to `out`, and into the parity of its column: the next round starts from those.
+template <bool First>
+OL_AVX2_INLINE void chi_word(Quad& out, Quad& c, Quad b0, Quad b1, Quad b2) {
+    const Quad word = xor4(b0, _mm256_andnot_si256(b1, b2));
+    out = word;
+    c = First ? word : xor4(c, word);
+}
+
+template <bool First>
+OL_AVX2_INLINE void chi(Quad* out, Quad* c, Quad b0, Quad b1, Quad b2, Quad b3, Quad b4) {
+    chi_word<First>(out[0], c[0], b0, b1, b2);
+    chi_word<First>(out[1], c[1], b1, b2, b3);
+    chi_word<First>(out[2], c[2], b2, b3, b4);
+    chi_word<First>(out[3], c[3], b3, b4, b0);
+    chi_word<First>(out[4], c[4], b4, b0, b1);
+}
+
+// One round from a to e, as keccak_round in hash.cpp; c holds the parities of the columns of a, and
+// then those of e.
+OL_AVX2_INLINE void keccak_round(const Quad* a, Quad* e, Quad* c, std::uint64_t constant) {
+    const Quad d0 = xor4(c[4], rotate<1>(c[1]));
+    const Quad d1 = xor4(c[0], rotate<1>(c[2]));
+    const Quad d2 = xor4(c[1], rotate<1>(c[3]));
+    const Quad d3 = xor4(c[2], rotate<1>(c[4]));
+    const Quad d4 = xor4(c[3], rotate<1>(c[0]));
+    chi<true>(e, c, moved<0>(a[0], d0), moved<44>(a[6], d1), moved<43>(a[12], d2),
+              moved<21>(a[18], d3), moved<14>(a[24], d4));
+    const Quad iota = _mm256_set1_epi64x(static_cast<long long>(constant));
+    e[0] = xor4(e[0], iota);
+    c[0] = xor4(c[0], iota);
+    chi<false>(e + 5, c, moved<28>(a[3], d3), moved<20>(a[9], d4), moved<3>(a[10], d0),
+               moved<45>(a[16], d1), moved<61>(a[22], d2));
+    chi<false>(e + 10, c, moved<1>(a[1], d1), moved<6>(a[7], d2), moved<25>(a[13], d3),
+               moved<8>(a[19], d4), moved<18>(a[20], d0));
+    chi<false>(e + 15, c, moved<27>(a[4], d4), moved<36>(a[5], d0), moved<10>(a[11], d1),
+               moved<15>(a[17], d2), moved<56>(a[23], d3));
+    chi<false>(e + 20, c, moved<62>(a[2], d2), moved<55>(a[8], d3), moved<39>(a[14], d4),
+               moved<41>(a[15], d0), moved<2>(a[21], d1));
 }
 
 OL_AVX2_INLINE Quad column(const Quad* a, int x) {
     return xor4(xor4(xor4(a[x], a[x + 5]), xor4(a[x + 10], a[x + 15])), a[x + 20]);
 }
 
-// One round from a to e, as keccak_round in hash.cpp.
-OL_AVX2_INLINE void keccak_round(const Quad* a, Quad* e, std::uint64_t constant) {
-    const Quad c0 = column(a, 0), c1 = column(a, 1), c2 = column(a, 2), c3 = column(a, 3),
-               c4 = column(a, 4);
-    const Quad d0 = xor4(c4, rotate<1>(c1));
-    const Quad d1 = xor4(c0, rotate<1>(c2));
-    const Quad d2 = xor4(c1, rotate<1>(c3));
-    const Quad d3 = xor4(c2, rotate<1>(c4));
-    const Quad d4 = xor4(c3, rotate<1>(c0));
-    chi(e, moved<0>(a[0], d0), moved<44>(a[6], d1), moved<43>(a[12], d2), moved<21>(a[18], d3),
-        moved<14>(a[24], d4));
-    e[0] = xor4(e[0], _mm256_set1_epi64x(static_cast<long long>(constant)));
-    chi(e + 5, moved<28>(a[3], d3), moved<20>(a[9], d4), moved<3>(a[10], d0), moved<45>(a[16], d1),
-        moved<61>(a[22], d2));
-    chi(e + 10, moved<1>(a[1], d1), moved<6>(a[7], d2), moved<25>(a[13], d3), moved<8>(a[19], d4),
-        moved<18>(a[20], d0));
-    chi(e + 15, moved<27>(a[4], d4), moved<36>(a[5], d0), moved<10>(a[11], d1),
-        moved<15>(a[17], d2), moved<56>(a[23], d3));
-    chi(e + 20, moved<62>(a[2], d2), moved<55>(a[8], d3), moved<39>(a[14], d4),
-        moved<41>(a[15], d0), moved<2>(a[21], d1));
-}
-
 OL_AVX2 void permute(State4& state) {
-    Quad a[25];
+    Quad* const a = state.quads;
     Quad e[25];
-    for (int i = 0; i < 25; ++i) {
-        a[i] = _mm256_load_si256(reinterpret_cast<const Quad*>(state.words[i]));
-    }
+    Quad c[5];
+    for (int x = 0; x < 5; ++x) c[x] = column(a, x);
     for (int round = 0; round < 24; round += 2) {
-        keccak_round(a, e, round_constants[round]);
-        keccak_round(e, a, round_constants[round + 1]);
-    }
-    for (int i = 0; i < 25; ++i) {
-        _mm256_store_si256(reinterpret_cast<Quad*>(state.words[i]), a[i]);
+        keccak_round(a, e, c, round_constants[round]);
+        keccak_round(e, a, c, round_constants[round + 1]);
     }
 }
 
@@ -190,22 +197,54 @@ void many_avx2(std::span<const ByteView> inputs, std::span<Hash32> out) {
     }
 }
 
-// Four equally long rows that take two blocks with their prefix.
-void four_long_rows(std::uint8_t prefix, const std::uint8_t* rows, std::size_t size, Hash32* out) {
-    State4 state = {};
-    std::uint8_t block[lanes][2 * rate_bytes] = {};
+// Words 0 to 3 at from[0] to from[3], one input to a lane.
+OL_AVX2_INLINE void load_words(const std::uint8_t* const* from, std::size_t offset, Quad* out) {
+    Quad in[lanes];
     for (std::size_t lane = 0; lane < lanes; ++lane) {
-        block[lane][0] = prefix;
-        std::memcpy(block[lane] + 1, rows + lane * size, size);
-        block[lane][size + 1] = 0x01;
-        block[lane][2 * rate_bytes - 1] |= 0x80;
+        in[lane] = _mm256_loadu_si256(reinterpret_cast<const Quad*>(from[lane] + offset));
     }
-    for (std::size_t part = 0; part < 2; ++part) {
-        for (std::size_t lane = 0; lane < lanes; ++lane) {
-            absorb(state, lane, block[lane] + part * rate_bytes);
+    const Quad even01 = _mm256_unpacklo_epi64(in[0], in[1]); // words 0 and 2 of the lanes 0 and 1
+    const Quad odd01 = _mm256_unpackhi_epi64(in[0], in[1]);
+    const Quad even23 = _mm256_unpacklo_epi64(in[2], in[3]);
+    const Quad odd23 = _mm256_unpackhi_epi64(in[2], in[3]);
+    out[0] = _mm256_permute2x128_si256(even01, even23, 0x20);
+    out[1] = _mm256_permute2x128_si256(odd01, odd23, 0x20);
+    out[2] = _mm256_permute2x128_si256(even01, even23, 0x31);
+    out[3] = _mm256_permute2x128_si256(odd01, odd23, 0x31);
+}
+
+// Four equally long rows that take two blocks with their prefix.
+OL_AVX2 void four_long_rows(std::uint8_t prefix, const std::uint8_t* rows, std::size_t size,
+                            Hash32* out) {
+    State4 state;
+    const std::uint8_t* from[lanes];
+    std::uint8_t tails[lanes][rate_bytes] = {};
+    const std::uint8_t* tail_of[lanes];
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        from[lane] = rows + lane * size;
+        state.words[0][lane] = load64(from[lane]) << 8 | prefix;
+        const std::size_t rest = size - (rate_bytes - 1);
+        std::memcpy(tails[lane], from[lane] + rate_bytes - 1, rest);
+        tails[lane][rest] = 0x01;
+        tails[lane][rate_bytes - 1] |= 0x80;
+        tail_of[lane] = tails[lane];
+    }
+    for (std::size_t i = 1; i < rate_words; i += 4) {
+        load_words(from, 8 * i - 1, state.quads + i);
+    }
+    for (std::size_t i = rate_words; i < 25; ++i) state.quads[i] = _mm256_setzero_si256();
+    permute(state);
+    for (std::size_t i = 0; i + 1 < rate_words; i += 4) {
+        Quad words[4];
+        load_words(tail_of, 8 * i, words);
+        for (std::size_t k = 0; k < 4; ++k) {
+            state.quads[i + k] = xor4(state.quads[i + k], words[k]);
         }
-        permute(state);
     }
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        state.words[rate_words - 1][lane] ^= load64(tails[lane] + rate_bytes - 8);
+    }
+    permute(state);
     for (std::size_t lane = 0; lane < lanes; ++lane) squeeze(state, lane, out[lane]);
 }
 

@@ -214,7 +214,7 @@ Status SegmentBuilder::add(std::span<const SourceRecord> records, ThreadPool& po
             draft.begin(header);
             constexpr std::size_t ahead = 8;
             for (std::size_t k = 0; k < symbols.size(); ++k) {
-                if (k + ahead < symbols.size()) draft.words.prefetch(hashes[k + ahead]);
+                if (k + ahead < symbols.size()) draft.words.fetch(hashes[k + ahead]);
                 const auto& symbol = symbols[k];
                 draft.put(draft.words.number(symbol.word, hashes[k]), {symbol.offset, symbol.size},
                           word_bytes(symbol.word));

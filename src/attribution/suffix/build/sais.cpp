@@ -8,6 +8,7 @@
 
 #include "attribution/suffix/segment.hpp"
 #include "base/check.hpp"
+#include "base/prefetch.hpp"
 
 namespace ol::attribution::suffix {
 
@@ -57,8 +58,8 @@ private:
     u32 name_lms(std::size_t lms_count);
     bool same_lms_substring(std::size_t a, std::size_t b) const;
     void place_lms(std::size_t lms_count, const std::vector<u32>& starts);
-    void prefetch(std::size_t i) const {
-        if (i < count_ && sa_[i] - 1 < count_) __builtin_prefetch(text_ + sa_[i] - 1);
+    void fetch(std::size_t i) const {
+        if (i < count_ && sa_[i] - 1 < count_) prefetch(text_ + sa_[i] - 1);
     }
 
     const u32* text_;
@@ -81,7 +82,7 @@ void Sorter::induce(const std::vector<u32>& starts) {
     std::vector<u32> next(starts.begin(), starts.end() - 1);
     sa_[next[text_[count_ - 1]]++] = static_cast<u32>(count_ - 1);
     for (std::size_t i = 0; i < count_; ++i) {
-        prefetch(i + prefetch_distance);
+        fetch(i + prefetch_distance);
         const u32 j = sa_[i];
         // Only LMS and L-type suffixes are here, so a preceding letter that is not smaller is
         // L-type.
@@ -90,7 +91,7 @@ void Sorter::induce(const std::vector<u32>& starts) {
     }
     next.assign(starts.begin() + 1, starts.end());
     for (std::size_t i = count_; i-- > 0;) {
-        if (i >= prefetch_distance) prefetch(i - prefetch_distance);
+        if (i >= prefetch_distance) fetch(i - prefetch_distance);
         const u32 j = sa_[i];
         if (j == empty || j == 0) continue;
         const u32 letter = text_[j - 1];

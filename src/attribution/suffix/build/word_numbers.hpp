@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "attribution/suffix/word_hash.hpp"
+#include "base/prefetch.hpp"
 
 namespace ol::attribution::suffix {
 
@@ -21,8 +22,8 @@ public:
         , slots_(1 << 12, 0) {}
 
     std::uint64_t hash_of(const text::SymbolWord& word) const { return hash_(word); }
-    void prefetch(std::uint64_t hash) const {
-        __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+    void fetch(std::uint64_t hash) const {
+        prefetch(&slots_[hash & (slots_.size() - 1)]);
     }
     std::uint32_t number(const text::SymbolWord& word) { return number(word, hash_of(word)); }
     std::uint32_t number(const text::SymbolWord& word, std::uint64_t hash) {

@@ -1,12 +1,14 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <limits>
 
 #include "attribution/suffix/checksum.hpp"
 #include "attribution/suffix/proof/arrays.hpp"
 #include "attribution/suffix/proof/commitment.hpp"
 #include "base/check.hpp"
 #include "base/huge_array.hpp"
+#include "base/prefetch.hpp"
 
 namespace ol::attribution::suffix {
 
@@ -72,36 +74,79 @@ std::vector<T> make_room(std::size_t count) {
     return out;
 }
 
-// Fills starts, ranks and slots in one pass over SA. `Owner` is as narrow as the owners' number
-// allows: what is read in no order then stays near.
+// The owner of each position. `Owner` is as narrow as the owners' number allows, and a block that
+// is all of one owner says so in a table of its own: what is read in no order then stays near.
+template <class Owner>
+class OwnerOfPosition {
+public:
+    OwnerOfPosition(const SegmentArrays& arrays, const std::vector<u32>& owner_of)
+        : count_(arrays.count())
+        , blocks_((std::size_t{count_} + block - 1) / block)
+        , owners_(blocks_ + count_) {
+        Owner* const fine = &owners_[blocks_];
+        for (u32 r = 0; r < arrays.records; ++r) {
+            const u32 from = std::min(arrays.table(r).offset, count_);
+            const u32 to =
+                r + 1 < arrays.records ? std::min(arrays.table(r + 1).offset, count_) : count_;
+            if (from < to) std::fill(fine + from, fine + to, static_cast<Owner>(owner_of[r]));
+        }
+        // Nothing is taken for granted of others' arrays: each position counts as it stands.
+        for (std::size_t b = 0; b < blocks_; ++b) {
+            const Owner* const first = fine + b * block;
+            const Owner* const end = fine + std::min<std::size_t>(count_, (b + 1) * block);
+            const bool same = std::all_of(first, end, [&](Owner x) { return x == *first; });
+            owners_[b] = same ? *first : mixed;
+        }
+    }
+
+    static constexpr Owner mixed = std::numeric_limits<Owner>::max(); // is nobody's number
+
+    Owner operator[](u32 position) const { return owners_[place(position)]; }
+    void fetch(u32 position) const { prefetch(&owners_[place(position)]); }
+    std::span<const Owner> all() const { return {&owners_[blocks_], count_}; }
+
+private:
+    static constexpr std::size_t block = 64;
+    // Without a branch: which of the two it is cannot be foretold.
+    std::size_t place(u32 position) const {
+        const std::size_t of_block = position / block;
+        const std::size_t of_position = blocks_ + position;
+        const std::size_t chosen = owners_[of_block] == mixed ? ~std::size_t{0} : 0;
+        return of_block ^ ((of_block ^ of_position) & chosen);
+    }
+
+    u32 count_;
+    std::size_t blocks_;
+    HugeArray<Owner> owners_; // of the blocks, then of the positions
+};
+
+// Fills starts, ranks and slots in one pass over SA.
 template <class Owner>
 void fill_lists(const SegmentArrays& arrays, const std::vector<u32>& owner_of, OwnerLists& out) {
     const u32 count = arrays.count();
-    std::vector<Owner> at = make_room<Owner>(count); // of each position
+    const OwnerOfPosition<Owner> at(arrays, owner_of);
     out.starts.assign(out.owners.size() + 1, 0);
-    for (u32 r = 0; r < arrays.records; ++r) {
-        const u32 from = std::min(arrays.table(r).offset, count);
-        const u32 to = r + 1 < arrays.records ? std::min(arrays.table(r + 1).offset, count) : count;
-        if (from >= to) continue;
-        std::fill(at.begin() + from, at.begin() + to, static_cast<Owner>(owner_of[r]));
-    }
-    // Of somebody else's arrays nothing is taken for granted: each position counts as it stands.
-    for (const Owner owner : at) ++out.starts[std::size_t{owner} + 1];
+    for (const Owner owner : at.all()) ++out.starts[std::size_t{owner} + 1];
     for (std::size_t x = 0; x < out.owners.size(); ++x) out.starts[x + 1] += out.starts[x];
     std::vector<u32> next(out.starts.begin(), out.starts.end() - 1);
     out.ranks = make_room<u32>(count);
     out.slots = make_room<u32>(count);
+    const u32* const starts = out.starts.data();
+    u32* const ranks = out.ranks.data();
+    u32* const slots = out.slots.data();
     for (u32 rank = 0; rank < count; ++rank) {
         if (rank + prefetch_distance < count) {
             const u32 later = arrays.suffixes[rank + prefetch_distance];
-            if (later < count) __builtin_prefetch(at.data() + later);
+            if (later < count) at.fetch(later);
         }
         const u32 position = arrays.suffixes[rank];
         if (position >= count) continue;
         const Owner owner = at[position];
-        if (next[owner] == out.starts[std::size_t{owner} + 1]) continue; // a position comes twice
-        out.ranks[next[owner]] = rank;
-        out.slots[rank] = next[owner]++ - out.starts[owner];
+        const u32 place = next[owner];
+        if (place == starts[std::size_t{owner} + 1]) continue; // a position comes twice
+        next[owner] = place + 1;
+        ranks[place] = rank;
+        slots[rank] = place - starts[owner];
     }
 }
 
@@ -115,7 +160,7 @@ OwnerLists OwnerLists::make(const SegmentArrays& arrays) {
     if (arrays.records == 0) { // without records there is no text
         out.slots.assign(arrays.count(), 0);
         out.starts.assign(1, 0);
-    } else if (out.owners.size() <= 256) {
+    } else if (out.owners.size() <= OwnerOfPosition<std::uint8_t>::mixed) {
         fill_lists<std::uint8_t>(arrays, owner_of, out);
     } else {
         fill_lists<u32>(arrays, owner_of, out);

@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "base/huge_array.hpp"
+#include "base/prefetch.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/merkle.hpp"
 
@@ -69,7 +70,7 @@ public:
         const u32 count = items_of_leaf(arrays_.text.size(), symbols_per_leaf, leaf);
         std::size_t size = 0;
         for (u32 i = 0; i < count; ++i) {
-            prefetch(std::uint64_t{first} + i + prefetch_symbols);
+            fetch(std::uint64_t{first} + i + prefetch_symbols);
             const u32 word = arrays_.text[first + i] - arrays_.records; // separators wrap
             if (word < forms_.size()) [[likely]] {
                 std::memcpy(out + size, forms_[word].data(), symbol_short_bytes);
@@ -82,10 +83,10 @@ public:
     }
 
 private:
-    void prefetch(std::uint64_t position) const {
+    void fetch(std::uint64_t position) const {
         if (position >= arrays_.text.size()) return;
         const u32 word = arrays_.text[position] - arrays_.records;
-        if (word < forms_.size()) __builtin_prefetch(&forms_[word]);
+        if (word < forms_.size()) prefetch(&forms_[word]);
     }
 
     const SegmentArrays& arrays_;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "attribution/suffix/tier/hot_search.hpp"
+#include "base/prefetch.hpp"
 
 namespace ol::attribution::suffix {
 
@@ -148,7 +149,7 @@ private:
 
 void HotTier::prefetch_bucket(u32 symbol) const {
     if (symbol >= records_ && symbol != absent) {
-        __builtin_prefetch(first_.data() + (symbol - records_));
+        prefetch(first_.data() + (symbol - records_));
     }
 }
 

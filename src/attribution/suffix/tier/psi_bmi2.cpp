@@ -1,5 +1,6 @@
 #include "attribution/suffix/tier/psi.hpp"
 #include "attribution/suffix/tier/psi_layout.hpp"
+#include "base/prefetch.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -18,8 +19,6 @@ inline std::uint32_t popcount(std::uint64_t bits) {
 inline std::uint32_t select(std::uint64_t bits, std::uint32_t ones) {
     return static_cast<std::uint32_t>(_tzcnt_u64(_pdep_u64(std::uint64_t{1} << ones, bits)));
 }
-
-inline void prefetch(const void* address) { __builtin_prefetch(address); }
 
 #include "attribution/suffix/tier/psi_kernels.inc"
 

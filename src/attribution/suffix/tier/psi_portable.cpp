@@ -1,5 +1,6 @@
 #include "attribution/suffix/tier/psi.hpp"
 #include "attribution/suffix/tier/psi_layout.hpp"
+#include "base/prefetch.hpp"
 
 namespace ol::attribution::suffix {
 
@@ -22,8 +23,6 @@ inline std::uint32_t select(std::uint64_t bits, std::uint32_t ones) {
     for (; ones > 0; --ones) bits &= bits - 1;
     return at + static_cast<std::uint32_t>(__builtin_ctzll(bits | std::uint64_t{1} << 63));
 }
-
-inline void prefetch(const void* address) { __builtin_prefetch(address); }
 
 #include "attribution/suffix/tier/psi_kernels.inc"
 
