@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "base/check.hpp"
+#include "base/prefetch.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/merkle.hpp"
 
@@ -11,10 +13,7 @@ namespace ol::attribution::suffix {
 
 namespace {
 
-// Hashing a chunk again costs less than 1 us, keeping its top and the levels above 32 bytes a leaf.
-constexpr unsigned kept_height = 1;
-constexpr std::uint64_t chunk_leaves = 1ULL << kept_height;
-constexpr std::uint64_t batch_leaves = 32 * chunk_leaves;
+constexpr std::uint64_t batch_leaves = 64; // even: pairs stay together
 
 std::uint64_t half_up(std::uint64_t count) { return count / 2 + count % 2; }
 
@@ -52,28 +51,22 @@ struct Places {
 
 } // namespace
 
-// The levels below the kept ones, of one chunk.
-struct PackedTree::Chunk {
-    std::uint64_t index = 0;
-    std::array<std::array<Hash32, chunk_leaves>, kept_height> levels;
-};
-
 PackedTree::PackedTree(std::uint64_t leaves, HashLeaves hash, ThreadPool* pool)
     : count_(leaves)
     , hash_(std::move(hash)) {
     if (count_ == 0) return;
-    std::vector<Hash32> tops((count_ + chunk_leaves - 1) / chunk_leaves);
+    std::vector<Hash32> parents(half_up(count_));
     const auto hash_batches = [&](std::size_t begin, std::size_t end) {
+        std::array<std::uint64_t, batch_leaves> indices;
         std::array<Hash32, batch_leaves> nodes;
         for (std::size_t batch = begin; batch < end; ++batch) {
             const std::uint64_t first = batch * batch_leaves;
-            std::size_t size = std::min(batch_leaves, count_ - first);
-            hash_(first, {nodes.data(), size});
-            for (unsigned level = 0; level < kept_height; ++level) {
-                size = raise({nodes.data(), size});
-            }
-            std::copy_n(nodes.begin(), size,
-                        tops.begin() + static_cast<std::ptrdiff_t>(first / chunk_leaves));
+            const std::size_t size = std::min(batch_leaves, count_ - first);
+            std::iota(indices.begin(), indices.end(), first);
+            hash_({indices.data(), size}, {nodes.data(), size});
+            const std::size_t raised = raise({nodes.data(), size});
+            std::copy_n(nodes.begin(), raised,
+                        parents.begin() + static_cast<std::ptrdiff_t>(first / 2));
         }
     };
     const std::size_t batches = (count_ + batch_leaves - 1) / batch_leaves;
@@ -82,7 +75,7 @@ PackedTree::PackedTree(std::uint64_t leaves, HashLeaves hash, ThreadPool* pool)
     } else {
         hash_batches(0, batches);
     }
-    levels_.push_back(std::move(tops));
+    levels_.push_back(std::move(parents));
     while (levels_.back().size() > 1) {
         const auto& below = levels_.back();
         std::vector<Hash32> above(half_up(below.size()));
@@ -97,39 +90,23 @@ Hash32 PackedTree::root() const {
     return crypto::merkle_root_of(count_, levels_.empty() ? Hash32{} : levels_.back()[0]);
 }
 
-Hash32 PackedTree::node(const std::vector<Chunk>& chunks, unsigned level,
-                        std::uint64_t index) const {
-    if (level >= kept_height) return levels_[level - kept_height][index];
-    const std::uint64_t wanted = index >> (kept_height - level);
-    for (const Chunk& chunk : chunks) {
-        if (chunk.index == wanted) return chunk.levels[level][index % (chunk_leaves >> level)];
-    }
-    OL_CHECK(false); // a sibling below the kept height is in the chunk of an opened leaf
-    return {};
-}
-
 std::vector<Hash32> PackedTree::open(std::span<const std::uint64_t> leaves) const {
     OL_CHECK(!leaves.empty() && leaves.back() < count_);
-    std::vector<Chunk> chunks;
-    chunks.reserve(leaves.size());
-    for (const std::uint64_t leaf : leaves) {
-        const std::uint64_t index = leaf / chunk_leaves;
-        if (!chunks.empty() && chunks.back().index == index) continue;
-        Chunk& chunk = chunks.emplace_back();
-        chunk.index = index;
-        std::size_t size = std::min(chunk_leaves, count_ - index * chunk_leaves);
-        hash_(index * chunk_leaves, {chunk.levels[0].data(), size});
-        for (unsigned level = 1; level < kept_height; ++level) {
-            chunk.levels[level] = chunk.levels[level - 1];
-            size = raise({chunk.levels[level].data(), size});
-        }
-    }
     Places places{{leaves.begin(), leaves.end()}, count_};
-    std::vector<Hash32> out;
-    out.reserve(32 * leaves.size());
-    for (unsigned level = 0; places.width > 1; ++level) {
-        places.step([&](std::uint64_t sibling) { out.push_back(node(chunks, level, sibling)); });
+    std::vector<std::uint64_t> beside; // leaves that must be hashed again
+    places.step([&](std::uint64_t sibling) { beside.push_back(sibling); });
+    std::vector<const Hash32*> above; // far from each other: asked for before any is read
+    above.reserve(32 * leaves.size());
+    for (const auto& level : levels_) {
+        if (places.width <= 1) break;
+        places.step([&](std::uint64_t sibling) {
+            above.push_back(&level[sibling]);
+            prefetch(above.back());
+        });
     }
+    std::vector<Hash32> out(beside.size() + above.size());
+    hash_(beside, {out.data(), beside.size()});
+    for (std::size_t i = 0; i < above.size(); ++i) out[beside.size() + i] = *above[i];
     return out;
 }
 

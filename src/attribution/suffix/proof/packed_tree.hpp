@@ -1,6 +1,6 @@
-// Merkle trees (docs/formats/merkle.md) over leaves that can be hashed again: the upper levels are
-// kept, the leaves and the levels just above them are hashed anew for an opening. And openings of
-// several leaves at once (docs/formats/index-proofs.md).
+// Merkle trees (docs/formats/merkle.md) over leaves that can be hashed again: their parents and all
+// above are kept, the leaves are hashed anew for an opening. And openings of several leaves at once
+// (docs/formats/index-proofs.md).
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,9 @@ namespace ol::attribution::suffix {
 // The same root as crypto::MerkleTree over the same leaves, in 32 bytes a leaf.
 class PackedTree {
 public:
-    // Hashes leaves [begin, begin + out.size()); is called from several threads and stays valid.
-    using HashLeaves = std::function<void(std::uint64_t begin, std::span<Hash32> out)>;
+    // Hashes these leaves, ascending; is called from several threads and stays valid.
+    using HashLeaves =
+        std::function<void(std::span<const std::uint64_t> leaves, std::span<Hash32> out)>;
     PackedTree() = default; // no leaves
     PackedTree(std::uint64_t leaves, HashLeaves hash, ThreadPool* pool = nullptr);
 
@@ -30,12 +31,9 @@ public:
     std::vector<Hash32> open(std::span<const std::uint64_t> leaves) const;
 
 private:
-    struct Chunk;
-    Hash32 node(const std::vector<Chunk>& chunks, unsigned level, std::uint64_t index) const;
-
     std::uint64_t count_ = 0;
     HashLeaves hash_;
-    std::vector<std::vector<Hash32>> levels_; // from the kept height upwards
+    std::vector<std::vector<Hash32>> levels_; // from the leaves' parents upwards
 };
 
 struct OpenedNode {

@@ -31,23 +31,27 @@ std::span<const u32> numbers_of_leaf(std::span<const u32> values, std::uint64_t 
                           items_of_leaf(values.size(), numbers_per_leaf, leaf));
 }
 
-void hash_numbers(std::span<const u32> values, std::uint64_t begin, std::span<Hash32> out) {
+using Leaves = std::span<const std::uint64_t>;
+
+void hash_numbers(std::span<const u32> values, Leaves leaves, std::span<Hash32> out) {
     std::array<std::uint8_t, hash_batch * number_leaf_bytes> rows;
-    const std::uint64_t whole =
-        std::min<std::uint64_t>(begin + out.size(), values.size() / numbers_per_leaf);
-    while (begin < whole) {
-        const std::size_t count = std::min<std::uint64_t>(hash_batch, whole - begin);
-        put_numbers(values.subspan(begin * numbers_per_leaf, count * numbers_per_leaf),
-                    rows.data());
+    const std::uint64_t whole = values.size() / numbers_per_leaf;
+    std::size_t done = 0;
+    while (done < leaves.size() && leaves[done] < whole) {
+        std::size_t count = 0;
+        for (; count < hash_batch && done + count < leaves.size(); ++count) {
+            const std::uint64_t leaf = leaves[done + count];
+            if (leaf >= whole) break;
+            put_numbers(numbers_of_leaf(values, leaf), rows.data() + count * number_leaf_bytes);
+        }
         crypto::keccak256_rows(leaf_tag, {rows.data(), count * number_leaf_bytes},
-                               out.first(count));
-        out = out.subspan(count);
-        begin += count;
+                               out.subspan(done, count));
+        done += count;
     }
-    if (out.empty()) return; // else the last leaf, which is shorter
-    const auto rest = numbers_of_leaf(values, begin);
+    if (done == leaves.size()) return; // else the last leaf, which is shorter
+    const auto rest = numbers_of_leaf(values, leaves[done]);
     put_numbers(rest, rows.data());
-    out[0] = crypto::merkle_leaf({rows.data(), 4 * rest.size()});
+    out[done] = crypto::merkle_leaf({rows.data(), 4 * rest.size()});
 }
 
 } // namespace
@@ -95,7 +99,7 @@ private:
 
 namespace {
 
-void hash_text(const ShortWords& words, std::uint64_t begin, std::span<Hash32> out) {
+void hash_text(const ShortWords& words, Leaves leaves, std::span<Hash32> out) {
     constexpr std::size_t stride = 1 + text_leaf_bytes;
     std::array<std::uint8_t, hash_batch * stride> buffer;
     std::array<ByteView, hash_batch> views;
@@ -104,33 +108,33 @@ void hash_text(const ShortWords& words, std::uint64_t begin, std::span<Hash32> o
         for (std::size_t i = 0; i < count; ++i) {
             std::uint8_t* const leaf = buffer.data() + i * stride;
             leaf[0] = leaf_tag;
-            views[i] = {leaf, 1 + words.put_leaf(begin + i, leaf + 1)};
+            views[i] = {leaf, 1 + words.put_leaf(leaves[i], leaf + 1)};
         }
         crypto::keccak256_many({views.data(), count}, out.first(count));
         out = out.subspan(count);
-        begin += count;
+        leaves = leaves.subspan(count);
     }
 }
 
-void hash_table(const SegmentArrays& arrays, std::uint64_t begin, std::span<Hash32> out) {
+void hash_table(const SegmentArrays& arrays, Leaves records, std::span<Hash32> out) {
     constexpr std::size_t size = 128;
     std::array<std::uint8_t, hash_batch * size> rows;
     while (!out.empty()) {
         const std::size_t count = std::min(hash_batch, out.size());
         for (std::size_t i = 0; i < count; ++i) {
-            const Bytes leaf = arrays.table(static_cast<u32>(begin + i)).encode();
+            const Bytes leaf = arrays.table(static_cast<u32>(records[i])).encode();
             std::memcpy(rows.data() + i * size, leaf.data(), size);
         }
         crypto::keccak256_rows(leaf_tag, {rows.data(), count * size}, out.first(count));
         out = out.subspan(count);
-        begin += count;
+        records = records.subspan(count);
     }
 }
 
 PackedTree number_tree(std::span<const u32> values, ThreadPool* pool) {
     return PackedTree(
         leaves_of(values.size(), numbers_per_leaf),
-        [values](std::uint64_t begin, std::span<Hash32> out) { hash_numbers(values, begin, out); },
+        [values](Leaves leaves, std::span<Hash32> out) { hash_numbers(values, leaves, out); },
         pool);
 }
 
@@ -145,14 +149,14 @@ IndexTrees::IndexTrees(const SegmentArrays& segment, const OwnerLists& owner_lis
              arrays.inverse.size() == arrays.text.size() && lists.fits(arrays.text.size()));
     text = PackedTree(
         leaves_of(arrays.text.size(), symbols_per_leaf),
-        [this](std::uint64_t begin, std::span<Hash32> out) { hash_text(*words, begin, out); },
+        [this](Leaves leaves, std::span<Hash32> out) { hash_text(*words, leaves, out); },
         pool);
     suffixes = number_tree(arrays.suffixes, pool);
     inverse = number_tree(arrays.inverse, pool);
     slots = number_tree(lists.slots, pool);
     table = PackedTree(
         arrays.records,
-        [this](std::uint64_t begin, std::span<Hash32> out) { hash_table(arrays, begin, out); },
+        [this](Leaves records, std::span<Hash32> out) { hash_table(arrays, records, out); },
         pool);
     // Long lists use the threads one after another, short ones one thread each.
     constexpr std::size_t long_list = 1U << 16;
@@ -170,10 +174,10 @@ IndexTrees::IndexTrees(const SegmentArrays& segment, const OwnerLists& owner_lis
     for (std::size_t x = 0; x < lists.owners.size(); ++x) {
         if (lists.size_of(x) >= long_list) list_trees[x] = number_tree(list_of(x), pool);
     }
-    owners = PackedTree(lists.owners.size(), [this](std::uint64_t begin, std::span<Hash32> out) {
+    owners = PackedTree(lists.owners.size(), [this](Leaves which, std::span<Hash32> out) {
         std::array<std::uint8_t, owner_leaf_bytes> leaf;
         for (std::size_t i = 0; i < out.size(); ++i) {
-            put_owner(leaf.data(), owner_entry(begin + i));
+            put_owner(leaf.data(), owner_entry(which[i]));
             out[i] = crypto::merkle_leaf(leaf);
         }
     });
