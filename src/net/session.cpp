@@ -134,9 +134,9 @@ void Session::read_message() {
     header_seen_ = continue_sent_ = false;
     parser_.emplace();
     parser_->eager(true);
-    parser_->header_limit(static_cast<std::uint32_t>(host_.options.header_limit_bytes));
-    parser_->body_limit(host_.options.body_limit_bytes);
-    arm(milliseconds(host_.options.idle_timeout_ms));
+    parser_->header_limit(static_cast<std::uint32_t>(host_.shared.options.header_limit_bytes));
+    parser_->body_limit(host_.shared.options.body_limit_bytes);
+    arm(milliseconds(host_.shared.options.idle_timeout_ms));
     read_some();
 }
 
@@ -157,7 +157,7 @@ void Session::on_read(ErrorType error) {
                                "too much is being sent to this server; try again soon");
     }
     if (parser_->is_done()) return dispatch();
-    const milliseconds idle(host_.options.idle_timeout_ms);
+    const milliseconds idle(host_.shared.options.idle_timeout_ms);
     if (parser_->is_header_done()) {
         const auto now = Clock::now();
         if (!header_seen_) {
@@ -192,17 +192,17 @@ void Session::on_read_failed(ErrorType error) {
         if (!parser_->got_some()) return close();
         return reply_and_close(
             408, "unavailable",
-            fmt::format("the request did not arrive within {} ms", host_.options.idle_timeout_ms));
+            fmt::format("the request did not arrive within {} ms", host_.shared.options.idle_timeout_ms));
     }
     if (error == http::error::body_limit) {
         return reply_and_close(413, "too_large",
                                fmt::format("the request's body is larger than {} bytes",
-                                           host_.options.body_limit_bytes));
+                                           host_.shared.options.body_limit_bytes));
     }
     if (error == http::error::header_limit || error == http::error::buffer_overflow) {
         return reply_and_close(431, "too_large",
                                fmt::format("the request's header is larger than {} bytes",
-                                           host_.options.header_limit_bytes));
+                                           host_.shared.options.header_limit_bytes));
     }
     // Anything else of the parser is the client's; anything of the system ends the connection.
     static const auto& http_errors = http::make_error_code(http::error::bad_method).category();
@@ -262,10 +262,10 @@ void Session::dispatch() {
     if (!request) {
         return reply_and_close(400, "invalid_argument", request.error().context);
     }
-    if (host_.options.websocket && boost::beast::websocket::is_upgrade(message)) {
+    if (host_.shared.options.websocket && boost::beast::websocket::is_upgrade(message)) {
         return upgrade(std::move(message), *request);
     }
-    if (host_.is_brief && host_.is_brief(*request)) return run_in_place(*request);
+    if (host_.shared.is_brief && host_.shared.is_brief(*request)) return run_in_place(*request);
     auto shared = std::make_shared<Request>(std::move(*request));
     if (!host_.workers.submit([self = shared_from_this(), shared] { self->run(shared); })) {
         Response busy = error_reply(503, "unavailable", "the server is busy; try again soon");
@@ -279,7 +279,7 @@ void Session::upgrade(UpgradeRequest message, const Request& request) {
         return reply_and_close(400, "invalid_argument",
                                "bytes follow the upgrade request before its answer");
     }
-    if (const auto& refuse = host_.options.websocket->refuse) {
+    if (const auto& refuse = host_.shared.options.websocket->refuse) {
         if (auto refusal = refuse(request)) return reply(std::move(*refusal));
     }
     phase_ = Phase::closed; // of this object; the socket goes on
@@ -291,7 +291,7 @@ void Session::upgrade(UpgradeRequest message, const Request& request) {
 
 Response Session::answer(const Request& request) const {
     try {
-        return host_.handler(request);
+        return host_.shared.handler(request);
     } catch (const std::exception& error) {
         log::error("net", "{} {} failed: {}", request.method, request.path, error.what());
     } catch (...) {
@@ -373,7 +373,7 @@ void Session::reply(Response response) {
     out_body_ = std::move(response.body);
     if (is_head_ || response.status == 204 || response.status == 304) out_body_.clear();
     out_written_ = 0;
-    write_deadline_ = Clock::now() + slow_factor * milliseconds(host_.options.idle_timeout_ms);
+    write_deadline_ = Clock::now() + slow_factor * milliseconds(host_.shared.options.idle_timeout_ms);
     write_some();
 }
 
@@ -384,7 +384,7 @@ void Session::reply_and_close(int status, std::string_view code, std::string_vie
 
 void Session::write_some() {
     const auto left = std::chrono::duration_cast<milliseconds>(write_deadline_ - Clock::now());
-    arm(std::clamp(left, milliseconds(0), milliseconds(host_.options.idle_timeout_ms)));
+    arm(std::clamp(left, milliseconds(0), milliseconds(host_.shared.options.idle_timeout_ms)));
     const std::size_t head = std::min(out_written_, out_head_.size());
     const std::size_t body = out_written_ - head;
     const std::array<asio::const_buffer, 2> rest = {
@@ -430,7 +430,7 @@ void Session::discard() {
                                                                ErrorType error, std::size_t got) {
         if (self->phase_ != Phase::lingering) return;
         self->discarded_ += got;
-        if (error || self->discarded_ > self->host_.options.body_limit_bytes) {
+        if (error || self->discarded_ > self->host_.shared.options.body_limit_bytes) {
             return self->close();
         }
         self->discard();
@@ -509,7 +509,7 @@ void Session::begin_stream_write(std::string bytes, bool framed, std::function<v
     } else {
         out_body_ = std::move(bytes);
     }
-    arm(milliseconds(host_.options.idle_timeout_ms));
+    arm(milliseconds(host_.shared.options.idle_timeout_ms));
     asio::async_write(
         socket_, asio::buffer(out_body_),
         [self = shared_from_this(), done = std::move(done)](ErrorType error, std::size_t) {
@@ -529,7 +529,7 @@ void Session::end_stream(bool complete) {
     out_body_.clear();
     out_written_ = 0;
     if (out_head_.empty()) return after_reply();
-    write_deadline_ = Clock::now() + milliseconds(host_.options.idle_timeout_ms);
+    write_deadline_ = Clock::now() + milliseconds(host_.shared.options.idle_timeout_ms);
     write_some();
 }
 

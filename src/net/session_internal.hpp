@@ -35,12 +35,18 @@ public:
     virtual void close() = 0;
 };
 
-// What the sessions of one server share. `io` runs on one thread at a time, "the io thread"; all
-// members of a Session are touched by that thread only, unless they say otherwise.
+// What all connections of one server share. Thread-safe.
+struct ServerShared {
+    const ServerOptions options;
+    const Handler handler;
+    const IsBrief is_brief; // null: none is
+    std::atomic<std::uint64_t> body_bytes = 0; // of requests under way
+};
+
+// What the sessions of one lane of a server share. `io` runs on one thread at a time, "the io
+// thread"; all members of a Session are touched by that thread only, unless they say otherwise.
 struct SessionHost {
-    ServerOptions options;
-    Handler handler;
-    IsBrief is_brief; // null: none is
+    ServerShared& shared;
     boost::asio::io_context& io;
     Loop& loop;
     Workers& workers;
@@ -48,11 +54,10 @@ struct SessionHost {
     // A connection that takes the place of another one.
     std::function<void(std::shared_ptr<Connection>)> on_upgraded;
     bool stopping = false;                  // io thread
-    std::uint64_t body_bytes = 0;           // io thread: of requests under way
     std::array<char, 16384> discarded = {}; // where the bytes of ending connections go
 };
 
-// A connection's share of SessionHost::body_bytes; io thread. Whoever has one sets it to 0 at its
+// A connection's share of ServerShared::body_bytes; io thread. Whoever has one sets it to 0 at its
 // end: the host may be gone when the last handlers are.
 class BodyShare {
 public:
@@ -62,9 +67,10 @@ public:
     BodyShare& operator=(const BodyShare&) = delete;
     // False when all shares together pass the limit.
     bool set(std::uint64_t bytes) {
-        host_.body_bytes += bytes - bytes_; // modulo 2^64 where it shrinks
+        const std::uint64_t more = bytes - bytes_; // modulo 2^64 where it shrinks
         bytes_ = bytes;
-        return host_.body_bytes <= host_.options.bodies_limit_bytes;
+        return host_.shared.body_bytes.fetch_add(more) + more <=
+               host_.shared.options.bodies_limit_bytes;
     }
 
 private:

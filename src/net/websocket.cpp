@@ -32,7 +32,7 @@ class WebSocketSession final : public Connection,
 public:
     WebSocketSession(SessionHost& host, asio::ip::tcp::socket socket, std::string remote)
         : host_(host)
-        , handler_(*host.options.websocket)
+        , handler_(*host.shared.options.websocket)
         , remote_(std::move(remote))
         , stream_(std::move(socket))
         , timer_(host.io)
