@@ -293,6 +293,7 @@ Result<RunState> RunStore::Execution::go(const model::Tokenizer& tokenizer,
     prepared_ = OL_TRY(prepare(run_.config, base_, tokenizer, data));
     Order order(prepared_.examples.size(), run_.config);
     steps_ = order.steps();
+    run_.config.end_schedule_at(steps_);
     fingerprint_ = crypto::keccak256(training_record(run_.config, prepared_, steps_, Hash32{}));
     training_ = OL_TRY(Training::make(run_.config, base_, pool_));
     predicted_ = training_->predict(prepared_).trainer();

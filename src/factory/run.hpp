@@ -48,6 +48,9 @@ struct RunConfig {
     // say; invalid_argument names another one that is missing, or one that is out of range.
     static Result<RunConfig> from_json(const codec::Json& json);
     Status check() const;
+    // A schedule whose end was left open (total_steps 0) ends with the run: a constant rate would
+    // leave the last steps noisy. Warm-up, where none is given, is a twentieth.
+    void end_schedule_at(std::uint64_t steps);
 };
 
 struct RunEvent {

@@ -221,6 +221,14 @@ Result<RunConfig> RunConfig::from_json(const Json& json) {
     return out;
 }
 
+void RunConfig::end_schedule_at(std::uint64_t steps) {
+    if (optimizer.total_steps != 0 || optimizer.schedule == model::Schedule::constant) return;
+    optimizer.total_steps = steps;
+    if (optimizer.warmup_steps == 0 || optimizer.warmup_steps > steps) {
+        optimizer.warmup_steps = steps / 20;
+    }
+}
+
 Status RunConfig::check() const {
     const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||

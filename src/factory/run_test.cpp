@@ -84,6 +84,7 @@ RunConfig make_config() {
     config.max_tokens = 48;
     config.seed = 5;
     config.checkpoint_every = 5;
+    config.optimizer.schedule = model::Schedule::constant;
     return config;
 }
 
@@ -427,6 +428,7 @@ TEST(Runs, EveryMethodReproducesAndResumes) {
     for (auto& config : configs) {
         config.epochs = 2;
         config.checkpoint_every = 2;
+        if (config.optimizer.total_steps == 0) config.optimizer.schedule = model::Schedule::cosine;
         const Folder folder;
         auto db = open_db(folder);
         RunStore runs(db, folder.path());
@@ -439,6 +441,9 @@ TEST(Runs, EveryMethodReproducesAndResumes) {
         const auto record =
             *Json::parse(*read_text_file(done->folder / "training_record.json", 1 << 20));
         EXPECT_FALSE(record["run"].contains("checkpointing"));
+        // Left open, the schedule ends where the run does, however its examples are packed.
+        EXPECT_EQ(record["run"]["optimizer"]["total_steps"],
+                  config.optimizer.total_steps == 0 ? record["steps"] : Json(12));
         for (const unsigned threads : {1U, 3U}) {
             ThreadPool pool(threads);
             for (const auto* kernels : model::kernels::available()) {

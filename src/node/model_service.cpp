@@ -170,19 +170,9 @@ Result<factory::RunInfo> ModelService::create_run(factory::RunConfig config) {
     if (config.version == 0) {
         config.version = OL_TRY(context_.contracts->version_count(config.datanet_id));
     }
-    const auto on_ledger = OL_TRY(context_.contracts->version(config.datanet_id, config.version));
-    config.version_root = on_ledger.root;
+    config.version_root =
+        OL_TRY(context_.contracts->version(config.datanet_id, config.version)).root;
     config.base_hash = base_hash_;
-    if (config.optimizer.total_steps == 0 && config.batch_examples != 0 &&
-        config.accumulation != 0) {
-        // A cosine over the whole run: a constant rate leaves the last steps noisy.
-        auto records = on_ledger.index.record_count;
-        if (config.record_limit != 0) records = std::min(records, config.record_limit);
-        const auto each = std::uint64_t{config.batch_examples} * config.accumulation;
-        const auto steps = (records + each - 1) / each;
-        config.optimizer.total_steps = steps * config.epochs;
-        config.optimizer.warmup_steps = config.optimizer.total_steps / 20;
-    }
     return runs_->create(config);
 }
 
