@@ -1,7 +1,7 @@
 // The embedded chain by itself, used as its clients use it: viem over HTTP and WebSocket, cast and
 // forge, requests by hand, good and bad; and everything is there again after a restart.
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import http from "node:http";
 import { dirname, join } from "node:path";
@@ -279,6 +279,60 @@ equal(heads.length, before, "eth_unsubscribe");
     403, "another site's page");
 }
 await refused(-32601, /WebSocket/, "eth_subscribe", "newHeads");
+
+// A flood of subscriptions: limits a connection and of all, everything told to who reads, an end to who does not.
+{
+  const { WebSocket } = require("ws");
+  const each = 128, most = 4096;
+  const sockets = [];
+  const open = async () => {
+    const socket = new WebSocket(node.websocket);
+    await new Promise((resolve, reject) => { socket.on("open", resolve); socket.on("error", reject); });
+    const it = { socket, answers: [], told: 0, ended: new Promise((resolve) => socket.on("close", resolve)) };
+    socket.on("message", (data) => {
+      if (data.includes("eth_subscription")) ++it.told;
+      else it.answers.push(JSON.parse(data));
+    });
+    sockets.push(it);
+    return it;
+  };
+  const until = async (holds, what) => {
+    for (let i = 0; i < 1000 && !holds(); ++i) await sleep(20);
+    check(holds(), what);
+  };
+  const subscribe = async (it, count) => {
+    const had = it.answers.length;
+    for (let id = 1; id <= count; ++id) it.socket.send(JSON.stringify({ jsonrpc: "2.0", id, method: "eth_subscribe", params: ["newHeads"] }));
+    await until(() => it.answers.length === had + count, "an answer to each");
+    return it.answers.slice(had);
+  };
+  const refusals = (answers) => answers.filter((answer) => answer.error);
+  const greedy = refusals(await subscribe(await open(), each + 1));
+  equal(greedy.length, 1, "one subscription too many for a connection");
+  equal(greedy[0].error.code, -32005, "its code");
+  check(/128/.test(greedy[0].error.message), `names the limit: ${greedy[0].error.message}`);
+  for (let i = 1; i < most / each; ++i) equal(refusals(await subscribe(await open(), each)).length, 0, "as many as are allowed");
+  const late = refusals(await subscribe(await open(), 1));
+  equal(late[0]?.error.code, -32005, "one too many of all");
+  for (let i = 0; i < 3; ++i) await rpc("evm_mine");
+  await until(() => sockets.every(({ told }, i) => told === (i < most / each ? 3 * each : 0)), "every head to every subscription");
+  const [reader, sleeper, ...others] = sockets;
+  others.forEach(({ socket }) => socket.close());
+  await Promise.all(others.map(({ ended }) => ended));
+  sleeper.socket.on("error", () => {});
+  sleeper.socket._socket.pause();
+  for (let i = 0; i < 150; ++i) await rpc("evm_mine");
+  await until(() => reader.told === 153 * each, "who reads is told all, beside one who does not");
+  const resident = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${node.pid}/status`, "utf8"))[1]) / 1024;
+  check(resident < 300, `memory stays bounded: ${Math.round(resident)} MiB`);
+  sleeper.socket._socket.resume();
+  await sleeper.ended;
+  check(sleeper.told < reader.told, "who does not read is cut off");
+  const again = await open();
+  equal(refusals(await subscribe(again, 1)).length, 0, "room again after they have gone");
+  again.socket.close();
+  reader.socket.close();
+}
 
 // ---- prices and the pool
 
