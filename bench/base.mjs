@@ -1,6 +1,6 @@
 // The shipped base: bits a byte of its held-out text, beside a 5-gram model, gzip and xz on the same text.
 //
-//   --model DIR   the base (default models/base-4m); its text's packages must be installed (models/README.md)
+//   --model DIR   the base (default models/base-8m); its text's packages must be installed (models/README.md)
 //   --work DIR    where the text's tokens are kept (default ~/.cache/openledger-bench/base)
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
@@ -11,7 +11,7 @@ import { cache_folder } from "./suffix/corpora.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const { json, rest } = options();
-let model = join(root, "models/base-4m");
+let model = join(root, "models/base-8m");
 let work = null;
 while (rest.length > 0) {
   const arg = rest.shift();

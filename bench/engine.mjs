@@ -67,7 +67,7 @@ function measure_part(part, chosen, with_peers, rows) {
   const args = [part];
   if (part === "tokenizer") {
     const text = corpus("prose", { cache: chosen.cache, install: chosen.install });
-    args.push(text.heldout, join(root, "models/base-4m/tokenizer.json"));
+    args.push(text.heldout, join(root, "models/base-8m/tokenizer.json"));
   }
   let commands = [];
   const peer = with_peers ? known[part] : undefined;

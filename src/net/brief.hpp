@@ -8,7 +8,7 @@ namespace ol::net {
 
 // Whether a request's handler takes well under a millisecond as a rule. Such requests are handled
 // by as many threads as there are processors (at most four), each with its own connections; one
-// that takes longer than two to four milliseconds loses its thread's place to another, and holds up
+// that takes longer than two to six milliseconds loses its thread's place to another, and holds up
 // the connections of that thread for that long; so many at once as there are worker threads. Called
 // on an io thread, for every request; must not throw.
 using IsBrief = std::function<bool(const Request&)>;

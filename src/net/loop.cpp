@@ -9,8 +9,8 @@ namespace ol::net {
 namespace {
 
 constexpr std::chrono::milliseconds patience{2}; // with work in place
-constexpr std::chrono::milliseconds glance{2};   // from one look of the watcher to the next
-constexpr int glances_before_sleep = 25;         // without any work
+constexpr std::chrono::milliseconds glance{4};   // from one look of the watcher to the next
+constexpr int glances_before_sleep = 12;         // without any work
 
 thread_local bool lost_the_loop = false;
 

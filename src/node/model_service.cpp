@@ -64,7 +64,7 @@ Result<std::unique_ptr<ModelService>> ModelService::open(Context& context,
                                                          DatanetService& datanets) {
     std::unique_ptr<ModelService> service(new ModelService(context, datanets));
     auto& s = *service;
-    const Path folder = context.config.base_model.empty() ? OL_TRY(find_resource("models/base-4m"))
+    const Path folder = context.config.base_model.empty() ? OL_TRY(find_resource("models/base-8m"))
                                                           : context.config.base_model;
     s.base_folder_ = folder;
     s.base_name_ = folder.filename().string();

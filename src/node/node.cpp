@@ -214,7 +214,7 @@ Result<factory::RunConfig> run_config_from(const Json& request, const Hash32& da
     config.datanet_id = datanet_id;
     config.name = OL_TRY(text_of(request, "name"));
     config.version = OL_TRY(uint_or(request, "version", 0));
-    config.epochs = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "epochs", 24)));
+    config.epochs = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "epochs", 12)));
     config.lora.rank = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "rank", 32)));
     config.lora.alpha =
         static_cast<float>(OL_TRY(double_or(request, "alpha", 2.0 * config.lora.rank)));

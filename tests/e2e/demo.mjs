@@ -57,6 +57,6 @@ const claimed = demo.epoch.claims.reduce((sum, claim) => sum + BigInt(claim.wei)
 equal(claimed.toString(), demo.money.out_wei, "claims sum to what went out");
 
 check(demo.transactions.length > 15 && demo.transactions.every((tx) => hash.test(tx.hash)), "transactions");
-check(demo.models.base_params >= 3e6 && demo.models.base_params <= 6e6, "base of 3 to 6 M parameters");
+check(demo.models.base_params >= 8e6 && demo.models.base_params <= 12e6, "base of 8 to 12 M parameters");
 check(demo.models.train_tokens_per_second > 0 && demo.models.decode_tokens_per_second > 0, "speeds");
 done();

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { check, done, equal, run, temporary } from "./harness.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
-const shipped = join(root, "models/base-4m");
+const shipped = join(root, "models/base-8m");
 const testdata = join(root, "src/model/testdata");
 const folder = temporary();
 const data = join(folder, "node");
@@ -19,7 +19,7 @@ function refused(args, pattern, what) {
 
 const info = ask("info", shipped);
 equal(info.family, "llama", "the family");
-equal(info.parameters, 4033728, "the parameters");
+equal(info.parameters, 8131328, "the parameters");
 const answer = ask("complete", shipped, "A list is", "--max-tokens", "8");
 equal(answer.tokens.length, 8, "as many tokens as were asked for");
 equal(JSON.stringify(ask("complete", shipped, "A list is", "--max-tokens", "8").tokens), JSON.stringify(answer.tokens),

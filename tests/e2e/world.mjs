@@ -84,7 +84,7 @@ export async function makeWorld() {
 // Starts a run and waits until it has ended. Long enough that answers repeat what they were taught.
 export async function train(api, name, more = {}) {
   const run = await api.post("/api/runs", {
-    name, datanet: "notes", epochs: 20, record_limit: 12, rank: 16, seed: 1, ...more,
+    name, datanet: "notes", epochs: 12, record_limit: 12, rank: 16, seed: 1, ...more,
   });
   let now = run;
   for (let i = 0; i < 3000 && !["done", "failed", "stopped"].includes(now.state); i += 1) {

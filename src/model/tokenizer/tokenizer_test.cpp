@@ -195,7 +195,7 @@ TEST(Tokenizer, JsonRoundTrip) {
 }
 
 TEST(Tokenizer, TheShippedBaseIsWrittenAsItWasRead) {
-    const auto path = Path(OL_SOURCE_DIR) / "models/base-4m/tokenizer.json";
+    const auto path = Path(OL_SOURCE_DIR) / "models/base-8m/tokenizer.json";
     const auto text = read_text_file(path, 1U << 24);
     ASSERT_TRUE(text.has_value());
     const auto tokenizer = Tokenizer::from_file(path);

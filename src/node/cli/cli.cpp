@@ -201,7 +201,7 @@ void add_model_commands(CLI::App& root, Parsed& parsed) {
     train->add_option("--datanet", t.datanet);
     train->add_option("--wallet", t.wallet, "Owner of the adapter");
     train->add_option("--version", t.version, "0: the latest");
-    train->add_option("--epochs", t.epochs, "Passes over the records (default 24)");
+    train->add_option("--epochs", t.epochs, "Passes over the records (default 12)");
     train->add_option("--rank", t.rank, "LoRA rank (default 32)");
     train->add_option("--learning-rate", t.learning_rate, "Default 0.005");
     train->add_option("--records", t.record_limit, "A sample of so many records; 0: all");

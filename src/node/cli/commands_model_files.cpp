@@ -331,25 +331,25 @@ void add_model_file_commands(CLI::App& group, std::function<Status(Session&)>& a
         app->add_option("--top-p", command.top_p)->capture_default_str();
         app->add_option("--seed", command.seed)->capture_default_str();
     };
-    add("info", "Family, shape, parameters and memory of a model's folder", "info models/base-4m",
+    add("info", "Family, shape, parameters and memory of a model's folder", "info models/base-8m",
         model_info);
     auto* render = add("render", "A conversation as the folder's chat template writes it",
                        "render ~/models/qwen --messages chat.json", model_render);
     messages(render);
     render->add_flag("--no-prompt", command.no_prompt, "Leave out the beginning of an answer");
     auto* complete = add("complete", "Go on from a text",
-                         "complete models/base-4m \"A list is\" --max-tokens 40", model_complete);
+                         "complete models/base-8m \"A list is\" --max-tokens 40", model_complete);
     complete->add_option("TEXT", command.text, "The text; or use --file");
     complete->add_option("--file", command.file, "Read it from a file; - for standard input");
     sampling(complete);
     auto* chat = add("chat", "Answer a question or a conversation",
-                     "chat models/base-4m \"What is a list?\" --max-tokens 40", model_chat);
+                     "chat models/base-8m \"What is a list?\" --max-tokens 40", model_chat);
     messages(chat);
     sampling(chat);
     auto* exported =
         add("export", "Write a model, with an adapter merged into it, for other programs",
-            "export models/base-4m --adapter my-adapter --to merged\n"
-            "  openledger model export models/base-4m --format gguf-q8_0 --to base.gguf",
+            "export models/base-8m --adapter my-adapter --to merged\n"
+            "  openledger model export models/base-8m --format gguf-q8_0 --to base.gguf",
             model_export);
     exported->add_option("--adapter", command.adapter, "An adapter's folder, to be merged");
     exported->add_option("--to", command.to, "The folder or .gguf file to write")->required();
