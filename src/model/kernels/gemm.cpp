@@ -329,12 +329,13 @@ void PackedMatrix::apply(const float* x, std::ptrdiff_t x_row, std::size_t rows,
                           .c_row = y_row,
                           .accumulate = accumulate};
     if (in_ == 0) return empty_sum(product);
-    if (storage_ == Storage::bf16) {
-        const auto* bits = reinterpret_cast<const std::uint16_t*>(panels_begin());
-        return multiply_panels(product, {nullptr, bits}, pool, table);
-    }
+    const bool is_bf16 = storage_ == Storage::bf16;
+    const auto* bits = reinterpret_cast<const std::uint16_t*>(panels_begin());
     const auto* panels = reinterpret_cast<const float*>(panels_begin());
-    if (rows > tile_rows) return multiply_panels(product, {panels, nullptr}, pool, table);
+    if (rows > tile_rows) {
+        const Panels form = is_bf16 ? Panels{nullptr, bits} : Panels{panels, nullptr};
+        return multiply_panels(product, form, pool, table);
+    }
     // One tile of rows: each panel is read once, in one go.
     constexpr std::size_t columns = 4 * panel;
     run(pool, divide_up(out_, columns), rows * columns * in_,
@@ -345,12 +346,16 @@ void PackedMatrix::apply(const float* x, std::ptrdiff_t x_row, std::size_t rows,
             tile.depth = in_;
             tile.a = x;
             tile.a_row = x_row;
-            tile.b = panels + begin * columns * in_;
+            if (is_bf16) {
+                tile.b_bf16 = bits + begin * columns * in_;
+            } else {
+                tile.b = panels + begin * columns * in_;
+            }
             tile.b_panel = static_cast<std::ptrdiff_t>(panel * in_);
             tile.c = y + begin * columns;
             tile.c_row = y_row;
             tile.accumulate = accumulate;
-            table.tile(tile);
+            (is_bf16 ? table.tile_bf16 : table.tile)(tile);
         });
 }
 

@@ -41,6 +41,7 @@ struct Tile {
     const float* a = nullptr;
     std::ptrdiff_t a_row = 0, a_step = 1;
     const float* b = nullptr;
+    const std::uint16_t* b_bf16 = nullptr; // in place of b, for tile_bf16
     std::ptrdiff_t b_panel = 0, b_step = panel;
     float* c = nullptr;
     std::ptrdiff_t c_row = 0;
@@ -60,6 +61,7 @@ struct Table {
     const QuantKernels* quant;
     int tile_panels; // that a tile of six rows advances together
     void (*tile)(const Tile& tile);
+    void (*tile_bf16)(const Tile& tile); // B in bf16: the same bits as tile over it widened
     float (*dot)(const float* a, const float* b, std::size_t n);
     void (*add)(float* y, const float* x, std::size_t n);      // y += x
     void (*multiply)(float* y, const float* x, std::size_t n); // y *= x

@@ -15,6 +15,10 @@ namespace {
 using F8 = __m256;
 
 inline F8 load(const float* p) { return _mm256_loadu_ps(p); }
+inline F8 load(const std::uint16_t* bf16) {
+    const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bf16));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+}
 inline void store(float* p, F8 v) { _mm256_storeu_ps(p, v); }
 inline F8 set(float x) { return _mm256_set1_ps(x); }
 inline F8 add(F8 a, F8 b) { return _mm256_add_ps(a, b); }

@@ -1,6 +1,7 @@
 #include <bit>
 #include <cmath>
 
+#include "model/half.hpp"
 #include "model/kernels/kernels.hpp"
 #include "model/kernels/quant_internal.hpp"
 #include "model/kernels/train_kernels.hpp"
@@ -22,6 +23,9 @@ inline F8 each(Op op) {
 }
 inline F8 load(const float* p) {
     return each([=](int i) { return p[i]; });
+}
+inline F8 load(const std::uint16_t* bf16) {
+    return each([=](int i) { return bf16_to_f32(bf16[i]); });
 }
 inline void store(float* p, const F8& a) {
     for (int i = 0; i < 8; ++i) p[i] = a.v[i];
