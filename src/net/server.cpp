@@ -49,9 +49,7 @@ public:
                 .loop = loop_,
                 .workers = workers,
                 .on_closed = [this](Connection& connection) { forget(connection); },
-                .on_upgraded =
-                    [this](std::shared_ptr<Connection> connection) { keep(std::move(connection)); }} {
-    }
+                .on_upgraded = [this](auto connection) { keep(std::move(connection)); }} {}
 
     asio::io_context& io() { return io_; }
     Loop& loop() { return loop_; }

@@ -190,9 +190,9 @@ void Session::on_read_failed(ErrorType error) {
     is_http_10_ = false;
     if (timed_out_) {
         if (!parser_->got_some()) return close();
-        return reply_and_close(
-            408, "unavailable",
-            fmt::format("the request did not arrive within {} ms", host_.shared.options.idle_timeout_ms));
+        return reply_and_close(408, "unavailable",
+                               fmt::format("the request did not arrive within {} ms",
+                                           host_.shared.options.idle_timeout_ms));
     }
     if (error == http::error::body_limit) {
         return reply_and_close(413, "too_large",
@@ -373,7 +373,8 @@ void Session::reply(Response response) {
     out_body_ = std::move(response.body);
     if (is_head_ || response.status == 204 || response.status == 304) out_body_.clear();
     out_written_ = 0;
-    write_deadline_ = Clock::now() + slow_factor * milliseconds(host_.shared.options.idle_timeout_ms);
+    write_deadline_ =
+        Clock::now() + slow_factor * milliseconds(host_.shared.options.idle_timeout_ms);
     write_some();
 }
 

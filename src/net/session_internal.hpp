@@ -39,7 +39,7 @@ public:
 struct ServerShared {
     const ServerOptions options;
     const Handler handler;
-    const IsBrief is_brief; // null: none is
+    const IsBrief is_brief;                    // null: none is
     std::atomic<std::uint64_t> body_bytes = 0; // of requests under way
 };
 

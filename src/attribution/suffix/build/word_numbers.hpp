@@ -22,9 +22,7 @@ public:
         , slots_(1 << 12, 0) {}
 
     std::uint64_t hash_of(const text::SymbolWord& word) const { return hash_(word); }
-    void fetch(std::uint64_t hash) const {
-        prefetch(&slots_[hash & (slots_.size() - 1)]);
-    }
+    void fetch(std::uint64_t hash) const { prefetch(&slots_[hash & (slots_.size() - 1)]); }
     std::uint32_t number(const text::SymbolWord& word) { return number(word, hash_of(word)); }
     std::uint32_t number(const text::SymbolWord& word, std::uint64_t hash) {
         const std::size_t mask = slots_.size() - 1;

@@ -223,12 +223,12 @@ Result<Bytes> Prover::prove_longer_match(std::span<const text::SymbolWord> answe
     Items leaves, positions;
     add_range(leaves, start, start + length);
     add_range(positions, position, position + length);
-    const PackedTree tree(
-        answer.size(), [&](std::span<const std::uint64_t> which, std::span<Hash32> out) {
-            for (std::size_t i = 0; i < out.size(); ++i) {
-                out[i] = crypto::merkle_leaf(answer[which[i]].view());
-            }
-        });
+    const PackedTree tree(answer.size(),
+                          [&](std::span<const std::uint64_t> which, std::span<Hash32> out) {
+                              for (std::size_t i = 0; i < out.size(); ++i) {
+                                  out[i] = crypto::merkle_leaf(answer[which[i]].view());
+                              }
+                          });
     writer.hashes(tree.open(leaves));
     writer.text(positions);
     return writer.take();

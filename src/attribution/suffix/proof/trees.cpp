@@ -149,15 +149,13 @@ IndexTrees::IndexTrees(const SegmentArrays& segment, const OwnerLists& owner_lis
              arrays.inverse.size() == arrays.text.size() && lists.fits(arrays.text.size()));
     text = PackedTree(
         leaves_of(arrays.text.size(), symbols_per_leaf),
-        [this](Leaves leaves, std::span<Hash32> out) { hash_text(*words, leaves, out); },
-        pool);
+        [this](Leaves leaves, std::span<Hash32> out) { hash_text(*words, leaves, out); }, pool);
     suffixes = number_tree(arrays.suffixes, pool);
     inverse = number_tree(arrays.inverse, pool);
     slots = number_tree(lists.slots, pool);
     table = PackedTree(
         arrays.records,
-        [this](Leaves records, std::span<Hash32> out) { hash_table(arrays, records, out); },
-        pool);
+        [this](Leaves records, std::span<Hash32> out) { hash_table(arrays, records, out); }, pool);
     // Long lists use the threads one after another, short ones one thread each.
     constexpr std::size_t long_list = 1U << 16;
     list_trees.resize(lists.owners.size());
