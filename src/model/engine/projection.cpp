@@ -8,11 +8,9 @@ namespace ol::model {
 
 namespace {
 
-// Half the memory where nothing is lost by it: the same bits come out of both forms.
-kernels::Storage storage_of(std::span<const float> weights) {
-    const bool is_bf16 = std::ranges::all_of(
+bool are_bf16(std::span<const float> weights) {
+    return std::ranges::all_of(
         weights, [](float w) { return (std::bit_cast<std::uint32_t>(w) & 0xffff) == 0; });
-    return is_bf16 ? kernels::Storage::bf16 : kernels::Storage::f32;
 }
 
 } // namespace
@@ -28,8 +26,9 @@ Projection::Projection(const std::vector<Part>& parts, std::size_t in)
     if (biased) bias_.assign(out_, 0.0F);
     // Side by side in one matrix: fewer, larger products.
     if (!any_quantized_) {
+        // Half the memory where nothing is lost by it: the bits of products are the same.
         const bool all_bf16 = std::ranges::all_of(parts, [&](const Part& part) {
-            return storage_of({part.weight, part.out * in}) == kernels::Storage::bf16;
+            return are_bf16({part.weight, part.out * in});
         });
         const auto storage = all_bf16 ? kernels::Storage::bf16 : kernels::Storage::f32;
         pieces_.push_back({0, kernels::PackedMatrix(out_, in, storage), nullptr});
