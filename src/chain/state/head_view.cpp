@@ -9,8 +9,9 @@ namespace ol::chain {
 namespace {
 
 // What an entry of each cache takes, about, and the caches' parts of the whole in eighths.
-constexpr std::uint64_t account_bytes = 200, slot_bytes = 128, link_bytes = 720;
-constexpr std::uint64_t account_eighths = 2, slot_eighths = 1, link_eighths = 4, code_eighths = 1;
+constexpr std::uint64_t account_bytes = 200, slot_bytes = 128, link_bytes = 720, part_bytes = 1500;
+constexpr std::uint64_t account_eighths = 2, slot_eighths = 1, link_eighths = 3, part_eighths = 1,
+                        code_eighths = 1;
 
 // Far more than any part of a trie that is not laid down has (trie::small_leaves).
 constexpr std::size_t most_leaves = 1024;
@@ -29,7 +30,8 @@ unsigned trie_family(const TrieOwner& owner) {
 StateCaches::StateCaches(std::uint64_t bytes)
     : accounts(bytes / 8 * account_eighths / account_bytes)
     , slots(bytes / 8 * slot_eighths / slot_bytes)
-    , links(bytes / 8 * link_eighths / link_bytes) {}
+    , links(bytes / 8 * link_eighths / link_bytes)
+    , parts(bytes / 8 * part_eighths / part_bytes) {}
 
 std::uint64_t StateCaches::hash(const LinkPlace& place) const {
     std::uint8_t bytes[32 + 32 + 8] = {};
@@ -44,18 +46,21 @@ void StateCaches::begin_changes(std::uint64_t version) {
     accounts.begin_changes(version);
     slots.begin_changes(version);
     links.begin_changes(version);
+    parts.begin_changes(version);
 }
 
 void StateCaches::end_changes(std::uint64_t version) {
     accounts.end_changes(version);
     slots.end_changes(version);
     links.end_changes(version);
+    parts.end_changes(version);
 }
 
 void StateCaches::clear() {
     accounts.clear();
     slots.clear();
     links.clear();
+    parts.clear();
 }
 
 CodePtr CodeCache::find(const Hash32& hash) {
@@ -205,6 +210,11 @@ Result<SharedBytes> HeadView::image(const TrieOwner& owner, const trie::Path& at
     return out;
 }
 
+SharedBytes HeadView::part(const TrieOwner& owner, const trie::Path& at) {
+    const LinkPlace place = LinkPlace::branch(owner, at);
+    return core_.caches.parts.find(place, core_.caches.hash(place), version()).value_or(nullptr);
+}
+
 Result<std::vector<trie::Leaf*>> HeadView::leaves(trie::Arena& arena, const TrieOwner& owner,
                                                   const trie::Path& at) {
     std::vector<trie::Leaf*> out;
@@ -240,6 +250,9 @@ Result<trie::Node*> StoredSource::resolve(trie::Arena& arena, const trie::Path& 
         const SharedBytes image = OL_TRY(view_.image(owner_, path));
         return OL_TRY_IN(trie::decode_branch(arena, path, *image, stub.ref),
                          "path {} of {} nibbles", to_hex(path.view()), path.size);
+    }
+    if (const SharedBytes part = view_.part(owner_, path)) {
+        return trie::decode_part(arena, path, *part, stub.ref);
     }
     const auto leaves = OL_TRY(view_.leaves(arena, owner_, path));
     trie::Node* const node = trie::build(arena, leaves, path.size);

@@ -36,6 +36,7 @@ struct StateCaches {
     VersionedCache<HashedKey, std::optional<Account>> accounts;
     VersionedCache<SlotKey, U256> slots;
     VersionedCache<LinkPlace, SharedBytes> links;
+    VersionedCache<LinkPlace, SharedBytes> parts; // trie::decode_part, where a branch would be
 
     std::uint64_t hash(const HashedKey& key) const { return hasher_(key.view()); }
     std::uint64_t hash(const SlotKey& key) const {
@@ -97,6 +98,8 @@ public:
     // Empty: the trie is small or empty.
     Result<SharedBytes> root_link(const TrieOwner& owner);
     Result<SharedBytes> image(const TrieOwner& owner, const trie::Path& at);
+    // The few leaves behind a path where a block changed some; null when they are not at hand.
+    SharedBytes part(const TrieOwner& owner, const trie::Path& at);
     // The leaves of a trie behind a path, ascending, from the flat values.
     Result<std::vector<trie::Leaf*>> leaves(trie::Arena& arena, const TrieOwner& owner,
                                             const trie::Path& at);

@@ -29,6 +29,11 @@ public:
         set(LinkPlace::branch(owner_, at), std::move(image));
     }
 
+    void part(const trie::Path& at, Bytes part) override {
+        const LinkPlace place = LinkPlace::branch(owner_, at);
+        update_.parts.emplace_back(place, std::make_shared<const Bytes>(std::move(part)));
+    }
+
     // Ascending by key, which makes the store's work shorter.
     void finish() {
         for (const auto& level : steps_) {
@@ -67,6 +72,9 @@ void update_caches(StateCaches& caches, CacheUpdate&& update) {
     }
     for (auto& [place, bytes] : update.links) {
         caches.links.change(place, caches.hash(place), std::move(bytes), version);
+    }
+    for (auto& [place, bytes] : update.parts) {
+        caches.parts.change(place, caches.hash(place), std::move(bytes), version);
     }
     caches.end_changes(version);
 }

@@ -24,7 +24,7 @@ struct CacheUpdate {
     Head head;
     std::vector<std::pair<HashedKey, std::optional<Account>>> accounts;
     std::vector<std::pair<SlotKey, U256>> slots;
-    std::vector<std::pair<LinkPlace, SharedBytes>> links;
+    std::vector<std::pair<LinkPlace, SharedBytes>> links, parts;
 };
 void update_caches(StateCaches& caches, CacheUpdate&& update);
 

@@ -1,5 +1,7 @@
 #include "chain/trie/stored.hpp"
 
+#include <algorithm>
+
 #include "base/check.hpp"
 
 namespace ol::chain::trie {
@@ -42,6 +44,35 @@ Bytes link_of(const Child& child, bool is_large) {
         append(out, rest.view());
     }
     return out;
+}
+
+// A leaf of a part: where its own path begins, the sizes of its key, ref and value, and these.
+constexpr std::size_t part_sizes = 1 + 1 + 1 + 4;
+constexpr std::size_t typical_leaf_bytes = part_sizes + 32 + 32 + 80;
+
+void append_part(Bytes& out, const Node& node) {
+    if (node.kind == NodeKind::extension) {
+        return append_part(out, *static_cast<const Extension&>(node).child.node);
+    }
+    if (node.kind == NodeKind::branch) {
+        const auto& branch = static_cast<const Branch&>(node);
+        if (branch.value != nullptr) append_part(out, *branch.value);
+        for (const Child& child : branch.children) {
+            if (child.node != nullptr) append_part(out, *child.node);
+        }
+        return;
+    }
+    const auto& leaf = static_cast<const Leaf&>(node);
+    const std::size_t begin = out.size();
+    out.resize(begin + part_sizes + leaf.key_bytes + leaf.ref.size + leaf.value_bytes);
+    std::uint8_t* at = out.data() + begin;
+    *at++ = leaf.begin;
+    *at++ = leaf.key_bytes;
+    *at++ = leaf.ref.size;
+    put_be32(at, leaf.value_bytes);
+    at = std::copy_n(leaf.key.data(), leaf.key_bytes, at + 4);
+    at = std::copy_n(leaf.ref.bytes.data(), leaf.ref.size, at);
+    std::ranges::copy(leaf.value(), at);
 }
 
 // What is under a node: so many leaves, or at least one large branch.
@@ -112,7 +143,13 @@ private:
             const Bytes link = link_of(child, extents[i].is_large);
             append_to_image(image, i, link);
             const bool is_same = child.node == nullptr || !child.node->is_touched;
-            if (!is_stored || !is_same) sink_.put(at.with(i), link);
+            if (is_stored && is_same) continue;
+            sink_.put(at.with(i), link);
+            if (child.node == nullptr || extents[i].is_large) continue;
+            Bytes part;
+            part.reserve(extents[i].leaves * typical_leaf_bytes);
+            append_part(part, *child.node);
+            sink_.part(at.with(i), std::move(part));
         }
         branch.stored = present;
         sink_.image(at, std::move(image));
@@ -203,6 +240,26 @@ Result<Branch*> decode_branch(Arena& arena, const Path& at, ByteView image, cons
     if (std::popcount(out->stored) < 2) return malformed();
     out->ref = ref;
     out->is_touched = false;
+    return out;
+}
+
+Node* decode_part(Arena& arena, const Path& at, ByteView part, const NodeRef& known) {
+    std::vector<Leaf*> leaves;
+    leaves.reserve(small_leaves);
+    while (!part.empty()) {
+        const std::size_t begin = part[0], key_size = part[1], ref_size = part[2];
+        const std::size_t value_size = get_be32(part.data() + 3);
+        part = part.subspan(part_sizes);
+        const ByteView ref = part.subspan(key_size, ref_size);
+        leaves.push_back(
+            arena.leaf(part.first(key_size), begin, part.subspan(key_size + ref_size, value_size)));
+        leaves.back()->ref.size = static_cast<std::uint8_t>(ref_size);
+        std::ranges::copy(ref, leaves.back()->ref.bytes.begin());
+        part = part.subspan(key_size + ref_size + value_size);
+    }
+    Node* const out = build(arena, leaves, at.size);
+    mark_untouched(out);
+    out->ref = known;
     return out;
 }
 

@@ -20,6 +20,8 @@ public:
     // All links of the large branch at `at`, as decode_branch reads them; empty when it is gone or
     // no longer large.
     virtual void image(const Path& at, Bytes image) = 0;
+    // The leaves behind the link at `at`, as decode_part reads them: only a few, and changed.
+    virtual void part(const Path& at, Bytes part) = 0;
 };
 
 // Says what changes in the store since the trie was made from it; its refs are computed. The link
@@ -30,6 +32,9 @@ void lay_down(Trie& trie, bool had_root_link, LinkSink& sink);
 // An image is its children's nibbles and links, ascending. corrupted for other bytes.
 void append_to_image(Bytes& image, std::uint8_t nibble, ByteView link);
 Result<Branch*> decode_branch(Arena& arena, const Path& at, ByteView image, const NodeRef& ref);
+// A small part as it was laid down: the refs of its leaves come with it, so that a change of one
+// needs no hash of the others. `at`: where it was. Bytes of this process alone.
+Node* decode_part(Arena& arena, const Path& at, ByteView part, const NodeRef& known);
 // The trie whose root has this link. `source` outlives it.
 Result<Trie> open_stored(Source& source, ByteView link);
 
