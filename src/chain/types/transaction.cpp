@@ -293,10 +293,37 @@ Hash32 signing_hash(const Transaction& transaction) {
     return crypto::keccak256(write(transaction, true));
 }
 
+std::vector<TransactionHashes> hashes_of(std::span<const Transaction> transactions) {
+    std::vector<Bytes> encoded;
+    encoded.reserve(2 * transactions.size()); // views into it stay
+    std::vector<ByteView> inputs;
+    for (const auto& transaction : transactions) {
+        inputs.emplace_back(encoded.emplace_back(encode(transaction)));
+        if (transaction.is_deposit()) continue;
+        inputs.emplace_back(encoded.emplace_back(write(transaction, true)));
+    }
+    std::vector<Hash32> hashes(inputs.size());
+    crypto::keccak256_many(inputs, hashes);
+    std::vector<TransactionHashes> out;
+    out.reserve(transactions.size());
+    auto next = hashes.begin();
+    for (const auto& transaction : transactions) {
+        TransactionHashes& both = out.emplace_back();
+        both.hash = *next++;
+        if (!transaction.is_deposit()) both.signing = *next++;
+    }
+    return out;
+}
+
 Result<Address> sender_of(const Transaction& transaction, bool allow_high_s) {
     if (transaction.is_deposit()) return transaction.from;
-    return recover(signing_hash(transaction), transaction.s, transaction.r, transaction.y_parity,
-                   allow_high_s);
+    return sender_of(transaction, signing_hash(transaction), allow_high_s);
+}
+
+Result<Address> sender_of(const Transaction& transaction, const Hash32& signing,
+                          bool allow_high_s) {
+    if (transaction.is_deposit()) return transaction.from;
+    return recover(signing, transaction.s, transaction.r, transaction.y_parity, allow_high_s);
 }
 
 Result<Address> authority_of(const Authorization& authorization) {

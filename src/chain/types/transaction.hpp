@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -76,10 +77,18 @@ Result<Transaction> decode_transaction(ByteView bytes);
 
 Hash32 hash(const Transaction& transaction);         // keccak of encode()
 Hash32 signing_hash(const Transaction& transaction); // what the sender signs; not for deposits
+// Both of several transactions, which share the lanes of the hash function. A deposit's signing
+// hash is zero.
+struct TransactionHashes {
+    Hash32 hash, signing;
+};
+std::vector<TransactionHashes> hashes_of(std::span<const Transaction> transactions);
+
 // The signer (a deposit's `from`). unverified for an invalid signature: zero or out of range r, s;
 // s above half the order unless `allow_high_s` (Frontier). One elliptic-curve recovery: remember
 // it.
 Result<Address> sender_of(const Transaction& transaction, bool allow_high_s = false);
+Result<Address> sender_of(const Transaction& transaction, const Hash32& signing, bool allow_high_s);
 // Who signed an EIP-7702 authorization; unverified when malformed.
 Result<Address> authority_of(const Authorization& authorization);
 

@@ -265,5 +265,20 @@ TEST(Transaction, effective_price) {
     EXPECT_EQ(effective_gas_price(tx, U256(100)), U256(100));
 }
 
+TEST(TransactionTest, HashesOfManyAreThoseOfEach) {
+    Transaction legacy, typed, deposit;
+    legacy.nonce = 7;
+    typed.type = TransactionType::dynamic_fee;
+    typed.data = Bytes(300, 5); // more than one block of the hash function
+    deposit.type = TransactionType::deposit;
+    const std::vector<Transaction> all = {legacy, deposit, typed, deposit, typed, legacy};
+    const auto found = hashes_of(all);
+    ASSERT_EQ(found.size(), all.size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        EXPECT_EQ(found[i].hash, hash(all[i])) << i;
+        EXPECT_EQ(found[i].signing, all[i].is_deposit() ? Hash32() : signing_hash(all[i])) << i;
+    }
+}
+
 } // namespace
 } // namespace ol::chain
