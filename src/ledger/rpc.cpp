@@ -21,7 +21,7 @@ using codec::Json;
 constexpr std::uint64_t logs_blocks = 10'000; // blocks asked for at once: public nodes refuse more
 constexpr std::size_t sent_limit = 4096;      // newest transactions that sent() remembers
 constexpr int nonce_attempts = 3;
-constexpr std::int64_t first_poll_ms = 4, longest_poll_ms = 250;
+constexpr std::int64_t first_poll_ms = 1, longest_poll_ms = 250;
 
 Result<std::uint64_t> to_u64(const Json& quantity) {
     const U256 value = OL_TRY(quantity.as_u256());

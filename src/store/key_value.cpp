@@ -285,13 +285,26 @@ struct KeyValue::Impl {
                                  family_options(options, false, cache));
         rocksdb::DB* opened = nullptr;
         const auto how = database_options(options);
-        const rocksdb::Status status =
-            options.read_only
-                ? rocksdb::DB::OpenForReadOnly(how, folder.string(), descriptors, &families,
-                                               &opened)
-                : rocksdb::DB::Open(how, folder.string(), descriptors, &families, &opened);
+        std::error_code error;
+        const bool is_new = !std::filesystem::exists(folder / "CURRENT", error);
+        rocksdb::Status status;
+        if (options.read_only) {
+            status =
+                rocksdb::DB::OpenForReadOnly(how, folder.string(), descriptors, &families, &opened);
+        } else if (!is_new) {
+            status = rocksdb::DB::Open(how, folder.string(), descriptors, &families, &opened);
+        } else {
+            // All families at once: opening would write its options anew for each of them.
+            const std::vector<rocksdb::ColumnFamilyDescriptor> first = {descriptors.back()};
+            descriptors.pop_back();
+            std::vector<rocksdb::ColumnFamilyHandle*> kept;
+            status = rocksdb::DB::Open(how, folder.string(), first, &kept, &opened);
+            if (status.ok()) status = opened->CreateColumnFamilies(descriptors, &families);
+            families.insert(families.end(), kept.begin(), kept.end());
+        }
         db.reset(opened);
         if (status.ok()) return {};
+        for (auto* family : families) (void)db->DestroyColumnFamilyHandle(family);
         families.clear();
         ErrorCode code = code_of(status);
         const std::string text = status.ToString();
