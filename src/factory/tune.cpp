@@ -19,6 +19,7 @@ using codec::Json;
 
 constexpr std::string_view tuning_format = "openledger/tuning-record/1";
 constexpr std::string_view record_name = "tuning_record.json";
+constexpr std::string_view checkpoint_name = "checkpoint.bin";
 constexpr std::uint32_t default_tokens = 512;
 
 // Whether the folder's weights are bf16; f16 becomes f32, which holds it.
@@ -45,7 +46,7 @@ private:
     Result<double> held_out_loss() const;
     Status finish();
     std::string record(const Hash32& result) const;
-    Path checkpoint_file() const { return config_.output / "checkpoint.bin"; }
+    Path checkpoint_file() const { return config_.output / checkpoint_name; }
 
     TuneConfig config_;
     ThreadPool& pool_;
@@ -196,11 +197,16 @@ Status Tuning::finish() {
         report_.hash = OL_TRY(model::base_hash(output));
     } else {
         OL_TRY(training_->adapter().save(output, config_.folder.string()));
-        report_.hash = OL_TRY(model::adapter_hash(output));
+        report_.hash = crypto::keccak256(OL_TRY(model::AdapterFiles::read(output)).weights);
     }
     OL_TRY(write_file_atomic(output / record_name, std::string_view(record(report_.hash))));
+    // And what a call that was killed left of one.
     std::error_code ignored;
-    std::filesystem::remove(checkpoint_file(), ignored);
+    for (const auto& entry : std::filesystem::directory_iterator(output, ignored)) {
+        if (entry.path().filename().string().starts_with(checkpoint_name)) {
+            std::filesystem::remove(entry.path(), ignored);
+        }
+    }
     return {};
 }
 
@@ -219,6 +225,8 @@ Result<TuneReport> Tuning::go() {
     start.memory = training_->predict(prepared_);
     start.trained_parameters =
         config_.full ? model_.config.parameter_count() : training_->adapter().parameter_count();
+    // Values and moments.
+    if (start.steps > run.checkpoint_every) start.checkpoint_bytes = 12 * start.trained_parameters;
     if (watch_.start) watch_.start(start);
     report_.held_out_first = OL_TRY(held_out_loss());
     while (step_ < start.steps) OL_TRY(one_step(order));

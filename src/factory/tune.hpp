@@ -24,7 +24,8 @@ struct TuneStart {
     std::uint64_t rows = 0, examples = 0, cut = 0, empty = 0;
     std::uint64_t trained_parameters = 0;
     std::string form;
-    model::MemoryPlan memory; // predicted
+    model::MemoryPlan memory;           // predicted
+    std::uint64_t checkpoint_bytes = 0; // and so much more while one is written; 0: none is
 };
 
 struct TuneReport {
@@ -34,7 +35,7 @@ struct TuneReport {
     double seconds = 0;                           // of these
     double held_out_first = 0, held_out_last = 0; // mean loss before and after these
     std::uint64_t trainer_bytes = 0;              // gradients, moments and activations as they grew
-    Hash32 hash; // of the result: an adapter's (model::adapter_hash) or a folder's (base_hash)
+    Hash32 hash; // of the result: keccak of adapter_model.safetensors, or model::base_hash
 };
 
 struct TuneWatch {

@@ -228,7 +228,10 @@ TEST_P(Tune, GivesTheSameBytesForEveryThreadCountAndAfterAKill) {
     const auto measured = static_cast<double>(first->trainer_bytes);
     EXPECT_NEAR(static_cast<double>(first->start.memory.trainer()), measured, 0.2 * measured);
     const auto record = *read_text_file(stage.folder / "one/tuning_record.json", 1 << 20);
-    const auto again = tune(stage.config(full, "three"), three);
+    auto elsewhere = stage.config(full, "three");
+    elsewhere.folder = stage.folder / "copy";
+    std::filesystem::copy(stage.model, elsewhere.folder);
+    const auto again = tune(elsewhere, three);
     ASSERT_TRUE(again.has_value()) << again.error().to_string();
     EXPECT_EQ(again->hash, first->hash);
     EXPECT_EQ(*read_text_file(stage.folder / "three/tuning_record.json", 1 << 20), record);

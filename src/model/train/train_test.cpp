@@ -2,6 +2,7 @@
 // micro-batches, interruptions; and the variants of adapters against finite differences.
 #include <cstring>
 
+#include "model/dora.hpp"
 #include "model/kernels/quant.hpp"
 #include "model/train/adapter_layout.hpp"
 #include "model/train/test_support.hpp"
@@ -110,6 +111,26 @@ TEST(Training, EveryKindOfAdapterMatchesFiniteDifferences) {
             check_gradient("adapter", *value, *gradient, [&] { return backprop.loss(batch); });
         }
     }
+}
+
+TEST(Training, DoraLeavesARowOfZerosAsItIs) {
+    Model model = small_model();
+    const std::size_t hidden = model.config.hidden_size;
+    const bool tied = model.config.tied_embeddings;
+    auto& rows = tied ? model.weights.embedding : model.weights.head.weight;
+    std::fill_n(rows.begin() + static_cast<std::ptrdiff_t>(7 * hidden), hidden, 0.0F);
+    LoraConfig config;
+    config.dora = config.head = true;
+    auto adapter = LoraAdapter::init(model.config, config, 2);
+    adapter.init_magnitudes(model.weights);
+    ThreadPool pool(1);
+    const auto factors =
+        dora_factors(rows.data(), model.config.vocab_size, hidden, adapter.head, pool);
+    EXPECT_EQ(factors[7], 0.0F); // as it is served
+    EXPECT_NEAR(factors[8], 1.0F, 1e-6F);
+    const auto batch = some_batch(6);
+    const double base = Backprop(model, nullptr, pool).loss(batch);
+    EXPECT_NEAR(Backprop(model, &adapter, pool).loss(batch), base, 1e-5 * base);
 }
 
 TEST(Training, PerDocumentGradientsAddUpToTheBatchsToTheBit) {

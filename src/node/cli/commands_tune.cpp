@@ -56,12 +56,15 @@ void say_start(const Console& out, const factory::TuneStart& start) {
         start.form, start.cut > 0 ? fmt::format(", {} cut", human_count(start.cut)) : "",
         start.empty > 0 ? fmt::format(", {} with nothing to learn", human_count(start.empty))
                         : ""));
-    out.line(fmt::format("{} of {} are trained; about {} of memory: {} model, {} gradients, {} "
-                         "moments, {} activations",
-                         human_count(start.trained_parameters), "parameters",
-                         human_bytes(start.memory.total()), human_bytes(start.memory.base),
-                         human_bytes(start.memory.gradients), human_bytes(start.memory.moments),
-                         human_bytes(start.memory.activations)));
+    out.line(fmt::format("{} of {} parameters are trained", human_count(start.trained_parameters),
+                         human_count(start.memory.base / 4)));
+    out.line(fmt::format("memory: about {}: {} model, {} gradients, {} moments, {} activations{}",
+                         human_bytes(start.memory.total() + start.checkpoint_bytes),
+                         human_bytes(start.memory.base), human_bytes(start.memory.gradients),
+                         human_bytes(start.memory.moments), human_bytes(start.memory.activations),
+                         start.checkpoint_bytes > 0
+                             ? ", " + human_bytes(start.checkpoint_bytes) + " of a checkpoint"
+                             : ""));
     if (start.step > 0) {
         out.line(fmt::format("going on from step {} of {}", start.step, start.steps));
     }
@@ -90,26 +93,27 @@ Status run_tune(Session& session, const TuneCommand& command) {
     const auto& start = report.start;
     const auto peak = peak_bytes();
     if (session.json()) {
-        session.print(Json::object({{"output", command.output},
-                                    {"method", config.full ? "full" : "lora"},
-                                    {"rows", start.rows},
-                                    {"examples", start.examples},
-                                    {"cut", start.cut},
-                                    {"form", start.form},
-                                    {"trained_parameters", start.trained_parameters},
-                                    {"resumed_at", start.step},
-                                    {"steps", start.steps},
-                                    {"loss_first", report.loss_first},
-                                    {"loss_last", report.loss_last},
-                                    {"held_out_first", report.held_out_first},
-                                    {"held_out_last", report.held_out_last},
-                                    {"loss_tokens", report.tokens},
-                                    {"seconds", report.seconds},
-                                    {"memory_predicted_bytes", start.memory.total()},
-                                    {"trainer_predicted_bytes", start.memory.trainer()},
-                                    {"trainer_bytes", report.trainer_bytes},
-                                    {"memory_peak_bytes", peak},
-                                    {"hash", report.hash}}));
+        session.print(
+            Json::object({{"output", command.output},
+                          {"method", config.full ? "full" : "lora"},
+                          {"rows", start.rows},
+                          {"examples", start.examples},
+                          {"cut", start.cut},
+                          {"form", start.form},
+                          {"trained_parameters", start.trained_parameters},
+                          {"resumed_at", start.step},
+                          {"steps", start.steps},
+                          {"loss_first", report.loss_first},
+                          {"loss_last", report.loss_last},
+                          {"held_out_first", report.held_out_first},
+                          {"held_out_last", report.held_out_last},
+                          {"loss_tokens", report.tokens},
+                          {"seconds", report.seconds},
+                          {"memory_predicted_bytes", start.memory.total() + start.checkpoint_bytes},
+                          {"trainer_predicted_bytes", start.memory.trainer()},
+                          {"trainer_bytes", report.trainer_bytes},
+                          {"memory_peak_bytes", peak},
+                          {"hash", report.hash}}));
         return {};
     }
     out.line(fmt::format("{}: loss {:.4f} -> {:.4f} in {:.1f} s, {}", command.output,
