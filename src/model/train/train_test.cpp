@@ -326,9 +326,10 @@ TEST(Training, AQuantizedBaseTrainsAsItsDequantizedTwin) {
         }
     }
     std::vector<Bytes> states;
-    for (const Model* model : {&quantized, &twin}) {
+    for (const Model* model : {&quantized, &twin, &quantized, &twin}) {
         auto config = small_lora();
         config.dora = true;
+        config.dropout = states.size() < 2 ? 0.0F : 0.1F;
         auto adapter = LoraAdapter::init(model->config, config, 2);
         adapter.init_magnitudes(model->weights);
         auto trainer = *Trainer::make(*model, adapter, noisy_optimizer(), {}, pool);
@@ -336,6 +337,8 @@ TEST(Training, AQuantizedBaseTrainsAsItsDequantizedTwin) {
         states.push_back(trainer->save_state());
     }
     EXPECT_EQ(states[0], states[1]);
+    EXPECT_EQ(states[2], states[3]);
+    EXPECT_NE(states[1], states[2]);
     EXPECT_EQ(Trainer::make(quantized, {}, {}, pool).error().code, ErrorCode::unsupported);
 }
 
