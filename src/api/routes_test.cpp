@@ -88,6 +88,8 @@ TEST_F(RoutesTest, EachRouteCallsItsService) {
         {"POST", "/api/runs/r1/register", R"({"wallet":"w","price_in":"5"})",
          R"(register_run r1 {"wallet":"w","price_in":"5"})"},
         {"POST", "/api/models/m/verify", R"({"retrain":true})", "verify_model m true"},
+        {"POST", "/api/runs/reproduce", R"({"format":"f","run":{}})",
+         R"(reproduce {"format":"f","run":{}})"},
         {"POST", "/v1/load_lora_adapter", R"({"lora_name":"m"})", "load m"},
         {"POST", "/v1/unload_lora_adapter", R"({"lora_name":"m"})", "unload m"},
         {"GET", "/api/receipts?limit=1000", "", "receipts 0 1000"},

@@ -14,20 +14,22 @@ constexpr std::size_t header_bytes = 8 + 32 + 8;
 } // namespace
 
 Status write_checkpoint(const Path& file, const Checkpoint& checkpoint) {
-    Bytes out;
-    out.reserve(header_bytes + checkpoint.state.size() + 32);
-    append(out, as_bytes(magic));
-    append(out, checkpoint.fingerprint.view());
+    // Part by part: a state may be as large as the memory that is left.
+    auto out = OL_TRY(AtomicFile::create(file));
+    crypto::Keccak256 sum;
     std::uint8_t step[8];
     put_be64(step, checkpoint.step);
-    append(out, step);
-    append(out, checkpoint.state);
-    append(out, crypto::keccak256(out).view());
-    return write_file_atomic(file, ByteView(out));
+    for (const ByteView part : {as_bytes(magic), checkpoint.fingerprint.view(), ByteView(step),
+                                ByteView(checkpoint.state)}) {
+        sum.update(part);
+        OL_TRY(out.write(part));
+    }
+    OL_TRY(out.write(sum.finish().view()));
+    return out.commit();
 }
 
 Result<Checkpoint> read_checkpoint(const Path& file) {
-    const auto bytes = OL_TRY(read_file(file, limits::model_file_bytes));
+    auto bytes = OL_TRY(read_file(file, limits::model_file_bytes));
     const ByteView view(bytes);
     if (view.size() < header_bytes + 32 || as_text(view.first(8)) != magic) {
         return fail(ErrorCode::corrupted, "{}: no checkpoint of a run", file.string());
@@ -40,7 +42,9 @@ Result<Checkpoint> read_checkpoint(const Path& file) {
     Checkpoint out;
     out.fingerprint = OL_TRY(Hash32::from(body.subspan(8, 32)));
     out.step = get_be64(body.data() + 40);
-    out.state.assign(body.begin() + header_bytes, body.end());
+    bytes.resize(bytes.size() - 32);
+    bytes.erase(bytes.begin(), bytes.begin() + header_bytes);
+    out.state = std::move(bytes);
     return out;
 }
 

@@ -53,6 +53,10 @@ struct RunConfig {
     void end_schedule_at(std::uint64_t steps);
 };
 
+// rank_pattern and alpha_pattern of an object, as PEFT names them: modules or patterns of their
+// names, the first that fits counts. Absent: none.
+Status read_patterns(const codec::Json& json, model::LoraConfig& to);
+
 struct RunEvent {
     std::uint64_t offset = 0; // 0, 1, 2, ... per run
     std::string kind;         // "state", "step", "checkpoint", "done", "error"

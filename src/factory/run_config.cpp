@@ -8,6 +8,7 @@
 #include "base/prng.hpp"
 #include "factory/run.hpp"
 #include "model/kernels/quant.hpp"
+#include "model/peft_rules.hpp"
 
 namespace ol::factory {
 
@@ -114,20 +115,30 @@ std::string_view to_string(RunState state) {
 Json RunConfig::to_json() const {
     auto targets = Json::array();
     for (const auto site : lora.targets) targets.push(Json(model::to_string(site)));
+    auto of_lora = Json::object({{"rank", lora.rank},
+                                 {"alpha", number(lora.alpha)},
+                                 {"targets", std::move(targets)},
+                                 {"embedding", lora.embedding},
+                                 {"head", lora.head},
+                                 {"rslora", lora.rslora},
+                                 {"dora", lora.dora},
+                                 {"dropout", number(lora.dropout)}});
+    // Members of their own only where there are some: older records have none.
+    const auto set_pattern = [&](std::string_view key, const auto& pattern, const auto& value_of) {
+        if (pattern.empty()) return;
+        auto members = Json::object();
+        for (const auto& [module, value] : pattern) members.set(module, value_of(value));
+        of_lora.set(key, std::move(members));
+    };
+    set_pattern("rank_pattern", lora.rank_pattern, [](std::uint32_t rank) { return Json(rank); });
+    set_pattern("alpha_pattern", lora.alpha_pattern, number);
     return Json::object({
         {"name", name},
         {"datanet_id", datanet_id},
         {"version", version},
         {"version_root", version_root},
         {"base_hash", base_hash},
-        {"lora", Json::object({{"rank", lora.rank},
-                               {"alpha", number(lora.alpha)},
-                               {"targets", std::move(targets)},
-                               {"embedding", lora.embedding},
-                               {"head", lora.head},
-                               {"rslora", lora.rslora},
-                               {"dora", lora.dora},
-                               {"dropout", number(lora.dropout)}})},
+        {"lora", std::move(of_lora)},
         {"optimizer", Json::object({{"learning_rate", number(optimizer.learning_rate)},
                                     {"beta1", number(optimizer.beta1)},
                                     {"beta2", number(optimizer.beta2)},
@@ -189,6 +200,7 @@ Result<RunConfig> RunConfig::from_json(const Json& json) {
         if (lora.has("rslora")) lora.flag("rslora", out.lora.rslora);
         if (lora.has("dora")) lora.flag("dora", out.lora.dora);
         if (lora.has("dropout")) lora.real("dropout", out.lora.dropout);
+        if (lora.status()) OL_TRY(read_patterns(value, out.lora));
         return lora.status();
     });
     run.read("optimizer", [&](const Json& value) -> Status {
@@ -221,6 +233,31 @@ Result<RunConfig> RunConfig::from_json(const Json& json) {
     return out;
 }
 
+Status read_patterns(const Json& json, model::LoraConfig& to) {
+    const auto read = [&](std::string_view key, const auto& take) -> Status {
+        const auto& pattern = json[key];
+        if (pattern.is_null()) return {};
+        if (!pattern.is_object()) {
+            return fail(ErrorCode::invalid_argument,
+                        "{} is no object of modules and their numbers, {{\"q_proj\": 8}}", key);
+        }
+        for (const auto& [module, value] : pattern.members()) {
+            OL_TRY_IN(take(module, value), "{}: {}", key, module);
+        }
+        return {};
+    };
+    OL_TRY(read("rank_pattern", [&](const std::string& module, const Json& value) -> Status {
+        const auto rank = OL_TRY(value.as_uint());
+        OL_TRY(in_range("rank", static_cast<double>(rank), 1, max_rank));
+        to.rank_pattern.emplace_back(module, static_cast<std::uint32_t>(rank));
+        return {};
+    }));
+    return read("alpha_pattern", [&](const std::string& module, const Json& value) -> Status {
+        to.alpha_pattern.emplace_back(module, static_cast<float>(OL_TRY(value.as_double())));
+        return {};
+    });
+}
+
 void RunConfig::end_schedule_at(std::uint64_t steps) {
     if (optimizer.total_steps != 0 || optimizer.schedule == model::Schedule::constant) return;
     optimizer.total_steps = steps;
@@ -240,17 +277,22 @@ Status RunConfig::check() const {
     }
     OL_TRY(in_range("rank", lora.rank, 1, max_rank));
     OL_TRY(in_range("alpha", lora.alpha, 1e-6, 1e6));
-    if (lora.targets.empty()) return fail(ErrorCode::invalid_argument, "targets is empty");
+    if (lora.targets.empty() && !lora.embedding && !lora.head) {
+        return fail(ErrorCode::invalid_argument, "targets is empty");
+    }
+    for (const auto& [module, rank] : lora.rank_pattern) {
+        OL_TRY(in_range("rank_pattern: " + module, rank, 1, max_rank));
+    }
+    for (const auto& [module, alpha] : lora.alpha_pattern) {
+        OL_TRY(in_range("alpha_pattern: " + module, static_cast<double>(alpha), 1e-6, 1e6));
+    }
+    OL_TRY(model::Patterns::of(lora));
     // Each once and in the order of Site: the same choice is always the same record.
     if (!std::is_sorted(lora.targets.begin(), lora.targets.end()) ||
         std::adjacent_find(lora.targets.begin(), lora.targets.end()) != lora.targets.end()) {
         return fail(ErrorCode::invalid_argument, "targets must be in order and each once");
     }
     OL_TRY(in_range("dropout", lora.dropout, 0, 0.9));
-    if (lora.dora && (lora.dropout > 0 || lora.embedding || lora.head)) {
-        return fail(ErrorCode::unsupported,
-                    "dora goes neither with dropout nor with embedding or head; choose one");
-    }
     OL_TRY(optimizer.check());
     OL_TRY(in_range("neftune_alpha", neftune_alpha, 0, 1000));
     OL_TRY(in_range("accumulation", accumulation, 1, max_batch));

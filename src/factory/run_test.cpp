@@ -410,7 +410,7 @@ TEST(Run, ADamagedCheckpointCostsTimeOnly) {
 // Every way to train that a run can ask for: reproduced with other threads, resumed to the bit.
 TEST(Runs, EveryMethodReproducesAndResumes) {
     const Stage stage;
-    std::vector<RunConfig> configs(5, make_config());
+    std::vector<RunConfig> configs(6, make_config());
     configs[0].accumulation = 2;
     configs[0].neftune_alpha = 5;
     configs[0].lora.dropout = 0.1F;
@@ -424,6 +424,10 @@ TEST(Runs, EveryMethodReproducesAndResumes) {
     configs[3].lora.embedding = configs[3].lora.head = true;
     configs[4].lora.targets = {model::Site::q, model::Site::up};
     configs[4].lora.dropout = 0.5F;
+    configs[5].lora.dora = configs[5].lora.embedding = configs[5].lora.head = true;
+    configs[5].lora.dropout = 0.2F;
+    configs[5].lora.rank_pattern = {{"layers.1.self_attn.q_proj", 2}, {"(up|down)_proj", 6}};
+    configs[5].lora.alpha_pattern = {{"lm_head", 3.5F}};
     std::set<Hash32> hashes;
     for (auto& config : configs) {
         config.epochs = 2;
@@ -483,8 +487,13 @@ TEST(RunConfig, ReadsWhatTheFirstRecordsDidNotHave) {
     bad.quantization = "q2";
     refuse(bad, "quantization");
     bad = config;
-    bad.lora.dora = true; // with dropout
-    refuse(bad, "dora");
+    bad.lora.rank_pattern = {{"q_proj", 0}};
+    refuse(bad, "rank_pattern: q_proj");
+    bad.lora.rank_pattern = {{"(q", 4}};
+    refuse(bad, "rank_pattern");
+    bad = config;
+    bad.lora.alpha_pattern = {{"q_proj", -1.0F}};
+    refuse(bad, "alpha_pattern: q_proj");
     bad = config;
     bad.optimizer.minimum_ratio = 2;
     refuse(bad, "minimum_ratio");
@@ -509,7 +518,13 @@ TEST(RunConfig, RoundTripsAndRefuses) {
     config.optimizer.epsilon = 1e-8F;
     config.seed = ~0ULL;
     config.lora.targets = {model::Site::q, model::Site::v};
+    // Records of runs without patterns say nothing of them.
+    EXPECT_FALSE(config.to_json()["lora"].contains("rank_pattern"));
+    config.lora.rank_pattern = {{"v_proj", 2}, {"q_proj", 9}};
+    config.lora.alpha_pattern = {{"layers.0", 0.1F}};
     const auto json = config.to_json();
+    EXPECT_EQ(json["lora"]["rank_pattern"].dump(), R"({"v_proj":2,"q_proj":9})"); // in order
+    EXPECT_EQ(json["lora"]["alpha_pattern"].dump(), R"({"layers.0":0.1})");
     const auto back = RunConfig::from_json(*Json::parse(json.dump()));
     ASSERT_TRUE(back.has_value()) << back.error().to_string();
     EXPECT_EQ(back->to_json().dump(), json.dump());

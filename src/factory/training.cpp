@@ -129,12 +129,21 @@ Result<std::unique_ptr<Training>> Training::make(const RunConfig& config, const 
     return out;
 }
 
+Result<std::unique_ptr<Training>> Training::make_full(const RunConfig& config, model::Model& model,
+                                                      ThreadPool& pool) {
+    std::unique_ptr<Training> out(new Training(config));
+    out->base_ = &model;
+    out->full_ = true;
+    out->trainer_ = OL_TRY(model::Trainer::make(model, config.optimizer, out->options(), pool));
+    return out;
+}
+
 model::MemoryPlan Training::predict(const Prepared& prepared) const {
     std::uint64_t tokens = 0;
     for (const auto& example : prepared.examples) {
         tokens = std::max<std::uint64_t>(tokens, example.tokens.size());
     }
-    return model::predict_memory(base_->config, &config_.lora, options(),
+    return model::predict_memory(base_->config, full_ ? nullptr : &config_.lora, options(),
                                  tokens * config_.batch_examples, prepared.longest);
 }
 

@@ -51,8 +51,11 @@ public:
     static Result<std::unique_ptr<Training>> make(const RunConfig& config, const model::Model& base,
                                                   ThreadPool& pool,
                                                   const model::kernels::Table* kernels = nullptr);
+    // All weights of `model` in place; the run's adapter counts for nothing.
+    static Result<std::unique_ptr<Training>> make_full(const RunConfig& config, model::Model& model,
+                                                       ThreadPool& pool);
     model::Trainer& trainer() { return *trainer_; }
-    const model::LoraAdapter& adapter() const { return adapter_; }
+    const model::LoraAdapter& adapter() const { return adapter_; } // empty where all is trained
     // Of a step's memory, before the first.
     model::MemoryPlan predict(const Prepared& prepared) const;
 
@@ -65,6 +68,7 @@ private:
     const model::kernels::Table* kernels_ = nullptr;
     std::optional<model::Model> quantized_;
     const model::Model* base_ = nullptr;
+    bool full_ = false;
     model::LoraAdapter adapter_;
     std::unique_ptr<model::Trainer> trainer_;
 };

@@ -5,7 +5,8 @@
 // document. A weight's gradient is one chain over the tokens in the order of the batch. An
 // adapter's gradient is, for every document, a chain over its tokens from 0; the batch's is their
 // sum in the order of the documents. So neither threads, nor the stacking, nor packing several
-// documents into an example, nor a split of the batch over calls changes a bit.
+// documents into an example, nor a split of the batch over calls changes a bit. DoRA's lengths
+// |W'| count as constants, as in PEFT.
 #pragma once
 
 #include <memory>
@@ -34,7 +35,10 @@ struct TrainNoise {
     // NEFTune (arXiv 2310.05914): uniform noise of +- alpha / sqrt(tokens * hidden_size) on the
     // embeddings; 0: none.
     float neftune_alpha = 0.0F;
-    float dropout = 0.0F; // of the rows that an adapter sees; projections that share rows share it
+    // Of the rows that an adapter sees: projections that share rows share it, the tables' adapters
+    // have none. With DoRA all that the adapter changes in W's product sees them, as in PEFT:
+    // y = W x + (m / |W'| - 1) W x' + m / |W'| scale B A x'.
+    float dropout = 0.0F;
 };
 
 struct GradientRun {
@@ -56,8 +60,6 @@ public:
              const BackpropOptions& options = {});
     ~Backprop();
 
-    // unsupported where this model with this adapter cannot be trained, by name.
-    Status check() const;
     // invalid_argument for a bad id, a document beyond the context, or masks that do not fit.
     Status check(std::span<const Example> batch) const;
     static std::uint64_t loss_tokens(std::span<const Example> batch);

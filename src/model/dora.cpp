@@ -42,7 +42,8 @@ std::vector<float> factors(const LoadRows& load, std::size_t out, std::size_t in
                 for (std::size_t i = 0; i < count; ++i) {
                     const float* row = rows.data() + i * in;
                     const float length = std::sqrt(table.dot(row, row, in));
-                    made[first + i] = pair.magnitude[first + i] / length;
+                    // A row of zeros stays one, as in training.
+                    made[first + i] = length > 0 ? pair.magnitude[first + i] / length : 0.0F;
                 }
             }
         });

@@ -24,9 +24,14 @@ struct LoraConfig {
     bool rslora = false;                  // scale alpha / sqrt(rank) in place of alpha / rank
     bool dora = false;                    // weight-decomposed: a learned length of every output
     float dropout = 0.0F;                 // of the adapter's input, in training
-    // PEFT's: the first key that is a module's name or a pattern of its end counts.
+    // PEFT's: the first key that is a module's name or a pattern of its end counts (peft_rules.hpp,
+    // which says what is no pattern; init and ranks are given patterns that are).
     std::vector<std::pair<std::string, std::uint32_t>> rank_pattern;
     std::vector<std::pair<std::string, float>> alpha_pattern;
+
+    // Targets by PEFT's names of modules ("q_proj", "embed_tokens", GPT-2's "c_attn") or
+    // "all-linear"; unsupported for another.
+    Status set_target_modules(const std::vector<std::string>& names);
 
     float scale() const { return scale(rank, alpha); }
     float scale(std::uint32_t of_rank, float of_alpha) const;
@@ -74,9 +79,12 @@ struct LoraAdapter {
     static LoraAdapter init(const ModelConfig& model, const LoraConfig& config, std::uint64_t seed);
     // With DoRA: magnitudes as they start, of the base's weights (dequantized where they are).
     void init_magnitudes(const Weights& base);
-    // The rank of every site of every layer, by targets and rank_pattern; 0: no adapter.
-    static std::vector<std::array<std::uint32_t, site_count>> shape(const ModelConfig& model,
-                                                                    const LoraConfig& config);
+    // By targets and rank_pattern; 0: no adapter.
+    struct Ranks {
+        std::vector<std::array<std::uint32_t, site_count>> layers;
+        std::uint32_t embedding = 0, head = 0;
+    };
+    static Ranks ranks(const ModelConfig& model, const LoraConfig& config);
     std::uint64_t parameter_count() const;
 
     // adapter_config.json and adapter_model.safetensors (fp32) as PEFT writes and reads them

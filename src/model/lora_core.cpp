@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
+#include "base/check.hpp"
 #include "base/prng.hpp"
 #include "model/kernels/exact_math.hpp"
 #include "model/kernels/quant.hpp"
@@ -16,40 +16,38 @@ float LoraConfig::scale(std::uint32_t of_rank, float of_alpha) const {
     return of_alpha / (rslora ? std::sqrt(r) : r);
 }
 
+Status LoraConfig::set_target_modules(const std::vector<std::string>& names) {
+    targets.clear();
+    embedding = head = false;
+    for (const auto& name : names) {
+        if (name == "embed_tokens" || name == "wte") {
+            embedding = true;
+        } else if (name == "lm_head") {
+            head = true;
+        } else if (name == "all-linear") {
+            for (int i = 0; i < site_count; ++i) targets.push_back(static_cast<Site>(i));
+        } else if (name == "c_attn") {
+            targets.push_back(Site::qkv);
+        } else if (name == "c_fc") {
+            targets.push_back(Site::up);
+        } else if (name == "c_proj") {
+            targets.insert(targets.end(), {Site::o, Site::down});
+        } else {
+            targets.push_back(OL_TRY(site_from(name)));
+        }
+    }
+    std::sort(targets.begin(), targets.end());
+    targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+    return {};
+}
+
 namespace {
 
-// What the patterns give the modules of a model; keys that are no pattern count for nothing.
-class Patterns {
-public:
-    explicit Patterns(const LoraConfig& config)
-        : config_(config)
-        , ranks_(compile(config.rank_pattern))
-        , alphas_(compile(config.alpha_pattern)) {}
-
-    std::uint32_t rank(std::string_view module) const {
-        const auto found = ranks_ ? ranks_->find(module) : std::nullopt;
-        return found ? config_.rank_pattern[*found].second : config_.rank;
-    }
-    float scale(std::string_view module) const {
-        const auto found = alphas_ ? alphas_->find(module) : std::nullopt;
-        return config_.scale(rank(module),
-                             found ? config_.alpha_pattern[*found].second : config_.alpha);
-    }
-
-private:
-    template <class T>
-    static std::optional<PatternKeys> compile(const std::vector<std::pair<std::string, T>>& pairs) {
-        if (pairs.empty()) return std::nullopt;
-        std::vector<std::string> keys;
-        for (const auto& [key, value] : pairs) keys.push_back(key);
-        auto made = PatternKeys::compile(keys, "pattern");
-        if (!made) return std::nullopt;
-        return std::move(*made);
-    }
-
-    const LoraConfig& config_;
-    std::optional<PatternKeys> ranks_, alphas_;
-};
+Patterns patterns_of(const LoraConfig& config) {
+    auto made = Patterns::of(config);
+    OL_CHECK(made.has_value());
+    return std::move(*made);
+}
 
 bool is_target(const ModelConfig& model, const LoraConfig& config, Site site) {
     return has_site(model, site) &&
@@ -64,24 +62,26 @@ void uniform_values(Prng& prng, std::size_t count, std::size_t in, std::vector<f
 
 } // namespace
 
-std::vector<std::array<std::uint32_t, site_count>> LoraAdapter::shape(const ModelConfig& model,
-                                                                      const LoraConfig& config) {
-    const Patterns patterns(config);
-    std::vector<std::array<std::uint32_t, site_count>> out(model.layer_count);
-    for (std::size_t layer = 0; layer < out.size(); ++layer) {
+LoraAdapter::Ranks LoraAdapter::ranks(const ModelConfig& model, const LoraConfig& config) {
+    const auto patterns = patterns_of(config);
+    Ranks out;
+    out.layers.resize(model.layer_count);
+    for (std::size_t layer = 0; layer < out.layers.size(); ++layer) {
         for (std::size_t i = 0; i < site_count; ++i) {
             const auto site = static_cast<Site>(i);
             if (!is_target(model, config, site)) continue;
-            out[layer][i] = patterns.rank(module_name(model, layer, site));
+            out.layers[layer][i] = patterns.rank(module_name(model, layer, site));
         }
     }
+    if (config.embedding) out.embedding = patterns.rank(embedding_module(model.family));
+    if (config.head) out.head = patterns.rank("lm_head");
     return out;
 }
 
 LoraAdapter LoraAdapter::init(const ModelConfig& model, const LoraConfig& config,
                               std::uint64_t seed) {
-    const Patterns patterns(config);
-    const auto ranks = shape(model, config);
+    const auto patterns = patterns_of(config);
+    const auto of = ranks(model, config);
     LoraAdapter out;
     out.family = model.family;
     out.config = config;
@@ -90,55 +90,76 @@ LoraAdapter LoraAdapter::init(const ModelConfig& model, const LoraConfig& config
     for (std::size_t layer = 0; layer < out.layers.size(); ++layer) {
         for (std::size_t i = 0; i < site_count; ++i) {
             const auto site = static_cast<Site>(i);
-            if (ranks[layer][i] == 0) continue;
-            const std::size_t in = site_in(model, site), rank = ranks[layer][i];
+            if (of.layers[layer][i] == 0) continue;
+            const std::size_t in = site_in(model, site), rank = of.layers[layer][i];
             auto& pair = out.layers[layer][i];
-            pair.rank = ranks[layer][i];
+            pair.rank = of.layers[layer][i];
             pair.scale = patterns.scale(module_name(model, layer, site));
             uniform_values(prng, rank * in, in, pair.a);
             pair.b.assign(site_out(model, site) * rank, 0.0F);
         }
     }
-    const auto place = [&](LoraPair& pair, std::string_view module) {
-        pair.rank = patterns.rank(module);
-        pair.scale = patterns.scale(module);
-        return std::size_t{pair.rank};
-    };
     if (config.embedding) {
-        const std::size_t rank = place(out.embedding, embedding_module(model.family));
+        const std::size_t rank = out.embedding.rank = of.embedding;
+        out.embedding.scale = patterns.scale(embedding_module(model.family));
         out.embedding.a.assign(rank * model.vocab_size, 0.0F);
         kernels::Normal normal(prng.next());
         out.embedding.b.resize(rank * model.hidden_size);
         for (auto& value : out.embedding.b) value = static_cast<float>(normal.next());
     }
     if (config.head) {
-        const std::size_t rank = place(out.head, "lm_head");
+        const std::size_t rank = out.head.rank = of.head;
+        out.head.scale = patterns.scale("lm_head");
         uniform_values(prng, rank * model.hidden_size, model.hidden_size, out.head.a);
         out.head.b.assign(rank * model.vocab_size, 0.0F);
     }
     return out;
 }
 
+namespace {
+
+// Lengths of the rows of W [out, in].
+std::vector<float> row_lengths(const Linear& linear, const std::vector<float>& weight,
+                               std::size_t out, std::size_t in) {
+    std::vector<float> made(out), row(in);
+    for (std::size_t r = 0; r < out; ++r) {
+        const float* from = row.data();
+        if (linear.quantized != nullptr) {
+            linear.quantized->dequantize_rows(r, 1, row.data());
+        } else {
+            from = weight.data() + r * in;
+        }
+        made[r] = std::sqrt(kernels::best().dot(from, from, in));
+    }
+    return made;
+}
+
+} // namespace
+
 void LoraAdapter::init_magnitudes(const Weights& base) {
-    const auto& table = kernels::best();
     for (std::size_t layer = 0; layer < layers.size(); ++layer) {
         for (std::size_t i = 0; i < site_count; ++i) {
             auto& pair = layers[layer][i];
             if (pair.a.empty()) continue;
             const auto& linear = base.layers[layer].linears[i];
-            const std::size_t out = pair.b.size() / pair.rank, in = pair.a.size() / pair.rank;
-            std::vector<float> row(in);
-            pair.magnitude.resize(out);
-            for (std::size_t r = 0; r < out; ++r) {
-                const float* from = row.data();
-                if (linear.quantized != nullptr) {
-                    linear.quantized->dequantize_rows(r, 1, row.data());
-                } else {
-                    from = linear.weight.data() + r * in;
-                }
-                pair.magnitude[r] = std::sqrt(table.dot(from, from, in));
-            }
+            pair.magnitude = row_lengths(linear, linear.weight, pair.b.size() / pair.rank,
+                                         pair.a.size() / pair.rank);
         }
+    }
+    if (!head.a.empty()) {
+        const bool tied = base.head.quantized == nullptr && base.head.weight.empty();
+        head.magnitude = row_lengths(base.head, tied ? base.embedding : base.head.weight,
+                                     head.b.size() / head.rank, head.a.size() / head.rank);
+    }
+    if (embedding.a.empty()) return;
+    // The table's outputs are its columns.
+    const std::size_t hidden = embedding.b.size() / embedding.rank;
+    std::vector<float> column(base.embedding.size() / hidden);
+    embedding.magnitude.resize(hidden);
+    for (std::size_t n = 0; n < hidden; ++n) {
+        for (std::size_t t = 0; t < column.size(); ++t) column[t] = base.embedding[t * hidden + n];
+        embedding.magnitude[n] =
+            std::sqrt(kernels::best().dot(column.data(), column.data(), column.size()));
     }
 }
 

@@ -164,42 +164,6 @@ Result<LoraConfig> read_config(const Json& json) {
     return out;
 }
 
-template <class T>
-std::vector<std::string> keys_of(const std::vector<std::pair<std::string, T>>& pattern) {
-    std::vector<std::string> out;
-    for (const auto& [key, value] : pattern) out.push_back(key);
-    return out;
-}
-
-// What a config's patterns give a module.
-class Patterns {
-public:
-    static Result<Patterns> of(const LoraConfig& config) {
-        auto ranks = OL_TRY(PatternKeys::compile(keys_of(config.rank_pattern), "rank_pattern"));
-        auto alphas = OL_TRY(PatternKeys::compile(keys_of(config.alpha_pattern), "alpha_pattern"));
-        return Patterns(config, std::move(ranks), std::move(alphas));
-    }
-    std::uint32_t rank(std::string_view module) const {
-        const auto found = ranks_.find(module);
-        return found ? config_->rank_pattern[*found].second : config_->rank;
-    }
-    float alpha(std::string_view module) const {
-        const auto found = alphas_.find(module);
-        return found ? config_->alpha_pattern[*found].second : config_->alpha;
-    }
-    float scale(std::string_view module) const {
-        return config_->scale(rank(module), alpha(module));
-    }
-
-private:
-    Patterns(const LoraConfig& config, PatternKeys ranks, PatternKeys alphas)
-        : config_(&config)
-        , ranks_(std::move(ranks))
-        , alphas_(std::move(alphas)) {}
-    const LoraConfig* config_;
-    PatternKeys ranks_, alphas_;
-};
-
 template <class Adapter>
 auto& pair_of(Adapter& adapter, const PeftModule& module) {
     if (module.kind == PeftModule::Kind::embedding) return adapter.embedding;

@@ -19,7 +19,7 @@ void merge_row(std::span<float> w, std::span<const float> b, const LoraPair& pai
     if (magnitude != nullptr) {
         double squares = 0;
         for (const double x : row) squares += x * x;
-        factor = *magnitude / std::sqrt(squares);
+        factor = squares > 0 ? *magnitude / std::sqrt(squares) : 0.0;
     }
     for (std::size_t i = 0; i < row.size(); ++i) w[i] = static_cast<float>(row[i] * factor);
 }
@@ -64,7 +64,10 @@ Status merge_table(std::vector<float>& table, const LoraPair& pair, std::size_t 
             column[t] = table[t * hidden + i] + pair.scale * sum;
             squares += column[t] * column[t];
         }
-        const double factor = pair.magnitude.empty() ? 1.0 : pair.magnitude[i] / std::sqrt(squares);
+        double factor = 1;
+        if (!pair.magnitude.empty()) {
+            factor = squares > 0 ? pair.magnitude[i] / std::sqrt(squares) : 0.0;
+        }
         for (std::size_t t = 0; t < vocab; ++t) {
             table[t * hidden + i] = static_cast<float>(column[t] * factor);
         }

@@ -79,6 +79,27 @@ std::optional<std::size_t> PatternKeys::find(std::string_view module) const {
     return {};
 }
 
+Result<Patterns> Patterns::of(const LoraConfig& config) {
+    const auto keys_of = [](const auto& pattern) {
+        std::vector<std::string> out;
+        for (const auto& [key, value] : pattern) out.push_back(key);
+        return out;
+    };
+    auto ranks = OL_TRY(PatternKeys::compile(keys_of(config.rank_pattern), "rank_pattern"));
+    auto alphas = OL_TRY(PatternKeys::compile(keys_of(config.alpha_pattern), "alpha_pattern"));
+    return Patterns(config, std::move(ranks), std::move(alphas));
+}
+
+std::uint32_t Patterns::rank(std::string_view module) const {
+    const auto found = ranks_.find(module);
+    return found ? config_->rank_pattern[*found].second : config_->rank;
+}
+
+float Patterns::alpha(std::string_view module) const {
+    const auto found = alphas_.find(module);
+    return found ? config_->alpha_pattern[*found].second : config_->alpha;
+}
+
 bool TargetRules::Names::match(std::string_view module) const {
     if (pattern) return matches(*pattern, module);
     return std::any_of(list.begin(), list.end(),

@@ -40,6 +40,27 @@ private:
     std::vector<Key> keys_;
 };
 
+// What rank_pattern and alpha_pattern of a configuration, which must stay, give a module.
+class Patterns {
+public:
+    // invalid_argument for a key that is no pattern.
+    static Result<Patterns> of(const LoraConfig& config);
+    std::uint32_t rank(std::string_view module) const;
+    float alpha(std::string_view module) const;
+    float scale(std::string_view module) const {
+        return config_->scale(rank(module), alpha(module));
+    }
+
+private:
+    Patterns(const LoraConfig& config, PatternKeys ranks, PatternKeys alphas)
+        : config_(&config)
+        , ranks_(std::move(ranks))
+        , alphas_(std::move(alphas)) {}
+
+    const LoraConfig* config_;
+    PatternKeys ranks_, alphas_;
+};
+
 // target_modules, exclude_modules, layers_to_transform and layers_pattern.
 class TargetRules {
 public:

@@ -65,8 +65,7 @@ struct StepReport {
 
 class Trainer {
 public:
-    // Trains the adapter in place; model is read only. unsupported by name for what cannot be
-    // trained (backprop.hpp).
+    // Trains the adapter in place; model is read only.
     static Result<std::unique_ptr<Trainer>> make(const Model& model, LoraAdapter& adapter,
                                                  const OptimizerConfig& config,
                                                  const TrainOptions& options, ThreadPool& pool);

@@ -289,6 +289,41 @@ Result<Json> ModelService::verify_adapter(const std::string& name, bool retrain)
     return out;
 }
 
+Result<Json> ModelService::reproduce(const Json& record) {
+    const auto config = OL_TRY_IN(factory::RunConfig::from_json(record["run"]), "training record");
+    const auto named = OL_TRY_IN(record["adapter_hash"].as_hash32(), "training record");
+    if (config.base_hash != base_hash_) {
+        return fail(ErrorCode::not_found,
+                    "the training record's base {} is not here, only {} ({}); start with "
+                    "--base FOLDER of that base",
+                    to_hex0x(config.base_hash.view()), base_name_, to_hex0x(base_hash_.view()));
+    }
+    auto data = data_of(config);
+    if (!data && data.error().code == ErrorCode::unverified) return std::unexpected(data.error());
+    if (!data) {
+        return fail(ErrorCode::not_found,
+                    "version {} of datanet {}, which the training record names, is not to be had "
+                    "here: {}",
+                    config.version, to_hex0x(config.datanet_id.view()), data.error().to_string());
+    }
+    const auto again =
+        OL_TRY(factory::reproduce(record, *base_, *tokenizer_, *data, *context_.pool));
+    if (again != named) {
+        return fail(ErrorCode::unverified, "training again gives {}, the training record names {}",
+                    to_hex0x(again.view()), to_hex0x(named.view()));
+    }
+    const auto hash = crypto::keccak256(record.dump());
+    Json registered;
+    for (const auto& row : OL_TRY(adapter_rows())) {
+        if (row.training_record_hash == hash) registered = Json(row.name);
+    }
+    return Json::object({{"model", config.name},
+                         {"adapter_hash", named},
+                         {"training_record_hash", hash},
+                         {"registered", registered},
+                         {"reproduced", true}});
+}
+
 Result<Json> ModelService::run_json(const factory::RunInfo& run) const {
     Json out = Json::object({{"id", run.id},
                              {"name", run.config.name},

@@ -60,6 +60,10 @@ public:
     Result<std::vector<AdapterRow>> adapter_rows() const;
     // Trains the registered adapter's record again and compares the bytes.
     Result<codec::Json> verify_adapter(const std::string& name, bool retrain);
+    // Trains as any training record says and compares the adapter's bytes with what it names.
+    // not_found says which of base and version is not to be had here; unverified where the bytes
+    // differ.
+    Result<codec::Json> reproduce(const codec::Json& record);
 
     Result<codec::Json> run_json(const factory::RunInfo& run) const;
     Result<codec::Json> models_json() const;

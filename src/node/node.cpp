@@ -199,6 +199,14 @@ Status read_method(const Json& request, factory::RunConfig& to) {
     to.lora.rslora = OL_TRY(flag_or(request, "rslora", to.lora.rslora));
     to.lora.dora = OL_TRY(flag_or(request, "dora", to.lora.dora));
     to.lora.dropout = OL_TRY(real_or(request, "dropout", to.lora.dropout));
+    OL_TRY(factory::read_patterns(request, to.lora));
+    if (const auto& modules = request["target_modules"]; !modules.is_null()) {
+        std::vector<std::string> names;
+        for (const auto& item : modules.items()) {
+            names.push_back(OL_TRY_IN(item.as_string(), "target_modules"));
+        }
+        OL_TRY_IN(to.lora.set_target_modules(names), "target_modules");
+    }
     auto& optimizer = to.optimizer;
     const auto schedule = std::string(model::to_string(optimizer.schedule));
     optimizer.schedule =
@@ -280,6 +288,8 @@ Result<Json> Node::models() { return models_->models_json(); }
 Result<Json> Node::verify_model(const std::string& model, bool retrain) {
     return models_->verify_adapter(model, retrain);
 }
+
+Result<Json> Node::reproduce(const Json& record) { return models_->reproduce(record); }
 
 Result<Json> Node::quote(const api::CompletionCall& call) {
     Address payer;

@@ -65,6 +65,33 @@ TEST(RunConfigFrom, DefaultsAndRefusals) {
     EXPECT_NE(wrong.error().context.find("rank"), std::string::npos);
 }
 
+TEST(RunConfigFrom, ModulesAndPatternsAsPeftHasThem) {
+    using codec::Json;
+    const auto read = [](std::string_view more) {
+        return run_config_from(*Json::parse(fmt::format(R"({{"name":"a",{}}})", more)), Hash32{});
+    };
+    const auto config = read(R"("target_modules":["v_proj","lm_head","q_proj"],)"
+                             R"("rank_pattern":{"q_proj":4},"alpha_pattern":{"layers.0":1.5})");
+    ASSERT_TRUE(config) << config.error().to_string();
+    const std::vector<model::Site> targets = {model::Site::q, model::Site::v};
+    EXPECT_EQ(config->lora.targets, targets);
+    EXPECT_TRUE(config->lora.head);
+    EXPECT_FALSE(config->lora.embedding);
+    ASSERT_EQ(config->lora.rank_pattern.size(), 1U);
+    EXPECT_EQ(config->lora.rank_pattern[0], std::pair(std::string("q_proj"), 4U));
+    EXPECT_EQ(config->lora.alpha_pattern[0], std::pair(std::string("layers.0"), 1.5F));
+    EXPECT_EQ(run_config_from(*Json::parse(R"({"name":"a"})"), Hash32{})->lora.targets,
+              model::LoraConfig{}.targets);
+    for (const auto& [more, what] : {std::pair(R"("rank_pattern":{"q_proj":0})", "q_proj"),
+                                     {R"("rank_pattern":[1])", "rank_pattern"},
+                                     {R"("alpha_pattern":{"q_proj":"a"})", "alpha_pattern"},
+                                     {R"("target_modules":["x_proj"])", "x_proj"}}) {
+        const auto bad = read(more);
+        ASSERT_FALSE(bad) << more;
+        EXPECT_NE(bad.error().context.find(what), std::string::npos) << bad.error().context;
+    }
+}
+
 TEST(Console, HumanNumbers) {
     EXPECT_EQ(cli::human_count(0), "0");
     EXPECT_EQ(cli::human_count(999), "999");

@@ -246,6 +246,10 @@ Result<Json> RemoteServices::verify_model(const std::string& model, bool retrain
     return post("/api/models/" + escape(model) + "/verify", Json::object({{"retrain", retrain}}));
 }
 
+Result<Json> RemoteServices::reproduce(const Json& record) {
+    return post("/api/runs/reproduce", record);
+}
+
 Result<Json> RemoteServices::quote(const api::CompletionCall& call) {
     net::ClientRequest request;
     request.method = "POST";

@@ -93,11 +93,24 @@ equal(registered.model, "helper", "the adapter is registered");
 equal(run(data, ["train", "reproduce", "helper"]).value.reproduced, true,
   "training again without a kill gives the same bytes");
 const record = join(data, "runs", created.id, "training_record.json");
-equal(run(data, ["train", "reproduce", record]).value.reproduced, true, "the record's file says which model");
+equal(run(data, ["train", "reproduce", record]).value.reproduced, true, "the record's file says how");
 const other = join(folder, "other_record.json");
 writeFileSync(other, readFileSync(record, "utf8").replace('"seed":1', '"seed":2'));
 check(run(data, ["train", "reproduce", other], { allowFailure: true }).status !== 0,
-  "a record that the ledger does not have is refused");
+  "a record whose hash is not what it gives is refused");
+const loose = run(data, ["train", "--name", "loose", "--datanet", "shelf", "--wallet", "alice", "--epochs", "1", "--records", "6",
+  "--no-register", "--dora", "--dropout", "0.1", "--target", "v_proj", "--target", "lm_head", "--rank", "4",
+  "--rank-pattern", "v_proj=2", "--alpha-pattern", "lm_head=3"]).value;
+const unregistered = join(data, "runs", loose.id, "training_record.json");
+const reproduced = run(data, ["train", "reproduce", unregistered]).value;
+check(reproduced.reproduced && reproduced.registered === null, "a record that is not registered is reproduced too");
+for (const [member, missing] of [["base_hash", "base"], ["datanet_id", "datanet"]]) {
+  const changed = JSON.parse(readFileSync(unregistered, "utf8"));
+  changed.run[member] = "0x" + "11".repeat(32);
+  writeFileSync(other, JSON.stringify(changed));
+  const refused = run(data, ["train", "reproduce", other], { allowFailure: true });
+  check(refused.status !== 0 && refused.stderr.includes(missing), `it says that the ${missing} is missing: ${refused.stderr}`);
+}
 
 // Paid answers, then settle killed at several points: one epoch, every receipt in it once.
 for (const title of ["first 1", "first 2", "first 3"]) {

@@ -1,5 +1,5 @@
-// `openledger model`: folders as Hugging Face has them are described, answered with, merged and
-// exported, without a node.
+// `openledger model`: folders as Hugging Face has them are described, answered with, merged,
+// exported and fine-tuned, without a node.
 import { cpSync, existsSync, readFileSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -59,6 +59,25 @@ check(!existsSync(join(folder, "no")), "which leaves no folder");
 for (const name of readdirSync(join(testdata, "families"))) {
   ask("export", join(testdata, "families", name), "--to", join(folder, `family-${name}`));
 }
+
+// Fine-tuned by one command, an adapter and all weights, to answers of their own.
+const chats = join(folder, "chats.jsonl");
+writeFileSync(chats, Array.from({ length: 12 }, (_, i) => JSON.stringify(
+  { messages: [{ role: "user", content: `What is a ${i % 2 ? "list" : "lamp"}?` }, { role: "assistant", content: "Zebra zebra." }] },
+)).join("\n"));
+const how = ["--data", chats, "--epochs", "4", "--batch", "4", "--max-tokens", "48"];
+const adapter = join(folder, "tuned-adapter"), tuned = join(folder, "tuned");
+const lora = ask("tune", shipped, ...how, "--out", adapter, "--learning-rate", "0.005", "--dora", "--dropout", "0.05",
+  "--target", "all-linear", "--target", "lm_head", "--rank-pattern", "q_proj=4");
+check(lora.loss_last < lora.loss_first / 2, `the adapter learns: ${lora.loss_first} -> ${lora.loss_last}`);
+const full = ask("tune", shipped, ...how, "--out", tuned, "--full", "--learning-rate", "0.001");
+check(full.loss_last < full.loss_first / 2, `the model learns: ${full.loss_first} -> ${full.loss_last}`);
+for (const args of [[shipped, "--adapter", adapter], [tuned]]) {
+  const said = ask("chat", args[0], "What is a list?", ...args.slice(1), "--max-tokens", "12").text;
+  check(said.startsWith("Zebra"), `what was learnt is said: ${said}`);
+}
+refused(["tune", shipped, ...how, "--out", adapter], /has a model/, "tuning into a finished folder");
+refused(["tune", shipped, ...how, "--out", join(folder, "none"), "--rank-pattern", "q_proj"], /MODULE=NUMBER/, "half a pattern");
 
 const damaged = join(folder, "damaged");
 cpSync(shipped, damaged, { recursive: true });

@@ -9,7 +9,8 @@ adapters' gradients into src/model/testdata/families/.
 A case is a folder as `save_pretrained` writes it, with vectors.safetensors beside it: `tokens`, `logits`
 [tokens, vocabulary] and `loss` (mean cross-entropy of every next token). Each adapter is a folder inside: what
 peft's `save_pretrained` writes, and vectors.safetensors with `logits`, `loss` and `gradient.NAME` for every tensor of
-adapter_model.safetensors. Everything is computed in fp32 on the CPU from the values that are stored. Numbers are
+adapter_model.safetensors; gradients of an adapter with dropout, and `dropped_loss`, are of a training step, with our own masks in place
+of torch's (src/model/train/noise.hpp: seed 5, step 3, document 0). Everything is computed in fp32 on the CPU from the values that are stored. Numbers are
 all F32, tokens too. Weights are drawn here; nothing is downloaded.
 """
 import argparse, json, os, shutil, sys
@@ -57,7 +58,8 @@ CASES = {
     "qwen2": (
         T.Qwen2Config(**SHAPE, tie_word_embeddings=True, rope_theta=1e6, use_sliding_window=False),
         torch.bfloat16, "10GB", {"dora": lora(use_dora=True),
-                                 "head": lora(target_modules=["k_proj", "lm_head"])}),
+                                 "head": lora(target_modules=["k_proj", "lm_head"]),
+                                 "dora_dropout": lora(use_dora=True, lora_dropout=0.25)}),
     "qwen2_windows": (
         T.Qwen2Config(**{**SHAPE, "num_hidden_layers": 3}, use_sliding_window=True, sliding_window=5,
                       max_window_layers=1),
@@ -73,7 +75,8 @@ CASES = {
         T.Gemma2Config(**{**SHAPE, "num_hidden_layers": 3}, head_dim=12, query_pre_attn_scalar=10,
                        sliding_window=6, attn_logit_softcapping=4.0, final_logit_softcapping=6.0,
                        attn_implementation="eager"),
-        torch.bfloat16, "10GB", {"lora": lora(), "tables": lora(target_modules=["q_proj", "embed_tokens"])}),
+        torch.bfloat16, "10GB", {"lora": lora(), "tables": lora(target_modules=["q_proj", "embed_tokens"]),
+                                 "head_dora": lora(use_dora=True, target_modules=["down_proj", "lm_head"])}),
     "gemma3": (
         T.Gemma3TextConfig(**{**SHAPE, "num_hidden_layers": 3, "num_key_value_heads": 1}, head_dim=12,
                            query_pre_attn_scalar=12, sliding_window=6, rope_local_base_freq=100.0,
@@ -85,7 +88,10 @@ CASES = {
         T.GPT2Config(vocab_size=64, n_embd=32, n_layer=2, n_head=4, n_positions=48, n_inner=None,
                      bos_token_id=63, eos_token_id=63),
         torch.float32, "10GB", {"lora": lora(target_modules=["c_attn", "c_proj", "c_fc"], fan_in_fan_out=True),
-                                "dora": lora(target_modules=["c_attn"], fan_in_fan_out=True, use_dora=True)}),
+                                "dora": lora(target_modules=["c_attn"], fan_in_fan_out=True, use_dora=True),
+                                "dropout": lora(target_modules=["c_attn", "c_proj", "c_fc"], fan_in_fan_out=True, lora_dropout=0.3),
+                                "dora_dropout": lora(target_modules=["c_attn", "c_proj", "c_fc"], fan_in_fan_out=True, use_dora=True,
+                                                     lora_dropout=0.3)}),
 }
 
 
@@ -112,6 +118,50 @@ def numbers(tensor):
     return tensor.detach().to(torch.float32).contiguous().clone()
 
 
+GOLDEN, WORD = 0x9E3779B97F4A7C15, (1 << 64) - 1
+SEED, STEP = 5, 3
+# Projections that read the same rows share a mask.
+GROUPS = {"q_proj": 0, "k_proj": 0, "v_proj": 0, "c_attn": 0, "o_proj": 1, "attn.c_proj": 1,
+          "gate_proj": 2, "up_proj": 2, "c_fc": 2, "down_proj": 3, "mlp.c_proj": 3}
+
+
+def mix64(z):
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & WORD
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & WORD
+    return z ^ (z >> 31)
+
+
+class Mask(torch.nn.Module):
+    """Dropout as train/noise.hpp has it."""
+
+    def __init__(self, place, p):
+        super().__init__()
+        self.place, self.p = place, torch.tensor(p, dtype=torch.float32)
+
+    def forward(self, x):
+        limit = int(self.p.double() * 2 ** 24)
+        kept = torch.ones(x.shape[-2:])
+        for position in range(x.shape[-2]):
+            key = mix64((SEED + GOLDEN * (self.place + 2)) & WORD)
+            for part in (STEP, 0, position):
+                key = mix64((key + GOLDEN * (part + 1)) & WORD)
+            for c in range(x.shape[-1]):
+                if mix64((key + GOLDEN * (c + 1)) & WORD) >> 40 < limit:
+                    kept[position, c] = 0
+        return x * (kept / (1 - self.p))
+
+
+def set_masks(model, p):
+    """Puts the adapters, and nothing else, into training."""
+    for name, module in model.named_modules():
+        if not hasattr(module, "lora_dropout"):
+            continue
+        layer = next(int(part) for part in name.split(".") if part.isdigit())
+        group = next(g for end, g in GROUPS.items() if name.endswith(end))
+        module.lora_dropout["default"] = Mask(layer * 4 + group, p)
+        module.training = True
+
+
 def make_adapter(folder, base, config, tokens, generator):
     model = peft.get_peft_model(base, config)
     model.eval()
@@ -131,9 +181,13 @@ def make_adapter(folder, base, config, tokens, generator):
     text["target_modules"].sort()
     json.dump(text, open(path, "w"), indent=2, sort_keys=True)
     logits, loss = run(model, tokens)
+    vectors = {"logits": numbers(logits), "loss": numbers(loss[None])}
+    if config.lora_dropout > 0:
+        set_masks(model, config.lora_dropout)
+        loss = run(model, tokens)[1]
+        vectors["dropped_loss"] = numbers(loss[None])
     loss.backward()
     gradients = {name.replace(".default", ""): p.grad for name, p in model.named_parameters() if p.requires_grad}
-    vectors = {"logits": numbers(logits), "loss": numbers(loss[None])}
     for name in load_file(os.path.join(folder, "adapter_model.safetensors")):
         if "base_layer" in name:
             continue

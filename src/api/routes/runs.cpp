@@ -148,12 +148,23 @@ void add_run_routes(Router& router) {
                             {"rslora", boolean("scale alpha / sqrt(rank)")},
                             {"dora", boolean("learned lengths of outputs")},
                             {"dropout", number("of what the adapter sees")},
+                            {"target_modules", array(text("PEFT's name: q_proj, lm_head"))},
+                            {"rank_pattern", any("module or pattern of its name: its rank")},
+                            {"alpha_pattern", any("module or pattern of its name: its alpha")},
                             {"schedule", text("constant, linear or cosine")},
                             {"minimum_ratio", number("of the rate, at the end")},
                             {"lora_plus_ratio", number("B learns so much faster")},
                             {"wallet", text("name of the wallet that owns the adapter")}}),
          .response = ref("Run")},
         [](const Call& call) { return call.services.create_run(call.body); });
+    router.add({.method = "POST",
+                .pattern = "/api/runs/reproduce",
+                .tag = "runs",
+                .operation = "reproduce_run",
+                .summary = "Train as a training record says and compare the bytes",
+                .request = object(
+                    {{"format!", text("of the record")}, {"run!", any("how it was trained")}})},
+               [](const Call& call) { return call.services.reproduce(call.body); });
     router.add({.method = "GET",
                 .pattern = "/api/runs/{id}",
                 .tag = "runs",

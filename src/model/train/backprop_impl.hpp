@@ -1,5 +1,6 @@
 // What the parts of Backprop share: the layers' forward (forward.cpp) and backward (backward.cpp),
-// the adapter's and weights' gradients (gradients.cpp), the loss (head.cpp), the batch (run.cpp).
+// the adapter's and weights' gradients (gradients.cpp), the loss (head.cpp),
+// the table (embedding.cpp), the batch (run.cpp).
 //
 // Everything but attention and the gradients of weights works on blocks of rows, each in one
 // thread from the norm to the residual sum, so that rows stay in the near caches.
@@ -80,11 +81,17 @@ struct Backprop::Impl {
     double run(std::span<const Example> batch, const GradientRun& gradient_run, bool backward_);
     double run_stack();
     void reserve();
+    void prepare_norms();
+    std::uint64_t buffer_bytes() const;
+
+    // embedding.cpp
+    void prepare_embedding();
     void embed();
     void embedding_gradients();
     void embedding_adapter_gradients();
-    void prepare_norms();
-    std::uint64_t buffer_bytes() const;
+    void embedding_magnitude_gradient(const train::Document& document);
+    // rows += the table adapter's part, before the table's own scale.
+    void adapt_embedding(std::size_t begin, std::size_t end, float* to) const;
 
     // forward.cpp
     void fill_factors(std::size_t layer, bool forward, bool backward_);
@@ -92,13 +99,13 @@ struct Backprop::Impl {
     void attention_in(std::size_t i, train::LayerTape& t, std::size_t begin, std::size_t end);
     void attention(std::size_t i, train::LayerTape& t);
     void attention_out(std::size_t i, train::LayerTape& t, std::size_t begin, std::size_t end);
-    void project(Site site, std::size_t layer, const float* from, std::size_t rows, float* to,
-                 std::size_t to_row) const;
-    // low = x A^T of a group; with dropout of the rows that it leaves in `dropped`.
+    void project(Site site, std::size_t layer, std::size_t group, const float* from,
+                 const float* seen, const train::LayerTape& t, std::size_t begin, std::size_t end,
+                 float* to, std::size_t to_row) const;
+    // low = x A^T of a group; with dropout of the rows that it leaves in `dropped`. Returns the
+    // rows that the adapter sees.
     const float* shrink(std::size_t group, std::size_t layer, const float* from, std::size_t begin,
                         std::size_t end, train::LayerTape& t, std::vector<float>& dropped) const;
-    void expand(Site site, std::size_t group, const train::LayerTape& t, std::size_t begin,
-                std::size_t end, float* to, std::size_t to_row) const;
     void turn(float* qkv_rows, std::size_t layer, std::size_t begin, std::size_t end,
               float direction) const;
     void activate(const train::LayerTape& t, float* to, std::size_t begin, std::size_t end) const;
@@ -119,11 +126,15 @@ struct Backprop::Impl {
     void attention_back(std::size_t i, train::LayerTape& t);
     void projections_back(std::size_t i, train::LayerTape& t, bool need, std::size_t begin,
                           std::size_t end);
-    // low rows of dy, and with dropout their way back into dx.
-    void shrink_back(Site site, std::size_t group, const float* dy, std::size_t dy_row,
-                     std::size_t begin, std::size_t end);
-    void expand_back(std::size_t group, std::size_t layer, float* dx_block, std::size_t width,
-                     std::size_t begin, std::size_t end) const;
+    // dx = the gradients dy of a group's sites through W, and with dropout through the adapter; the
+    // low rows of dy too. dx null: the low rows alone.
+    struct SiteRows {
+        Site site;
+        const float* dy; // of the block
+        std::size_t dy_row;
+    };
+    void group_back(std::size_t group, std::size_t layer, std::span<const SiteRows> sites,
+                    float* dx_block, std::size_t width, std::size_t begin, std::size_t end);
 
     // gradients.cpp
     struct SiteGradient {
@@ -141,6 +152,10 @@ struct Backprop::Impl {
                     std::size_t column, std::size_t width);
     void magnitude_gradient(std::size_t layer, const SiteGradient& s, std::size_t column,
                             std::size_t width);
+    // sum += dy * y over the rows, y the columns of their product, computed again.
+    void add_products(std::size_t count, const float* dy, std::size_t dy_row,
+                      std::span<const train::Term> product, std::size_t column, std::size_t width,
+                      float* sum) const;
     void weight_gradient(std::size_t layer, const SiteGradient& s);
     void norm_gradient(const train::NormFactors& norm, Norm& to, const float* dy, const float* x,
                        std::size_t count, const train::NormTape& tape_);
@@ -201,12 +216,12 @@ struct Backprop::Impl {
     std::vector<TokenId> loss_target;
     std::vector<std::size_t> loss_count; // of each document
     std::vector<float> head_x, head_h, head_dh, head_dx, logits;
-    std::vector<float> head_low, head_dlow, head_a, head_b; // of its adapter
+    std::vector<float> head_low, head_dlow, head_a, head_b, head_m; // of its adapter
     train::Panels head_a_panels;
     train::NormTape head_norm;
     std::vector<double> row_loss;
     train::Panels table_b, table_low; // of the table's adapter
-    std::vector<float> table_rows, table_dlow;
+    std::vector<float> table_rows, table_dlow, table_gain;
 };
 
 } // namespace ol::model

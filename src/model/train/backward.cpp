@@ -7,27 +7,34 @@ using train::LayerTape;
 using train::signed_width;
 using train::Term;
 
-// The low rows of a site's dy: the gradient of x A^T.
-void Backprop::Impl::shrink_back(Site site, std::size_t group, const float* dy, std::size_t dy_row,
-                                 std::size_t begin, std::size_t end) {
-    const auto& f = factors.at(site);
-    if (f.rank == 0) return;
-    const std::size_t width = factors.groups[group].width;
-    const Term term{dy, dy_row, &f.low};
-    train::multiply_rows(end - begin, {&term, 1}, dlow[group].data() + begin * width + f.column,
-                         width, false, table);
-}
-
-// With dropout the adapters' way back to dx is apart from W's.
-void Backprop::Impl::expand_back(std::size_t group, std::size_t layer, float* dx_block,
-                                 std::size_t width, std::size_t begin, std::size_t end) const {
+void Backprop::Impl::group_back(std::size_t group, std::size_t layer,
+                                std::span<const SiteRows> sites, float* dx_block, std::size_t width,
+                                std::size_t begin, std::size_t end) {
     const auto& g = factors.groups[group];
+    const std::size_t count = end - begin;
+    std::array<Term, 3> through{}, changes{};
+    std::size_t changed = 0;
+    for (std::size_t i = 0; i < sites.size(); ++i) {
+        const auto& [site, dy, dy_row] = sites[i];
+        const auto& f = factors.at(site);
+        through[i] = {dy, dy_row, &f.backward};
+        if (f.rank == 0) continue;
+        if (!f.gain.empty()) changes[changed++] = {dy, dy_row, &f.change_back};
+        const Term low{dy, dy_row, &f.low};
+        train::multiply_rows(count, {&low, 1}, dlow[group].data() + begin * g.width + f.column,
+                             g.width, false, table);
+    }
+    if (dx_block == nullptr) return;
+    train::multiply_rows(count, std::span(through).first(sites.size()), dx_block, width, false,
+                         table);
     if (!dropping || g.width == 0) return;
     thread_local std::vector<float> part;
-    const std::size_t count = end - begin;
     train::grow(part, count * width);
-    const Term term{dlow[group].data() + begin * g.width, g.width, &g.a_back};
-    train::multiply_rows(count, {&term, 1}, part.data(), width, false, table);
+    const Term low{dlow[group].data() + begin * g.width, g.width, &g.a_back};
+    train::multiply_rows(count,
+                         changed > 0 ? std::span<const Term>(changes).first(changed)
+                                     : std::span<const Term>(&low, 1),
+                         part.data(), width, false, table);
     drop(part.data(), width, layer, group, begin, end);
     table.add(dx_block, part.data(), count * width);
 }
@@ -50,10 +57,8 @@ void Backprop::Impl::mlp_back(std::size_t i, LayerTape& t, std::size_t begin, st
     through(n.mlp_out, t.mlp_out, t.mlp_out_norm, d_mlp_out);
     float* product = act.data() + begin * inner;
     activate(t, product, begin, end);
-    const Term down{dy, hidden, &factors.at(Site::down).backward};
-    train::multiply_rows(count, {&down, 1}, dact.data(), inner, false, table);
-    shrink_back(Site::down, 3, dy, hidden, begin, end);
-    expand_back(3, i, dact.data(), inner, begin, end);
+    const SiteRows down{Site::down, dy, hidden};
+    group_back(3, i, {&down, 1}, dact.data(), inner, begin, end);
     float* up = t.up.data() + begin * inner;
     float* gate = config.gated_mlp ? t.gate.data() + begin * inner : nullptr;
     if (!config.gated_mlp) {
@@ -65,14 +70,9 @@ void Backprop::Impl::mlp_back(std::size_t i, LayerTape& t, std::size_t begin, st
     }
     if (dropping && factors.groups[3].width > 0) drop(product, inner, i, 3, begin, end);
 
-    const Term both[2] = {{up, inner, &factors.at(Site::up).backward},
-                          {gate, inner, &factors.at(Site::gate).backward}};
+    const SiteRows both[2] = {{Site::up, up, inner}, {Site::gate, gate, inner}};
     float* dnorm = dh.data() + at;
-    train::multiply_rows(count, std::span(both, config.gated_mlp ? 2 : 1), dnorm, hidden, false,
-                         table);
-    shrink_back(Site::up, 2, up, inner, begin, end);
-    if (config.gated_mlp) shrink_back(Site::gate, 2, gate, inner, begin, end);
-    expand_back(2, i, dnorm, hidden, begin, end);
+    group_back(2, i, std::span(both, config.gated_mlp ? 2 : 1), dnorm, hidden, begin, end);
     norm_again(n.mlp, t.x_mid.data() + at, h.data() + at, begin, end, t.mlp_norm);
     if (dropping && factors.groups[2].width > 0) drop(h.data() + at, hidden, i, 2, begin, end);
     std::copy_n(dx.data() + at, count * hidden, dx_mid.data() + at);
@@ -80,11 +80,8 @@ void Backprop::Impl::mlp_back(std::size_t i, LayerTape& t, std::size_t begin, st
 
     dy = dx_mid.data() + at;
     through(n.attention_out, t.attention_out, t.attention_out_norm, d_attention_out);
-    const Term o{dy, hidden, &factors.at(Site::o).backward};
-    float* mixed = dmixed.data() + begin * q_width;
-    train::multiply_rows(count, {&o, 1}, mixed, q_width, false, table);
-    shrink_back(Site::o, 1, dy, hidden, begin, end);
-    expand_back(1, i, mixed, q_width, begin, end);
+    const SiteRows o{Site::o, dy, hidden};
+    group_back(1, i, {&o, 1}, dmixed.data() + begin * q_width, q_width, begin, end);
 }
 
 void Backprop::Impl::attention_back(std::size_t i, LayerTape& t) {
@@ -147,18 +144,16 @@ void Backprop::Impl::projections_back(std::size_t i, LayerTape& t, bool need, st
     const float* stream = x[i].data() + at;
     norm_again(norms[i].attention, stream, h.data() + at, begin, end, t.attention_norm);
     if (dropping && factors.groups[0].width > 0) drop(h.data() + at, hidden, i, 0, begin, end);
-    std::array<Term, 3> terms{};
+    std::array<SiteRows, 3> sites{};
     std::size_t used = 0, column = 0;
     for (const auto site : {Site::q, Site::k, Site::v, Site::qkv}) {
         if (!has_site(config, site)) continue;
-        terms[used++] = {d + column, qkv_width, &factors.at(site).backward};
-        shrink_back(site, 0, d + column, qkv_width, begin, end);
+        sites[used++] = {site, d + column, qkv_width};
         column += site_out(config, site);
     }
-    if (!need) return;
     float* dnorm = dh.data() + at;
-    train::multiply_rows(count, std::span(terms).first(used), dnorm, hidden, false, table);
-    expand_back(0, i, dnorm, hidden, begin, end);
+    group_back(0, i, std::span(sites).first(used), need ? dnorm : nullptr, hidden, begin, end);
+    if (!need) return;
     std::copy_n(dx_mid.data() + at, count * hidden, dx.data() + at);
     norm_back(norms[i].attention, dnorm, stream, dx.data() + at, begin, end, t.attention_norm);
 }

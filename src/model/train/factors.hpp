@@ -2,7 +2,9 @@
 //
 // Merging: W' = W + scale B A (and m / |W'| W' with DoRA) costs rank multiply-adds a weight and
 // saves two products of every row, and makes DoRA and quantized bases the same as any other. Only
-// one layer is held at a time. With dropout the adapter sees other rows than W, so it stays apart.
+// one layer is held at a time. With dropout the adapter sees other rows x' than W, so it stays
+// apart: y = W x + scale B A x'. With DoRA it is all that changes W: y = W x + (W' - W) x', which
+// is PEFT's W x + (m / |W'| - 1) W x' + m / |W'| scale B A x'.
 #pragma once
 
 #include <array>
@@ -19,7 +21,8 @@ struct SiteFactors {
     Panels forward;                       // [in, out]: y = x forward
     Panels backward;                      // [out, in]: dx = dy backward
     Panels low;                           // [out, rank]: scale * gain * B, for the gradient of A
-    Panels b;                             // [rank, out]: scale * B, with dropout only
+    Panels b;                             // [rank, out]: scale * B, with dropout, not DoRA
+    Panels change, change_back;           // W' - W as forward and backward: dropout and DoRA
     std::vector<float> gain;              // DoRA: m / |W + scale B A| per output
     std::vector<float> inverse_magnitude; // DoRA: 1 / m (0 where m is 0)
     std::size_t rank = 0;                 // 0: no adapter
@@ -30,7 +33,7 @@ struct SiteFactors {
 // Sites that read the same rows: their A matrices are one product (packed_lora.hpp).
 struct GroupFactors {
     Panels a;      // [in, width]
-    Panels a_back; // [width, in], with dropout only
+    Panels a_back; // [width, in], with dropout, not DoRA
     std::size_t width = 0;
 };
 

@@ -71,14 +71,25 @@ void Backprop::Impl::fill_factors(std::size_t layer, bool forward, bool backward
         {.forward = forward, .backward = backward_, .apart = dropping}, factors, pool, table);
 }
 
-// to = from W^T + bias, with the adapter where it is merged.
-void Backprop::Impl::project(Site site, std::size_t layer, const float* from, std::size_t count,
-                             float* to, std::size_t to_row) const {
-    const Term term{from, site_in(config, site), &factors.at(site).forward};
-    train::multiply_rows(count, {&term, 1}, to, to_row, false, table);
+// to = from W^T + bias, and the adapter's part: merged into W, or with dropout of the rows it sees.
+void Backprop::Impl::project(Site site, std::size_t layer, std::size_t group, const float* from,
+                             const float* seen, const LayerTape& t, std::size_t begin,
+                             std::size_t end, float* to, std::size_t to_row) const {
+    const auto& f = factors.at(site);
+    const std::size_t in = site_in(config, site), count = end - begin;
+    const bool changed = dropping && !f.gain.empty();
+    const Term terms[2] = {{from, in, &f.forward}, {seen, in, &f.change}};
+    train::multiply_rows(count, std::span(terms, changed ? 2 : 1), to, to_row, false, table);
     const auto& bias = model.weights.layers[layer].at(site).bias;
-    if (bias.empty()) return;
-    for (std::size_t i = 0; i < count; ++i) table.add(to + i * to_row, bias.data(), bias.size());
+    if (!bias.empty()) {
+        for (std::size_t i = 0; i < count; ++i) {
+            table.add(to + i * to_row, bias.data(), bias.size());
+        }
+    }
+    if (!dropping || f.rank == 0 || changed) return;
+    const std::size_t width = factors.groups[group].width;
+    const Term low{t.low[group].data() + begin * width + f.column, width, &f.b};
+    train::multiply_rows(count, {&low, 1}, to, to_row, true, table);
 }
 
 void Backprop::Impl::drop(float* rows_of_group, std::size_t width, std::size_t layer,
@@ -111,16 +122,6 @@ const float* Backprop::Impl::shrink(std::size_t group, std::size_t layer, const 
     return from;
 }
 
-// With dropout: to += the site's part of low * scale B^T.
-void Backprop::Impl::expand(Site site, std::size_t group, const LayerTape& t, std::size_t begin,
-                            std::size_t end, float* to, std::size_t to_row) const {
-    const auto& f = factors.at(site);
-    if (!dropping || f.rank == 0) return;
-    const std::size_t width = factors.groups[group].width;
-    const Term term{t.low[group].data() + begin * width + f.column, width, &f.b};
-    train::multiply_rows(end - begin, {&term, 1}, to, to_row, true, table);
-}
-
 void Backprop::Impl::turn(float* qkv_rows, std::size_t layer, std::size_t begin, std::size_t end,
                           float direction) const {
     if (config.learned_positions) return;
@@ -147,13 +148,12 @@ void Backprop::Impl::attention_in(std::size_t i, LayerTape& t, std::size_t begin
     train::grow(normed, count * hidden);
     norm_rows(norms[i].attention, x[i].data() + begin * hidden, normed.data(), begin, end,
               t.attention_norm);
-    shrink(0, i, normed.data(), begin, end, t, dropped);
+    const float* seen = shrink(0, i, normed.data(), begin, end, t, dropped);
     float* qkv = t.qkv.data() + begin * qkv_width;
     std::size_t column = 0;
     for (const auto site : {Site::q, Site::k, Site::v, Site::qkv}) {
         if (!has_site(config, site)) continue;
-        project(site, i, normed.data(), count, qkv + column, qkv_width);
-        expand(site, 0, t, begin, end, qkv + column, qkv_width);
+        project(site, i, 0, normed.data(), seen, t, begin, end, qkv + column, qkv_width);
         column += site_out(config, site);
     }
     if (norms[i].q.present()) {
@@ -245,24 +245,21 @@ void Backprop::Impl::attention_out(std::size_t i, LayerTape& t, std::size_t begi
     float* mid = t.x_mid.data() + begin * hidden;
     float* kept =
         n.attention_out.present() ? t.attention_out.data() + begin * hidden : normed.data();
-    shrink(1, i, mixed, begin, end, t, dropped);
-    project(Site::o, i, mixed, count, kept, hidden);
-    expand(Site::o, 1, t, begin, end, kept, hidden);
+    const float* seen = shrink(1, i, mixed, begin, end, t, dropped);
+    project(Site::o, i, 1, mixed, seen, t, begin, end, kept, hidden);
     add_to(n.attention_out, kept, t.attention_out_norm, x[i].data() + begin * hidden, mid);
 
     norm_rows(n.mlp, mid, normed.data(), begin, end, t.mlp_norm);
-    shrink(2, i, normed.data(), begin, end, t, dropped);
+    seen = shrink(2, i, normed.data(), begin, end, t, dropped);
     for (const auto site : {Site::gate, Site::up}) {
         if (!has_site(config, site)) continue;
         float* to = (site == Site::gate ? t.gate : t.up).data() + begin * inner;
-        project(site, i, normed.data(), count, to, inner);
-        expand(site, 2, t, begin, end, to, inner);
+        project(site, i, 2, normed.data(), seen, t, begin, end, to, inner);
     }
     activate(t, product.data(), begin, end);
     kept = n.mlp_out.present() ? t.mlp_out.data() + begin * hidden : normed.data();
-    shrink(3, i, product.data(), begin, end, t, dropped);
-    project(Site::down, i, product.data(), count, kept, hidden);
-    expand(Site::down, 3, t, begin, end, kept, hidden);
+    seen = shrink(3, i, product.data(), begin, end, t, dropped);
+    project(Site::down, i, 3, product.data(), seen, t, begin, end, kept, hidden);
     add_to(n.mlp_out, kept, t.mlp_out_norm, mid, x[i + 1].data() + begin * hidden);
 }
 

@@ -129,28 +129,41 @@ void Backprop::Impl::b_gradient(std::size_t layer, const LayerTape& t, const Sit
     }
 }
 
-// dm = sum of dy * y / m over the rows, y the product without its bias, computed again.
+void Backprop::Impl::add_products(std::size_t count, const float* dy, std::size_t dy_row,
+                                  std::span<const train::Term> product, std::size_t column,
+                                  std::size_t width, float* sum) const {
+    thread_local std::vector<float> y;
+    train::grow(y, train::block_rows * width);
+    std::array<train::Term, 2> terms{};
+    for (std::size_t first = 0; first < count; first += train::block_rows) {
+        const std::size_t now = std::min(train::block_rows, count - first);
+        for (std::size_t i = 0; i < product.size(); ++i) {
+            terms[i] = product[i];
+            terms[i].a += first * terms[i].a_row;
+        }
+        train::multiply_columns(now, std::span(terms).first(product.size()), column, width,
+                                y.data(), width, false, table);
+        for (std::size_t i = 0; i < now; ++i) {
+            table.rms_weight(dy + (first + i) * dy_row + column, y.data() + i * width, 1.0F, sum,
+                             width);
+        }
+    }
+}
+
+// dm = sum of dy * y / m over the rows, y what the adapter makes of the rows it saw, without bias.
 void Backprop::Impl::magnitude_gradient(std::size_t layer, const SiteGradient& s,
                                         std::size_t column, std::size_t width) {
-    thread_local std::vector<float> y;
     const auto site = static_cast<std::size_t>(s.site);
     const auto& f = factors.sites[site];
     const std::size_t in = site_in(config, s.site);
-    train::grow(y, train::block_rows * width);
     std::vector<float> sum(width);
     for (const auto& document : documents) {
         std::fill(sum.begin(), sum.end(), 0.0F);
-        for (std::size_t first = 0; first < document.rows; first += train::block_rows) {
-            const std::size_t count = std::min(train::block_rows, document.rows - first);
-            const std::size_t row = document.first_row + first;
-            const train::Term term{s.x + row * in, in, &f.forward};
-            train::multiply_columns(count, {&term, 1}, column, width, y.data(), width, false,
-                                    table);
-            for (std::size_t i = 0; i < count; ++i) {
-                table.rms_weight(s.dy + (row + i) * s.dy_row + column, y.data() + i * width, 1.0F,
-                                 sum.data(), width);
-            }
-        }
+        const float* from = s.x + document.first_row * in;
+        // With dropout W and the change are apart; the rows are the same here.
+        const train::Term terms[2] = {{from, in, &f.forward}, {from, in, &f.change}};
+        add_products(document.rows, s.dy + document.first_row * s.dy_row, s.dy_row,
+                     std::span(terms, dropping ? 2 : 1), column, width, sum.data());
         for (std::size_t n = 0; n < width; ++n) sum[n] *= f.inverse_magnitude[column + n];
         give(document, layout->layers[layer][site].magnitude + column, sum.data(), width,
              job.adapter->layers[layer][site].magnitude.data() + column);

@@ -88,19 +88,28 @@ double Backprop::Impl::head_group(std::size_t first, std::size_t count) {
     return total;
 }
 
-// Adds the rows' part to head_a and head_b (transposed): `more` follows earlier rows of the
+// Adds the rows' part to head_a, head_b (transposed) and head_m: `more` follows earlier rows of the
 // document.
 void Backprop::Impl::head_adapter_gradients(std::size_t first, std::size_t count, bool more) {
     const std::size_t vocabulary = config.vocab_size, rank = head_factors.rank;
     const std::size_t tasks = (vocabulary + task_columns - 1) / task_columns;
-    pool.parallel_for(tasks + 1, 1, [&](std::size_t begin, std::size_t end) {
+    const std::size_t of_m = head_m.empty() ? 0 : tasks;
+    const float* from = head_h.data() + first * hidden;
+    pool.parallel_for(tasks + 1 + of_m, 1, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
+            if (i > tasks) {
+                const std::size_t column = (i - tasks - 1) * task_columns;
+                const Term product{from, hidden, &head_factors.forward};
+                add_products(count, logits.data(), vocabulary, {&product, 1}, column,
+                             std::min(task_columns, vocabulary - column), head_m.data() + column);
+                continue;
+            }
             train::Outer o{.rows = count,
                            .m = rank,
                            .n = hidden,
                            .a = head_dlow.data(),
                            .a_row = rank,
-                           .b = head_h.data() + first * hidden,
+                           .b = from,
                            .b_row = hidden,
                            .c = head_a.data(),
                            .c_row = hidden,
@@ -152,6 +161,7 @@ double Backprop::Impl::head() {
         train::grow(head_dlow, group_rows * head_factors.rank);
         head_a.resize(head_factors.rank * hidden);
         head_b.resize(head_factors.rank * config.vocab_size);
+        head_m.resize(head_factors.gain.size());
     }
     const float* last = x.back().data();
     blocks(count, [&](std::size_t begin, std::size_t end) {
@@ -174,6 +184,7 @@ double Backprop::Impl::head() {
         for (std::size_t d = 0; d < documents.size(); ++d) {
             std::fill(head_a.begin(), head_a.end(), 0.0F);
             std::fill(head_b.begin(), head_b.end(), 0.0F);
+            std::fill(head_m.begin(), head_m.end(), 0.0F);
             for (std::size_t done = 0; done < loss_count[d];) {
                 const std::size_t now = std::min(group_rows, loss_count[d] - done);
                 total += head_group(first, now);
@@ -182,9 +193,16 @@ double Backprop::Impl::head() {
                 first += now;
             }
             for (std::size_t n = 0; n < vocabulary; ++n) {
+                const float factor =
+                    head_m.empty() ? pair->scale : pair->scale * head_factors.gain[n];
                 for (std::size_t r = 0; r < rank; ++r) {
-                    turned[n * rank + r] = head_b[r * vocabulary + n] * pair->scale;
+                    turned[n * rank + r] = head_b[r * vocabulary + n] * factor;
                 }
+            }
+            if (!head_m.empty()) {
+                table.multiply(head_m.data(), head_factors.inverse_magnitude.data(), vocabulary);
+                give(documents[d], layout->head.magnitude, head_m.data(), vocabulary,
+                     job.adapter->head.magnitude.data());
             }
             give(documents[d], layout->head.a, head_a.data(), head_a.size(),
                  job.adapter->head.a.data());

@@ -82,9 +82,11 @@ MemoryPlan predict_memory(const ModelConfig& c, const LoraConfig* lora, const Tr
     // Widths of what adapters keep per row, and their parameters.
     std::array<std::uint64_t, lora_group_count> low{};
     std::uint64_t low_all = 0, adapter = 0, packed_adapter = 0;
+    LoraAdapter::Ranks ranks;
     if (lora != nullptr) {
-        const auto shape = LoraAdapter::shape(c, *lora);
-        for (const auto& layer : shape) {
+        const bool apart = lora->dropout > 0;
+        ranks = LoraAdapter::ranks(c, *lora);
+        for (const auto& layer : ranks.layers) {
             std::uint64_t here = 0;
             for (std::size_t g = 0; g < lora_group_count; ++g) {
                 std::uint64_t width = 0, in = 0;
@@ -96,18 +98,23 @@ MemoryPlan predict_memory(const ModelConfig& c, const LoraConfig* lora, const Tr
                     adapter += rank * (site_in(c, site) + site_out(c, site));
                     if (lora->dora) adapter += site_out(c, site);
                     here += train::padded(rank) * site_out(c, site);
-                    if (lora->dropout > 0) here += rank * train::padded(site_out(c, site));
+                    if (apart && lora->dora) {
+                        here += 2 * site_in(c, site) * site_out(c, site); // what it changes
+                    } else if (apart) {
+                        here += rank * train::padded(site_out(c, site));
+                    }
                     in = site_in(c, site);
                 }
                 here += train::padded(width) * in;
-                if (lora->dropout > 0) here += width * train::padded(in);
+                if (apart && !lora->dora) here += width * train::padded(in);
                 low[g] = std::max(low[g], width);
                 low_all += width;
             }
             packed_adapter = std::max(packed_adapter, here);
         }
-        if (lora->embedding) adapter += lora->rank * (vocabulary + hidden);
-        if (lora->head) adapter += lora->rank * (vocabulary + hidden);
+        adapter += (ranks.embedding + ranks.head) * (vocabulary + hidden);
+        if (lora->dora && lora->embedding) adapter += hidden;
+        if (lora->dora && lora->head) adapter += vocabulary;
     }
     const std::uint64_t trained =
         lora != nullptr ? adapter : parameters + (c.tied_embeddings ? vocabulary * hidden : 0);
@@ -124,7 +131,7 @@ MemoryPlan predict_memory(const ModelConfig& c, const LoraConfig* lora, const Tr
     if (c.out_norms) per_row += 2 * hidden;
     for (const auto width : low) per_row += width;
     per_row += 4 * hidden + 2; // the head's
-    if (lora != nullptr && lora->embedding) per_row += 2 * lora->rank;
+    per_row += 2 * ranks.embedding;
     std::uint64_t matrices = q * hidden + qkv * hidden + (c.gated_mlp ? 3 : 2) * hidden * inner;
     matrices = 2 * (matrices + vocabulary * hidden); // both layouts of a layer and of the head
     const std::uint64_t logits = std::min<std::uint64_t>(rows, 192) * vocabulary;
@@ -134,10 +141,11 @@ MemoryPlan predict_memory(const ModelConfig& c, const LoraConfig* lora, const Tr
     plan.gradients = 4 * trained;
     plan.moments = 4 * 2 * (lora != nullptr ? adapter : parameters);
     plan.activations = 4 * (rows * per_row + matrices + packed_adapter + logits);
-    if (lora != nullptr && lora->head) {
-        const std::uint64_t rank = lora->rank;
+    if (ranks.head > 0) {
+        const std::uint64_t rank = ranks.head;
         plan.activations += 4 * (vocabulary + hidden) * (rank + train::padded(rank));
         plan.activations += 4 * rank * 2 * 192;
+        if (lora->dora) plan.activations += 4 * 3 * vocabulary;
     }
     return plan;
 }

@@ -1,14 +1,10 @@
-// The batch: documents to stacks of rows, the table at both ends, and Backprop itself.
+// The batch: documents to stacks of rows, and Backprop itself.
 #include "model/rope.hpp"
 #include "model/train/backprop_impl.hpp"
-#include "model/train/noise.hpp"
-
-#include <cmath>
 
 namespace ol::model {
 
 using train::grow;
-using train::Term;
 
 namespace {
 
@@ -131,129 +127,6 @@ void Backprop::Impl::prepare_norms() {
         set(layer.k_norm, norms[i].k);
     }
     set(model.weights.final_norm, final_norm);
-    const LoraPair* pair = embedding_pair();
-    if (pair == nullptr) return;
-    std::vector<float> scaled = pair->b;
-    table.scale(scaled.data(), pair->scale, scaled.size());
-    table_b.reshape(pair->rank, hidden);
-    table_b.set_transposed(0, scaled.data(), hidden);
-    table_low.reshape(hidden, pair->rank);
-    table_low.set_rows(0, scaled.data(), hidden);
-}
-
-void Backprop::Impl::embed() {
-    const LoraPair* pair = embedding_pair();
-    const std::size_t vocabulary = config.vocab_size, rank = pair != nullptr ? pair->rank : 0;
-    grow(table_rows, capacity * rank);
-    for (const auto& document : documents) {
-        for (std::size_t i = 0; i < document.rows; ++i) {
-            const TokenId token = document.example->tokens[document.first_token + i];
-            std::copy_n(model.weights.embedding.data() + token * hidden, hidden,
-                        x[0].data() + (document.first_row + i) * hidden);
-            float* low = table_rows.data() + (document.first_row + i) * rank;
-            for (std::size_t r = 0; r < rank; ++r) low[r] = pair->a[r * vocabulary + token];
-        }
-    }
-    if (pair != nullptr) {
-        blocks(rows, [&](std::size_t begin, std::size_t end) {
-            const Term term{table_rows.data() + begin * rank, rank, &table_b};
-            train::multiply_rows(end - begin, {&term, 1}, x[0].data() + begin * hidden, hidden,
-                                 true, table);
-        });
-    }
-    if (config.embedding_scale != 1.0F) {
-        table.scale(x[0].data(), config.embedding_scale, rows * hidden);
-    }
-    const bool noisy = job.noise != nullptr && job.noise->neftune_alpha > 0;
-    for (const auto& document : documents) {
-        const auto tokens = static_cast<float>(document.rows + 1);
-        const float noise =
-            noisy ? job.noise->neftune_alpha / std::sqrt(tokens * static_cast<float>(hidden)) : 0;
-        for (std::size_t i = 0; i < document.rows; ++i) {
-            float* row = x[0].data() + (document.first_row + i) * hidden;
-            // NEFTune disturbs the table's output, before positions are added.
-            if (noisy) train::add_noise(*job.noise, row, hidden, noise, document.ordinal, i);
-            if (config.learned_positions) {
-                table.add(row, model.weights.positions.data() + i * hidden, hidden);
-            }
-        }
-    }
-}
-
-void Backprop::Impl::embedding_gradients() {
-    if (job.weights != nullptr && config.learned_positions) {
-        for (const auto& document : documents) {
-            table.add(job.weights->positions.data(), dx.data() + document.first_row * hidden,
-                      document.rows * hidden);
-        }
-    }
-    if (config.embedding_scale != 1.0F) {
-        table.scale(dx.data(), config.embedding_scale, rows * hidden);
-    }
-    if (job.weights != nullptr) {
-        for (const auto& document : documents) {
-            for (std::size_t i = 0; i < document.rows; ++i) {
-                const TokenId token = document.example->tokens[document.first_token + i];
-                table.add(job.weights->embedding.data() + token * hidden,
-                          dx.data() + (document.first_row + i) * hidden, hidden);
-            }
-        }
-    }
-    if (job.adapter != nullptr && embedding_pair() != nullptr) embedding_adapter_gradients();
-}
-
-void Backprop::Impl::embedding_adapter_gradients() {
-    const LoraPair& pair = *embedding_pair();
-    const std::size_t vocabulary = config.vocab_size, rank = pair.rank;
-    grow(table_dlow, capacity * rank);
-    blocks(rows, [&](std::size_t begin, std::size_t end) {
-        const Term term{dx.data() + begin * hidden, hidden, &table_low};
-        train::multiply_rows(end - begin, {&term, 1}, table_dlow.data() + begin * rank, rank, false,
-                             table);
-    });
-    auto& to = job.adapter->embedding;
-    std::vector<float> b(rank * hidden), turned(rank * hidden), sum(rank * vocabulary);
-    std::vector<TokenId> touched;
-    for (const auto& document : documents) {
-        train::outer({.rows = document.rows,
-                      .m = rank,
-                      .n = hidden,
-                      .a = table_rows.data() + document.first_row * rank,
-                      .a_row = rank,
-                      .b = dx.data() + document.first_row * hidden,
-                      .b_row = hidden,
-                      .c = b.data(),
-                      .c_row = hidden},
-                     table);
-        for (std::size_t n = 0; n < hidden; ++n) {
-            for (std::size_t r = 0; r < rank; ++r) {
-                turned[n * rank + r] = b[r * hidden + n] * pair.scale;
-            }
-        }
-        give(document, layout->embedding.b, turned.data(), turned.size(), to.b.data());
-        // The columns of A that the document's tokens touch; the others' part is 0.
-        touched.clear();
-        for (std::size_t i = 0; i < document.rows; ++i) {
-            const TokenId token = document.example->tokens[document.first_token + i];
-            touched.push_back(token);
-            for (std::size_t r = 0; r < rank; ++r) {
-                sum[r * vocabulary + token] += table_dlow[(document.first_row + i) * rank + r];
-            }
-        }
-        std::sort(touched.begin(), touched.end());
-        touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
-        if (job.per_document != nullptr) {
-            std::copy(sum.begin(), sum.end(),
-                      job.per_document + document.ordinal * layout->parameters +
-                          layout->embedding.a);
-        }
-        for (const auto token : touched) {
-            for (std::size_t r = 0; r < rank; ++r) {
-                to.a[r * vocabulary + token] += sum[r * vocabulary + token];
-                sum[r * vocabulary + token] = 0;
-            }
-        }
-    }
 }
 
 double Backprop::Impl::run_stack() {
@@ -291,6 +164,7 @@ double Backprop::Impl::run(std::span<const Example> batch, const GradientRun& gr
     backward = backward_;
     dropping = job.noise != nullptr && job.noise->dropout > 0 && adapter != nullptr;
     prepare_norms();
+    prepare_embedding();
     fill_head();
     double total = 0;
     documents.clear();
@@ -346,11 +220,11 @@ std::uint64_t Backprop::Impl::buffer_bytes() const {
         }
         for (const auto& low : t.low) add(low);
     }
-    for (const auto* buffer : {&h,         &act,       &dx,      &dx_mid,          &dh,
-                               &dmixed,    &dqkv,      &draw,    &d_attention_out, &d_mlp_out,
-                               &head_x,    &head_h,    &head_dh, &head_dx,         &logits,
-                               &head_low,  &head_dlow, &head_a,  &head_b,          &table_rows,
-                               &table_dlow}) {
+    for (const auto* buffer : {&h,          &act,        &dx,      &dx_mid,          &dh,
+                               &dmixed,     &dqkv,       &draw,    &d_attention_out, &d_mlp_out,
+                               &head_x,     &head_h,     &head_dh, &head_dx,         &logits,
+                               &head_low,   &head_dlow,  &head_a,  &head_b,          &table_rows,
+                               &table_dlow, &table_gain, &head_m}) {
         add(*buffer);
     }
     for (const auto& low : dlow) add(low);
@@ -379,21 +253,6 @@ std::uint64_t Backprop::documents(std::span<const Example> batch) {
         count += example.documents.empty() ? 1 : example.documents.size();
     }
     return count;
-}
-
-Status Backprop::check() const {
-    const auto* adapter = impl_->adapter;
-    if (adapter == nullptr) return {};
-    if (impl_->dora && adapter->config.dropout > 0) {
-        return fail(ErrorCode::unsupported,
-                    "training DoRA with dropout is not supported; set dropout to 0");
-    }
-    if (!adapter->embedding.magnitude.empty() || !adapter->head.magnitude.empty()) {
-        return fail(ErrorCode::unsupported,
-                    "training DoRA of embed_tokens or lm_head is not supported; leave them out of "
-                    "the targets");
-    }
-    return {};
 }
 
 Status Backprop::check(std::span<const Example> batch) const {

@@ -2,6 +2,7 @@
 // micro-batches, interruptions; and the variants of adapters against finite differences.
 #include <cstring>
 
+#include "model/dora.hpp"
 #include "model/kernels/quant.hpp"
 #include "model/train/adapter_layout.hpp"
 #include "model/train/test_support.hpp"
@@ -81,7 +82,7 @@ TEST(Training, EveryKindOfAdapterMatchesFiniteDifferences) {
     auto dora = small_lora(), tables = small_lora();
     dora.dora = true;
     dora.rslora = true;
-    tables.embedding = tables.head = true;
+    tables.embedding = tables.head = dora.embedding = dora.head = true;
     for (const auto& config : {dora, tables}) {
         auto adapter = small_adapter(model, config);
         Backprop backprop(model, &adapter, pool);
@@ -95,6 +96,10 @@ TEST(Training, EveryKindOfAdapterMatchesFiniteDifferences) {
                            [&] { return backprop.loss(batch); });
             check_gradient("magnitude of down", adapter.layers[0][7].magnitude,
                            g.layers[0][7].magnitude, [&] { return backprop.loss(batch); });
+            check_gradient("magnitude of the table", adapter.embedding.magnitude,
+                           g.embedding.magnitude, [&] { return backprop.loss(batch); });
+            check_gradient("magnitude of the head", adapter.head.magnitude, g.head.magnitude,
+                           [&] { return backprop.loss(batch); });
             continue;
         }
         for (auto [value, gradient] :
@@ -108,11 +113,31 @@ TEST(Training, EveryKindOfAdapterMatchesFiniteDifferences) {
     }
 }
 
+TEST(Training, DoraLeavesARowOfZerosAsItIs) {
+    Model model = small_model();
+    const std::size_t hidden = model.config.hidden_size;
+    const bool tied = model.config.tied_embeddings;
+    auto& rows = tied ? model.weights.embedding : model.weights.head.weight;
+    std::fill_n(rows.begin() + static_cast<std::ptrdiff_t>(7 * hidden), hidden, 0.0F);
+    LoraConfig config;
+    config.dora = config.head = true;
+    auto adapter = LoraAdapter::init(model.config, config, 2);
+    adapter.init_magnitudes(model.weights);
+    ThreadPool pool(1);
+    const auto factors =
+        dora_factors(rows.data(), model.config.vocab_size, hidden, adapter.head, pool);
+    EXPECT_EQ(factors[7], 0.0F); // as it is served
+    EXPECT_NEAR(factors[8], 1.0F, 1e-6F);
+    const auto batch = some_batch(6);
+    const double base = Backprop(model, nullptr, pool).loss(batch);
+    EXPECT_NEAR(Backprop(model, &adapter, pool).loss(batch), base, 1e-5 * base);
+}
+
 TEST(Training, PerDocumentGradientsAddUpToTheBatchsToTheBit) {
     const Model model = small_model();
     auto config = small_lora();
     config.embedding = config.head = true;
-    auto dora = small_lora();
+    auto dora = config;
     dora.dora = true;
     for (const auto& each : {config, dora}) {
         const auto adapter = small_adapter(model, each);
@@ -141,11 +166,14 @@ TEST(Training, PerDocumentGradientsAddUpToTheBatchsToTheBit) {
     }
 }
 
-TEST(Training, StacksPackingCheckpointingAndTablesChangeNoBit) {
+class Splits : public testing::TestWithParam<bool> {};
+
+TEST_P(Splits, StacksPackingCheckpointingAndTablesChangeNoBit) {
     const Model model = small_model();
     auto config = small_lora();
     config.embedding = true;
     config.dropout = 0.2F;
+    config.dora = config.head = GetParam();
     const auto adapter = small_adapter(model, config);
     const auto batch = some_batch(4, 9);
     const auto packed = pack_examples(batch, 120);
@@ -208,10 +236,11 @@ OptimizerConfig noisy_optimizer() {
     return out;
 }
 
-TEST(Training, InterruptedAtAnyStepGoesOnToTheSameBytes) {
+TEST_P(Splits, InterruptedAtAnyStepGoesOnToTheSameBytes) {
     const Model model = small_model();
     auto config = small_lora();
     config.dropout = 0.1F;
+    config.dora = config.embedding = GetParam();
     const TrainOptions options{.seed = 11, .neftune_alpha = 5};
     std::vector<Bytes> states;
     for (const unsigned threads : {1U, 2U, 3U}) {
@@ -232,12 +261,16 @@ TEST(Training, InterruptedAtAnyStepGoesOnToTheSameBytes) {
     for (std::uint64_t from = 0; from < 5; ++from) {
         ThreadPool pool(2);
         auto adapter = LoraAdapter::init(model.config, config, 77);
+        if (config.dora) adapter.init_magnitudes(model.weights);
         auto trainer = *Trainer::make(model, adapter, noisy_optimizer(), options, pool);
         ASSERT_TRUE(trainer->load_state(states[from]));
         for (std::uint64_t i = from; i < 5; ++i) ASSERT_TRUE(trainer->step(some_batch(i)));
         EXPECT_EQ(trainer->save_state(), states[5]) << from;
     }
 }
+
+INSTANTIATE_TEST_SUITE_P(Training, Splits, testing::Bool(),
+                         [](const auto& case_info) { return case_info.param ? "Dora" : "Lora"; });
 
 TEST(Training, MicroBatchesGiveTheBytesOfOneBatch) {
     ThreadPool pool(2);
@@ -293,9 +326,10 @@ TEST(Training, AQuantizedBaseTrainsAsItsDequantizedTwin) {
         }
     }
     std::vector<Bytes> states;
-    for (const Model* model : {&quantized, &twin}) {
+    for (const Model* model : {&quantized, &twin, &quantized, &twin}) {
         auto config = small_lora();
         config.dora = true;
+        config.dropout = states.size() < 2 ? 0.0F : 0.1F;
         auto adapter = LoraAdapter::init(model->config, config, 2);
         adapter.init_magnitudes(model->weights);
         auto trainer = *Trainer::make(*model, adapter, noisy_optimizer(), {}, pool);
@@ -303,6 +337,8 @@ TEST(Training, AQuantizedBaseTrainsAsItsDequantizedTwin) {
         states.push_back(trainer->save_state());
     }
     EXPECT_EQ(states[0], states[1]);
+    EXPECT_EQ(states[2], states[3]);
+    EXPECT_NE(states[1], states[2]);
     EXPECT_EQ(Trainer::make(quantized, {}, {}, pool).error().code, ErrorCode::unsupported);
 }
 
@@ -334,12 +370,17 @@ TEST(Training, MemoryIsPredictedWithinATenth) {
                 auto full = *Trainer::make(model, {}, options, pool);
                 ASSERT_TRUE(full->step(batch));
                 near(predict_memory(config, nullptr, options, tokens, longest), *full);
-                auto lora = small_lora();
-                lora.head = true;
-                auto adapter = LoraAdapter::init(config, lora, 1);
-                auto trainer = *Trainer::make(model, adapter, {}, options, pool);
-                ASSERT_TRUE(trainer->step(batch));
-                near(predict_memory(config, &lora, options, tokens, longest), *trainer);
+                for (const bool dora : {false, true}) {
+                    auto lora = small_lora();
+                    lora.head = true;
+                    lora.dora = lora.embedding = dora;
+                    lora.dropout = dora ? 0.1F : 0.0F;
+                    auto adapter = LoraAdapter::init(config, lora, 1);
+                    if (dora) adapter.init_magnitudes(model.weights);
+                    auto trainer = *Trainer::make(model, adapter, {}, options, pool);
+                    ASSERT_TRUE(trainer->step(batch));
+                    near(predict_memory(config, &lora, options, tokens, longest), *trainer);
+                }
             }
         }
     }
@@ -348,12 +389,6 @@ TEST(Training, MemoryIsPredictedWithinATenth) {
 TEST(Training, RefusesWhatItCannotTrainByName) {
     const Model model = small_model();
     ThreadPool pool(1);
-    auto config = small_lora();
-    config.dora = true;
-    config.dropout = 0.1F;
-    auto adapter = LoraAdapter::init(model.config, config, 1);
-    adapter.init_magnitudes(model.weights);
-    EXPECT_EQ(Trainer::make(model, adapter, {}, {}, pool).error().code, ErrorCode::unsupported);
     OptimizerConfig optimizer;
     optimizer.minimum_ratio = 2;
     auto plain = LoraAdapter::init(model.config, small_lora(), 1);

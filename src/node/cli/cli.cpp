@@ -214,6 +214,14 @@ void add_model_commands(CLI::App& root, Parsed& parsed) {
     train->add_flag("--rslora", t.rslora, "Scale alpha / sqrt(rank)");
     train->add_flag("--dora", t.dora, "Learned lengths of the outputs");
     train->add_option("--dropout", t.dropout, "Of what the adapter sees");
+    train->add_option("--target", t.targets, "Modules to adapt: q_proj, lm_head, all-linear, ...")
+        ->allow_extra_args(false);
+    train
+        ->add_option("--rank-pattern", t.rank_pattern,
+                     "MODULE=RANK, a module's name or a pattern of it")
+        ->allow_extra_args(false);
+    train->add_option("--alpha-pattern", t.alpha_pattern, "MODULE=ALPHA, likewise")
+        ->allow_extra_args(false);
     train->add_option("--neftune", t.neftune_alpha, "Noise on the embeddings");
     train->add_option("--lora-plus", t.lora_plus_ratio, "B learns so much faster than A");
     train->add_option("--quantization", t.quantization, "Of the base while training: q8_0 or q4_0");
@@ -221,7 +229,9 @@ void add_model_commands(CLI::App& root, Parsed& parsed) {
     auto* reproduce =
         command(*train, "reproduce", "Train again from an adapter's record and compare the bytes",
                 "train reproduce legal-v1");
-    reproduce->add_option("RECORD", name, "A training_record.json, or a model's name")->required();
+    reproduce
+        ->add_option("RECORD", name, "A training_record.json, registered or not, or a model's name")
+        ->required();
     reproduce->callback(
         [&] { parsed.action = [](Session& s) { return train_reproduce(s, name); }; });
     train->callback([&parsed, reproduce] {

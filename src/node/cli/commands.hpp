@@ -62,7 +62,10 @@ struct TrainCommand {
     std::optional<double> minimum_ratio, neftune_alpha, dropout, lora_plus_ratio;
     std::optional<std::string> schedule, quantization;
     bool packing = false, rslora = false, dora = false, checkpointing = false;
+    std::vector<std::string> targets, rank_pattern, alpha_pattern; // patterns: MODULE=NUMBER
 };
+// {"MODULE": NUMBER} of MODULE=NUMBER; `option` is for the message.
+Result<codec::Json> pattern_of(std::string_view option, const std::vector<std::string>& pairs);
 Status run_train(Session& session, const TrainCommand& command);
 Status train_reproduce(Session& session, const std::string& model_or_record);
 Status model_list(Session& session);

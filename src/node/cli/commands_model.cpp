@@ -1,7 +1,6 @@
 // pretrain, train, model, ask.
 #include <thread>
 
-#include "crypto/hash.hpp"
 #include "factory/run.hpp"
 #include "model/pretrain.hpp"
 #include "node/cli/commands.hpp"
@@ -106,6 +105,21 @@ Status run_pretrain(Session& session, const PretrainCommand& command) {
     return {};
 }
 
+Result<Json> pattern_of(std::string_view option, const std::vector<std::string>& pairs) {
+    auto out = Json::object();
+    for (const auto& pair : pairs) {
+        const auto split = pair.rfind('=');
+        const auto value =
+            split == std::string::npos ? Result<Json>(Json()) : Json::parse(pair.substr(split + 1));
+        if (!value || !value->is_number()) {
+            return fail(ErrorCode::invalid_argument, "{} {}: write MODULE=NUMBER, q_proj=8", option,
+                        pair);
+        }
+        out.set(pair.substr(0, split), *value);
+    }
+    return out;
+}
+
 Status run_train(Session& session, const TrainCommand& command) {
     for (const auto& [option, value] : {std::pair{"--name", &command.name},
                                         {"--datanet", &command.datanet},
@@ -138,6 +152,17 @@ Status run_train(Session& session, const TrainCommand& command) {
                                      {"checkpointing", command.checkpointing}}) {
         if (value) request.set(key, value);
     }
+    if (!command.targets.empty()) {
+        auto modules = Json::array();
+        for (const auto& name : command.targets) modules.push(Json(name));
+        request.set("target_modules", std::move(modules));
+    }
+    if (!command.rank_pattern.empty()) {
+        request.set("rank_pattern", OL_TRY(pattern_of("--rank-pattern", command.rank_pattern)));
+    }
+    if (!command.alpha_pattern.empty()) {
+        request.set("alpha_pattern", OL_TRY(pattern_of("--alpha-pattern", command.alpha_pattern)));
+    }
     const auto run = OL_TRY(services->create_run(request));
     auto done = OL_TRY(follow_run(session, *services, text_at(run, "id")));
     if (!command.no_register) {
@@ -156,39 +181,30 @@ Status run_train(Session& session, const TrainCommand& command) {
     return {};
 }
 
-// The model that a training record's file names; its bytes must be those of the ledger.
-static Result<std::string> model_of_record(Session& session, const Path& file) {
-    const auto text = OL_TRY(read_text_file(file, factory::training_record_limit_bytes));
-    const auto record = OL_TRY_IN(codec::Json::parse(text), "{}", file.string());
-    const auto name = record["run"]["name"].as_string();
-    if (!name) {
-        return fail(ErrorCode::invalid_argument, "{}: no training record of an adapter",
-                    file.string());
-    }
-    const auto verdict = OL_TRY(OL_TRY(session.services())->verify_model(*name, false));
-    if (verdict["training_record_hash"] != codec::Json(crypto::keccak256(text))) {
-        return fail(ErrorCode::unverified,
-                    "{}: not the record that the ledger has of '{}', which hashes to {}",
-                    file.string(), *name, text_at(verdict, "training_record_hash"));
-    }
-    return *name;
-}
-
 Status train_reproduce(Session& session, const std::string& model_or_record) {
     auto* services = OL_TRY(session.services());
     std::error_code ignored;
-    const auto model = std::filesystem::is_regular_file(model_or_record, ignored)
-                           ? OL_TRY(model_of_record(session, model_or_record))
-                           : model_or_record;
-    fmt::print(stderr, "training {} again from its record...\n", model);
-    const auto verdict = OL_TRY(services->verify_model(model, true));
+    const bool is_file = std::filesystem::is_regular_file(model_or_record, ignored);
+    Json record;
+    if (is_file) {
+        const auto text =
+            OL_TRY(read_text_file(model_or_record, factory::training_record_limit_bytes));
+        record = OL_TRY_IN(Json::parse(text), "{}", model_or_record);
+    }
+    fmt::print(stderr, "training {} again from its record...\n", model_or_record);
+    const auto verdict = is_file ? OL_TRY_IN(services->reproduce(record), "{}", model_or_record)
+                                 : OL_TRY(services->verify_model(model_or_record, true));
     if (session.json()) {
         session.print(verdict);
-    } else {
-        session.console().line(fmt::format("{}: the same bytes, {}",
-                                           session.console().paint(Paint::green, "reproduced"),
-                                           text_at(verdict, "adapter_hash")));
+        return {};
     }
+    const auto& out = session.console();
+    const auto model = text_at(verdict, "registered");
+    out.line(fmt::format("{}: the same bytes, {}{}", out.paint(Paint::green, "reproduced"),
+                         text_at(verdict, "adapter_hash"),
+                         !is_file        ? ""
+                         : model.empty() ? "; the record is of no adapter that is registered here"
+                                         : "; the record that the ledger has of " + model));
     return {};
 }
 

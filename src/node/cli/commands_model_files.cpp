@@ -10,6 +10,7 @@
 #include "model/gguf.hpp"
 #include "model/merge.hpp"
 #include "model/sampler.hpp"
+#include "node/cli/commands_tune.hpp"
 #include "node/cli/index_input.hpp"
 
 namespace ol::node::cli {
@@ -359,6 +360,7 @@ void add_model_file_commands(CLI::App& group, std::function<Status(Session&)>& a
         ->capture_default_str();
     exported->add_option("--dtype", command.dtype,
                          "Of safetensors: f32 or bf16 (default: as the base)");
+    add_tune_command(group, action);
 }
 
 } // namespace ol::node::cli

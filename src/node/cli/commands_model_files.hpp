@@ -1,5 +1,5 @@
-// `openledger model info|render|complete|chat|export`: a model's folder as it is, without a node or
-// a ledger.
+// `openledger model info|render|complete|chat|export|tune`: a model's folder as it is, without a
+// node or a ledger.
 #pragma once
 
 #include <cstdint>

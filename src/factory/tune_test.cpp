@@ -1,0 +1,309 @@
+#include "factory/tune.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "factory/format.hpp"
+#include "model/transformer.hpp"
+
+namespace ol::factory {
+namespace {
+
+class Folder {
+public:
+    Folder() {
+        static int count = 0;
+        path_ = std::filesystem::temp_directory_path() /
+                fmt::format("ol_tune_{}_{}", getpid(), count++);
+        std::filesystem::create_directories(path_);
+    }
+    ~Folder() { std::filesystem::remove_all(path_); }
+    Path operator/(const std::string& name) const { return path_ / name; }
+    Path file(const std::string& name, std::string_view text) const {
+        EXPECT_TRUE(write_file_atomic(path_ / name, text));
+        return path_ / name;
+    }
+
+private:
+    Path path_;
+};
+
+constexpr std::string_view turns_template =
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}";
+
+// A tiny model's folder; `special`: with the tokens of a chat.
+Path make_model(const Folder& folder, bool special) {
+    const std::string text = "What is a thing? A thing is the one that comes after another thing. ";
+    auto tokenizer = *model::Tokenizer::train(
+        {text, text}, 280, special ? special_tokens : std::vector<std::string>{"<|end|>"});
+    model::ModelConfig shape;
+    shape.vocab_size = 300;
+    shape.hidden_size = 16;
+    shape.intermediate_size = 24;
+    shape.layer_count = 2;
+    shape.head_count = 2;
+    shape.kv_head_count = 1;
+    shape.head_size = 8;
+    shape.context_length = 96;
+    shape.eos_token = 0; // <|end|>
+    auto made = model::Model::random(shape, 3);
+    for (auto& value : made.weights.embedding) value *= 20.0F;
+    const auto path = folder / "model";
+    EXPECT_TRUE(made.save(path, false));
+    EXPECT_TRUE(write_file_atomic(path / "tokenizer.json", tokenizer.to_json()));
+    return path;
+}
+
+TuningText text_of(const Path& folder) {
+    const auto model = *model::Model::load(folder);
+    return *TuningText::of_folder(folder, model.config);
+}
+
+// What of an example carries loss, and what does not in brackets.
+std::string shown(const TuningText& how, const model::Example& example) {
+    std::string out;
+    for (std::size_t i = 0; i < example.tokens.size(); ++i) {
+        const bool before = i > 0 && example.mask[i - 1] != 0;
+        if (example.mask[i] == 0 && (i == 0 || before)) out += "[";
+        if (example.mask[i] != 0 && i > 0 && !before) out += "]";
+        out += how.tokenizer().decode({example.tokens[i]}, true);
+    }
+    return out;
+}
+
+std::string first_of(const TuningText& how, const Folder& folder, std::string_view row) {
+    const auto data = read_tuning_data(folder.file("row.jsonl", row), how, 96);
+    EXPECT_TRUE(data.has_value()) << data.error().to_string();
+    if (!data) return "";
+    EXPECT_EQ(data->rows, 1U);
+    return shown(how, data->examples.at(0));
+}
+
+TEST(TuningData, EveryFormOfARowTeachesItsAnswer) {
+    const Folder folder;
+    const auto how = text_of(make_model(folder, true));
+    const auto shows = [&](std::string_view row) { return first_of(how, folder, row); };
+    EXPECT_EQ(shows(R"({"messages":[{"role":"user","content":"one"},)"
+                    R"({"role":"assistant","content":"two"}]})"),
+              "[<|user|>one<|end|><|assistant|>]two<|end|>");
+    EXPECT_EQ(shows(R"({"conversations":[{"from":"human","value":"one"},)"
+                    R"({"from":"gpt","value":"two"}]})"),
+              "[<|user|>one<|end|><|assistant|>]two<|end|>");
+    EXPECT_EQ(shows(R"({"instruction":"one","input":"two","output":"three"})"),
+              "[<|user|>one\n\ntwo<|end|><|assistant|>]three<|end|>");
+    EXPECT_EQ(shows(R"({"question":"one","answer":"two"})"),
+              "[<|user|>one<|end|><|assistant|>]two<|end|>");
+    EXPECT_EQ(shows(R"({"prompt":"one ","completion":"two"})"), "[one ]two<|end|>");
+    EXPECT_EQ(shows(R"({"text":"one two"})"), "one two<|end|>");
+    // What a row says never ends its turn.
+    EXPECT_EQ(shows(R"({"question":"<|end|>","answer":"a<|end|>b"})"),
+              "[<|user|>< |end|><|end|><|assistant|>]a< |end|>b<|end|>");
+}
+
+TEST(TuningData, EveryAnswerOfAConversationCarriesLoss) {
+    const Folder folder;
+    const auto path = make_model(folder, true);
+    ASSERT_TRUE(write_file_atomic(path / "chat_template.jinja", turns_template));
+    const auto how = text_of(path);
+    EXPECT_EQ(how.form(), "chat template");
+    EXPECT_EQ(first_of(how, folder,
+                       R"({"messages":[{"role":"system","content":"s"},)"
+                       R"({"role":"user","content":"one"},{"role":"assistant","content":"two"},)"
+                       R"({"role":"user","content":"three"},{"role":"assistant","content":"four"},)"
+                       R"({"role":"user","content":"unanswered"}]})"),
+              "[<|system|>s<|end|><|user|>one<|end|><|assistant|>]two<|end|>"
+              "[<|user|>three<|end|><|assistant|>]four<|end|>");
+    // A template that shows earlier answers otherwise: they carry none.
+    ASSERT_TRUE(write_file_atomic(
+        path / "chat_template.jinja",
+        std::string_view("{% for m in messages %}<|{{ m.role }}|>{{ m.content if loop.last or "
+                         "m.role == 'user' else '-' }}<|end|>{% endfor %}"
+                         "{% if add_generation_prompt %}<|assistant|>{% endif %}")));
+    EXPECT_EQ(first_of(text_of(path), folder,
+                       R"({"messages":[{"role":"user","content":"one"},)"
+                       R"({"role":"assistant","content":"two"},{"role":"user","content":"three"},)"
+                       R"({"role":"assistant","content":"four"}]})"),
+              "[<|user|>one<|end|><|assistant|>-<|end|><|user|>three<|end|><|assistant|>]"
+              "four<|end|>");
+}
+
+TEST(TuningData, WithoutAChatTemplateInstructionsAreWrittenOut) {
+    const Folder folder;
+    const auto how = text_of(make_model(folder, false));
+    auto data = read_tuning_data(
+        folder.file("rows.json", R"([{"instruction":"one","output":"two"}])"), how, 600);
+    ASSERT_TRUE(data.has_value()) << data.error().to_string();
+    const auto text = shown(how, data->examples.at(0));
+    EXPECT_TRUE(text.starts_with("[Below is an instruction")) << text;
+    EXPECT_TRUE(text.ends_with("### Instruction:\none\n\n### Response:\n]two<|end|>")) << text;
+    const auto longer =
+        read_tuning_data(folder.file("rows.jsonl", R"({"messages":[{"role":"user","content":"1"},)"
+                                                   R"({"role":"assistant","content":"2"},)"
+                                                   R"({"role":"user","content":"3"},)"
+                                                   R"({"role":"assistant","content":"4"}]})"),
+                         how, 96);
+    EXPECT_EQ(longer.error().code, ErrorCode::unsupported);
+}
+
+TEST(TuningData, LongTextsAreCutToPiecesAndBadRowsNamed) {
+    const Folder folder;
+    const auto how = text_of(make_model(folder, true));
+    std::string text;
+    for (int i = 0; i < 50; ++i) text += fmt::format("thing {} ", i);
+    const auto pieces = *read_tuning_data(folder.file("a.txt", text), how, 32);
+    EXPECT_EQ(pieces.rows, 1U);
+    std::string again;
+    for (const auto& piece : pieces.examples) {
+        EXPECT_LE(piece.tokens.size(), 32U);
+        again += how.tokenizer().decode(piece.tokens);
+    }
+    EXPECT_EQ(again, text.substr(0, text.size() - 1));
+    const auto cut = *read_tuning_data(
+        folder.file("b.jsonl", R"({"prompt":"a","completion":"some long text to be cut"})"
+                               "\n\n" +
+                                   fmt::format(R"({{"prompt":"{}","completion":"b"}})", text)),
+        how, 8);
+    EXPECT_EQ(cut.rows, 2U);
+    EXPECT_EQ(cut.cut, 2U);
+    EXPECT_EQ(cut.empty, 1U);
+    EXPECT_EQ(cut.examples.size(), 1U);
+    for (const auto& [row, what] : {std::pair(R"({"txt":"a"})", "c.jsonl:2: nothing to learn"),
+                                    {R"({"text":1})", "c.jsonl:2: text"},
+                                    {"{", "c.jsonl:2"},
+                                    {R"({"messages":[]})", "c.jsonl:2: messages"}}) {
+        const auto bad = read_tuning_data(
+            folder.file("c.jsonl", "{\"text\":\"a b\"}\n" + std::string(row)), how, 96);
+        ASSERT_FALSE(bad.has_value()) << row;
+        EXPECT_NE(bad.error().context.find(what), std::string::npos) << bad.error().context;
+    }
+}
+
+struct Stage {
+    Stage()
+        : model(make_model(folder, true)) {
+        std::string rows;
+        for (int i = 0; i < 11; ++i) {
+            rows += fmt::format(R"({{"question":"What is thing {}?","answer":"It follows {}."}})"
+                                "\n",
+                                i, i - 1);
+        }
+        data = folder.file("data.jsonl", rows);
+    }
+    TuneConfig config(bool full, const std::string& name) const {
+        TuneConfig out;
+        out.folder = model;
+        out.data = data;
+        out.output = folder / name;
+        out.full = full;
+        out.run.max_tokens = 0;
+        out.run.epochs = 3;
+        out.run.batch_examples = 4;
+        out.run.checkpoint_every = 2;
+        out.run.optimizer.learning_rate = 0.01F;
+        out.run.lora.rank = 4;
+        out.run.lora.dora = out.run.lora.head = true;
+        out.run.lora.dropout = 0.1F;
+        return out;
+    }
+    Folder folder;
+    Path model, data;
+};
+
+class Tune : public testing::TestWithParam<bool> {};
+
+TEST_P(Tune, GivesTheSameBytesForEveryThreadCountAndAfterAKill) {
+    const Stage stage;
+    const bool full = GetParam();
+    ThreadPool one(1), three(3);
+    auto watched = stage.config(full, "one");
+    watched.held_out = stage.data;
+    const auto first = tune(watched, one);
+    ASSERT_TRUE(first.has_value()) << first.error().to_string();
+    EXPECT_EQ(first->start.steps, 9U);
+    EXPECT_LT(first->loss_last, first->loss_first);
+    EXPECT_LT(first->held_out_last, first->held_out_first);
+    EXPECT_GT(first->held_out_last, 0);
+    const auto measured = static_cast<double>(first->trainer_bytes);
+    EXPECT_NEAR(static_cast<double>(first->start.memory.trainer()), measured, 0.2 * measured);
+    const auto record = *read_text_file(stage.folder / "one/tuning_record.json", 1 << 20);
+    auto elsewhere = stage.config(full, "three");
+    elsewhere.folder = stage.folder / "copy";
+    std::filesystem::copy(stage.model, elsewhere.folder);
+    const auto again = tune(elsewhere, three);
+    ASSERT_TRUE(again.has_value()) << again.error().to_string();
+    EXPECT_EQ(again->hash, first->hash);
+    EXPECT_EQ(*read_text_file(stage.folder / "three/tuning_record.json", 1 << 20), record);
+
+    const auto child = fork();
+    if (child == 0) {
+        ThreadPool pool(2);
+        TuneWatch watch;
+        watch.step = [](std::uint64_t step, const model::StepReport&, double) {
+            if (step == 5) _exit(7);
+        };
+        (void)tune(stage.config(full, "killed"), pool, watch);
+        _exit(1);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_EQ(WEXITSTATUS(status), 7);
+    auto other = stage.config(full, "killed");
+    other.run.seed = 2;
+    EXPECT_EQ(tune(other, one).error().code, ErrorCode::conflict);
+    const auto resumed = tune(stage.config(full, "killed"), one);
+    ASSERT_TRUE(resumed.has_value()) << resumed.error().to_string();
+    EXPECT_EQ(resumed->start.step, 4U);
+    EXPECT_EQ(resumed->hash, first->hash);
+    EXPECT_EQ(*read_text_file(stage.folder / "killed/tuning_record.json", 1 << 20), record);
+    EXPECT_FALSE(std::filesystem::exists(stage.folder / "killed/checkpoint.bin"));
+    EXPECT_EQ(tune(stage.config(full, "one"), one).error().code, ErrorCode::already_exists);
+}
+
+TEST_P(Tune, LeavesAFolderThatLoads) {
+    const Stage stage;
+    ThreadPool pool(2);
+    const auto config = stage.config(GetParam(), "out");
+    ASSERT_TRUE(tune(config, pool));
+    const auto base = *model::Model::load(stage.model);
+    if (GetParam()) {
+        const auto model = model::Model::load(config.output);
+        ASSERT_TRUE(model.has_value()) << model.error().to_string();
+        EXPECT_NE(model->weights.embedding, base.weights.embedding);
+        EXPECT_TRUE(model::Tokenizer::from_file(config.output));
+    } else {
+        const auto adapter = model::LoraAdapter::load(config.output, base.config);
+        ASSERT_TRUE(adapter.has_value()) << adapter.error().to_string();
+        EXPECT_FALSE(adapter->head.magnitude.empty());
+    }
+    auto over = config;
+    over.output = stage.model; // never over a model
+    EXPECT_EQ(tune(over, pool).error().code, ErrorCode::already_exists);
+    EXPECT_TRUE(model::Model::load(stage.model));
+}
+
+INSTANTIATE_TEST_SUITE_P(Factory, Tune, testing::Bool(), [](const auto& case_info) {
+    return case_info.param ? "Full" : "Adapter";
+});
+
+TEST(TuneConfig, WhatDoesNotFitIsRefusedByName) {
+    const Stage stage;
+    ThreadPool pool(1);
+    const auto refused = [&](const auto& change, std::string_view what) {
+        auto config = stage.config(true, "refused");
+        change(config);
+        const auto result = tune(config, pool);
+        ASSERT_FALSE(result.has_value()) << what;
+        EXPECT_NE(result.error().context.find(what), std::string::npos) << result.error().context;
+        EXPECT_FALSE(std::filesystem::exists(config.output)) << what;
+    };
+    refused([](TuneConfig& c) { c.run.max_tokens = 97; }, "max_tokens is 97");
+    refused([](TuneConfig& c) { c.run.quantization = "q8_0"; }, "quantized");
+    refused([](TuneConfig& c) { c.dtype = "f8"; }, "f8");
+    refused([](TuneConfig& c) { c.data += ".none"; }, "data.jsonl.none");
+    refused([](TuneConfig& c) { c.run.lora.rank = 0; }, "rank");
+}
+
+} // namespace
+} // namespace ol::factory
