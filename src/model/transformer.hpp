@@ -45,18 +45,39 @@ struct Model {
     Status quantize(kernels::QuantType type);
 };
 
-// Keys and values of one sequence; grows by forward calls, up to config.context_length.
+// Keys and values of one sequence; grows by forward calls, up to config.context_length. A layer
+// with a window gives back what no later token can see: it holds its window, less than cache_page
+// positions before it, and while a step runs the step's own.
 class KvCache {
 public:
+    static constexpr std::uint32_t cache_page = 64; // positions that are given back at once
+
     explicit KvCache(const ModelConfig& config);
     std::uint32_t length() const { return length_; }
-    void truncate(std::uint32_t length);
+    // Forgets the tokens from `length` on. False, and nothing changes, where a windowed layer has
+    // given back what the next token would see: forward must begin anew.
+    [[nodiscard]] bool truncate(std::uint32_t length);
+    std::uint64_t size_bytes() const; // held, with the room to grow
 
 private:
     friend class Engine;
-    // Per layer, as kernels::HeadCache reads them: keys [position / 16][kv head][head_size][16],
-    // values [position][kv head][head_size up to a multiple of 16].
-    std::vector<std::vector<float>> keys_, values_;
+    // As kernels::HeadCache reads them, from position `first` on, a multiple of 16: keys
+    // [position / 16][kv head][head_size][16], values [position][kv head][head_size up to a
+    // multiple of 16].
+    struct Layer {
+        std::vector<float> keys, values;
+        std::uint32_t first = 0, window = 0; // no window: 0
+
+        // The first position that a token at `position` sees.
+        std::uint32_t seen_from(std::uint32_t position) const {
+            return window == 0 || position < window ? 0 : position + 1 - window;
+        }
+        // Makes room for positions up to `end`, both multiples of 16; so much for a position.
+        void reserve(std::uint32_t end, std::size_t key_floats, std::size_t value_floats);
+        // Gives back what tokens from `next` on do not see.
+        void drop_unseen(std::uint32_t next, std::size_t key_floats, std::size_t value_floats);
+    };
+    std::vector<Layer> layers_;
     std::uint32_t length_ = 0;
 };
 

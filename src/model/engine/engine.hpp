@@ -85,6 +85,7 @@ struct Engine::Impl {
     void store_keys(const std::vector<Slot>& slots, std::size_t layer);
     void store_row(const Slot& slot, std::size_t r, std::size_t layer);
     void attention(const std::vector<Slot>& slots, std::size_t layer);
+    void drop_unseen(const std::vector<Slot>& slots, std::size_t layer);
     void run_layer(const std::vector<Slot>& slots, std::size_t layer, std::size_t rows);
     std::vector<std::vector<float>> logits(const std::vector<Slot>& slots);
 
