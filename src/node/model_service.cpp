@@ -70,10 +70,9 @@ Result<std::unique_ptr<ModelService>> ModelService::open(Context& context,
     s.base_name_ = folder.filename().string();
     s.base_ = std::make_unique<model::Model>(OL_TRY(model::Model::load(folder)));
     s.tokenizer_ = std::make_unique<model::Tokenizer>(OL_TRY(model::Tokenizer::from_file(folder)));
-    if (auto chat = model::ChatTemplate::from_folder(folder)) {
-        s.chat_template_ = std::move(*chat);
-    } else if (chat.error().code != ErrorCode::not_found) {
-        return std::unexpected(chat.error());
+    s.chat_form_.emplace(folder, *s.tokenizer_);
+    if (const auto& refusal = s.chat_form_->refusal()) {
+        log::warning("model", "base {} answers no chats: {}", s.base_name_, refusal->context);
     }
     s.base_hash_ = OL_TRY(model::base_hash(folder));
     s.adapters_ =
@@ -122,19 +121,7 @@ ModelService::~ModelService() {
 
 Result<std::string>
 ModelService::chat_prompt(const std::vector<factory::ChatMessage>& messages) const {
-    if (!chat_template_) {
-        if (factory::has_chat_tokens(*tokenizer_)) return factory::apply_chat_template(messages);
-        return fail(ErrorCode::unsupported,
-                    "base {} has no chat template; ask /v1/completions with a prompt", base_name_);
-    }
-    Json json = Json::array();
-    for (const auto& [role, content] : messages) {
-        json.push(Json::object({{"role", role}, {"content", content}}));
-    }
-    model::ChatTemplateOptions options;
-    options.add_generation_prompt = true;
-    options.now_s = SystemClock().unix_ms() / 1000;
-    return chat_template_->render(factory::without_special_tokens(json, *tokenizer_), options);
+    return chat_form_->prompt(messages, SystemClock().unix_ms() / 1000);
 }
 
 void ModelService::work() {
