@@ -20,6 +20,12 @@ function refused(args, pattern, what) {
 const info = ask("info", shipped);
 equal(info.family, "llama", "the family");
 equal(info.parameters, 8131328, "the parameters");
+equal(info.tokenizer, "there", "the tokenizer");
+const bare = ask("info", join(testdata, "families/mistral"));
+equal(`${bare.family} ${bare.tokenizer} ${bare.tokens}`, "mistral none null", "a folder without a tokenizer is described");
+check(bare.window > 0 && bare.windowed_layers > 0, "and so is its window");
+check(/tokenizer +none/.test(run(data, ["model", "info", join(testdata, "families/mistral")], { json: false }).stdout),
+  "in words, too");
 const answer = ask("complete", shipped, "A list is", "--max-tokens", "8");
 equal(answer.tokens.length, 8, "as many tokens as were asked for");
 equal(JSON.stringify(ask("complete", shipped, "A list is", "--max-tokens", "8").tokens), JSON.stringify(answer.tokens),
