@@ -304,7 +304,8 @@ Result<Hash32> hash_of_file(const Path& path) {
 
 } // namespace
 
-Result<Model> Model::load(const Path& folder, const LoadOptions& options) {
+Result<Model> Model::load(const Path& folder, const LoadOptions& options,
+                          const ProgressSink& progress) {
     Model out;
     const auto config_path = folder / "config.json";
     const auto text = OL_TRY(read_text_file(config_path, config_bytes));
@@ -325,10 +326,16 @@ Result<Model> Model::load(const Path& folder, const LoadOptions& options) {
     auto files = OL_TRY(TensorFiles::open(folder));
     out.weights.layers.resize(out.config.layer_count);
     bool first = true;
+    const std::uint64_t parameters = out.config.parameter_count();
+    std::uint64_t done = 0;
     const auto read = [&](const Part& part, std::vector<float>& to, Linear* linear) -> Status {
         if (first) files.find_prefix(part.name);
         first = false;
+        if (!progress("reading the model", done, parameters)) {
+            return fail(ErrorCode::cancelled, "{}: cancelled", folder.string());
+        }
         to = OL_TRY(files.read(part));
+        done += to.size();
         if (linear == nullptr || !options.quantize) return {};
         const auto [out_size, in_size] = part.size();
         OL_TRY_IN(quantize_linear(*linear, to, out_size, in_size, *options.quantize), "{}: {}",
@@ -341,11 +348,12 @@ Result<Model> Model::load(const Path& folder, const LoadOptions& options) {
                                   out.config.hidden_size, *options.quantize),
                   "{}: lm_head", folder.string());
     }
+    progress("reading the model", parameters, parameters);
     OL_TRY(files.refuse_unknown(out.config));
     return out;
 }
 
-Status Model::save(const Path& folder, bool as_bf16) const {
+Status Model::save(const Path& folder, bool as_bf16, const ProgressSink& progress) const {
     std::vector<TensorOut> tensors;
     std::deque<std::vector<float>> turned; // stay in place while `tensors` points at them
     const auto collect = [&](const Part& part, const std::vector<float>& from,
@@ -373,9 +381,8 @@ Status Model::save(const Path& folder, bool as_bf16) const {
     auto json = OL_TRY(Json::parse(config.to_json()));
     json.set("torch_dtype", as_bf16 ? "bfloat16" : "float32");
     OL_TRY(write_file_atomic(folder / "config.json", json.dump(2) + "\n"));
-    return write_file_atomic(
-        folder / "model.safetensors",
-        write_safetensors(tensors, as_bf16 ? Dtype::bf16 : Dtype::f32, {{"format", "pt"}}));
+    return save_safetensors(folder / "model.safetensors", tensors,
+                            as_bf16 ? Dtype::bf16 : Dtype::f32, {{"format", "pt"}}, progress);
 }
 
 Status Model::quantize(kernels::QuantType type) {

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/progress.hpp"
 #include "base/result.hpp"
 #include "base/thread_pool.hpp"
 #include "model/config.hpp"
@@ -37,10 +38,11 @@ struct Model {
     // layers)), norms' factors 1, biases 0. The same seed gives the same bytes.
     static Model random(const ModelConfig& config, std::uint64_t seed);
     // A Hugging Face folder as docs/formats/model-folder.md says. Every problem names the file
-    // and tensor.
-    static Result<Model> load(const Path& folder, const LoadOptions& options = {});
-    // unsupported for a quantized model.
-    Status save(const Path& folder, bool as_bf16) const;
+    // and tensor. progress: parameters.
+    static Result<Model> load(const Path& folder, const LoadOptions& options = {},
+                              const ProgressSink& progress = no_progress);
+    // unsupported for a quantized model. progress: bytes.
+    Status save(const Path& folder, bool as_bf16, const ProgressSink& progress = no_progress) const;
     // As LoadOptions does, of a model in memory.
     Status quantize(kernels::QuantType type);
 };

@@ -60,15 +60,15 @@ ModelService::ModelService(Context& context, DatanetService& datanets)
     : context_(context)
     , datanets_(datanets) {}
 
-Result<std::unique_ptr<ModelService>> ModelService::open(Context& context,
-                                                         DatanetService& datanets) {
+Result<std::unique_ptr<ModelService>> ModelService::open(Context& context, DatanetService& datanets,
+                                                         const ProgressSink& progress) {
     std::unique_ptr<ModelService> service(new ModelService(context, datanets));
     auto& s = *service;
     const Path folder = context.config.base_model.empty() ? OL_TRY(find_resource("models/base-8m"))
                                                           : context.config.base_model;
     s.base_folder_ = folder;
     s.base_name_ = folder.filename().string();
-    s.base_ = std::make_unique<model::Model>(OL_TRY(model::Model::load(folder)));
+    s.base_ = std::make_unique<model::Model>(OL_TRY(model::Model::load(folder, {}, progress)));
     s.tokenizer_ = std::make_unique<model::Tokenizer>(OL_TRY(model::Tokenizer::from_file(folder)));
     s.chat_form_.emplace(folder, *s.tokenizer_);
     if (const auto& refusal = s.chat_form_->refusal()) {

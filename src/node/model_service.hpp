@@ -32,7 +32,8 @@ class ModelService {
 public:
     // Loads and registers the base, knows the registered adapters, resumes interrupted runs in the
     // background.
-    static Result<std::unique_ptr<ModelService>> open(Context& context, DatanetService& datanets);
+    static Result<std::unique_ptr<ModelService>> open(Context& context, DatanetService& datanets,
+                                                      const ProgressSink& progress);
     ~ModelService();
 
     const std::string& base_name() const { return base_name_; }

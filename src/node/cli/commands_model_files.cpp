@@ -111,7 +111,7 @@ Result<Answer> generate(Session& session, const ModelFilesCommand& command,
     if (!command.quantize.empty()) {
         load.quantize = OL_TRY_IN(model::kernels::quant_type(command.quantize), "--quantize");
     }
-    const auto base = OL_TRY(model::Model::load(command.folder, load));
+    auto base = OL_TRY(model::Model::load(command.folder, load, session.console().progress()));
     std::optional<model::LoraAdapter> adapter;
     if (!command.adapter.empty()) {
         adapter = OL_TRY(model::LoraAdapter::load(command.adapter, base.config));
@@ -287,12 +287,10 @@ Status model_export(Session& session, const ModelFilesCommand& command) {
         return fail(ErrorCode::already_exists, "{} exists; choose another name", to.string());
     }
     const auto progress = session.console().progress();
-    progress("reading the model", 0, 0);
-    auto model = OL_TRY(model::Model::load(folder));
+    auto model = OL_TRY(model::Model::load(folder, {}, progress));
     if (!command.adapter.empty()) {
         const auto adapter = OL_TRY(model::LoraAdapter::load(command.adapter, model.config));
-        progress("merging the adapter", 0, 0);
-        model = OL_TRY(model::merge(model, adapter));
+        model = OL_TRY(model::merge(model, adapter, progress));
     }
     if (gguf) {
         OL_TRY(model::write_gguf(model, folder, to, *gguf, progress));
@@ -303,7 +301,7 @@ Status model_export(Session& session, const ModelFilesCommand& command) {
         const bool was_bf16 =
             json["torch_dtype"] == Json("bfloat16") || json["dtype"] == Json("bfloat16");
         const bool as_bf16 = command.dtype.empty() ? was_bf16 : command.dtype == "bf16";
-        OL_TRY(model::export_folder(model, folder, to, as_bf16));
+        OL_TRY(model::export_folder(model, folder, to, as_bf16, progress));
     }
     const auto bytes = gguf ? std::filesystem::file_size(to) : weight_bytes(to);
     if (session.json()) {
