@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.hpp"
 #include "model/engine/engine.hpp"
 
 namespace ol::model {
@@ -68,6 +69,15 @@ Engine::Engine(const Model& model, ThreadPool& pool)
 Engine::Engine(const Model& model, ThreadPool& pool, const kernels::Table& table)
     : impl_(std::make_unique<Impl>(model, pool, table)) {}
 Engine::~Engine() = default;
+
+void Engine::release_rows(Model& model) {
+    OL_CHECK(&model == &impl_->model);
+    const auto release = [](Linear& linear) { std::vector<float>().swap(linear.weight); };
+    for (auto& layer : model.weights.layers) {
+        for (auto& linear : layer.linears) release(linear);
+    }
+    release(model.weights.head);
+}
 
 Result<std::vector<std::vector<float>>> Engine::forward(std::span<const StepInput> inputs) {
     auto& e = *impl_;

@@ -79,6 +79,7 @@ Result<std::unique_ptr<ModelService>> ModelService::open(Context& context, Datan
         std::make_unique<openlora::AdapterStore>(s.base_->config, limits::adapters_resident);
     s.server_ = std::make_unique<openlora::CompletionServer>(*s.base_, *s.tokenizer_, *s.adapters_,
                                                              *context.pool);
+    s.server_->release_rows(*s.base_);
     s.runs_ = std::make_unique<factory::RunStore>(*context.db, context.config.data_dir / "runs");
 
     if (OL_TRY(context.contracts->base_owner(s.base_hash_)).is_zero()) {
@@ -179,10 +180,22 @@ Result<std::vector<factory::TrainingData>> ModelService::data_of(const factory::
     return data;
 }
 
+// The files may have changed since the start; what is trained on is what the ledger knows.
+Result<model::Model> ModelService::whole_base() const {
+    if (OL_TRY(model::base_hash(base_folder_)) != base_hash_) {
+        return fail(ErrorCode::unverified,
+                    "{}: the base's files are not those that the node started with; restore them, "
+                    "or start the node again",
+                    base_folder_.string());
+    }
+    return model::Model::load(base_folder_);
+}
+
 Result<factory::RunInfo> ModelService::execute(const std::string& run_id) {
     const auto run = OL_TRY(runs_->get(run_id));
     auto data = OL_TRY(data_of(run.config));
-    return runs_->execute(run_id, *base_, *tokenizer_, std::move(data), *context_.pool);
+    const auto base = OL_TRY(whole_base());
+    return runs_->execute(run_id, base, *tokenizer_, std::move(data), *context_.pool);
 }
 
 Result<AdapterRow> ModelService::register_adapter(const std::string& run_id,
@@ -265,7 +278,7 @@ Result<Json> ModelService::verify_adapter(const std::string& name, bool retrain)
     if (retrain) {
         const auto record = OL_TRY(Json::parse(record_text));
         const auto config = OL_TRY(factory::RunConfig::from_json(record["run"]));
-        const auto again = OL_TRY(factory::reproduce(record, *base_, *tokenizer_,
+        const auto again = OL_TRY(factory::reproduce(record, OL_TRY(whole_base()), *tokenizer_,
                                                      OL_TRY(data_of(config)), *context_.pool));
         if (again != hash) {
             return fail(ErrorCode::unverified, "training again gives {}, the ledger has {}",

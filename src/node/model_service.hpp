@@ -38,6 +38,7 @@ public:
 
     const std::string& base_name() const { return base_name_; }
     const Hash32& base_hash() const { return base_hash_; }
+    // Without the rows of its projections (Engine::release_rows).
     const model::Model& base() const { return *base_; }
     const model::Tokenizer& tokenizer() const { return *tokenizer_; }
     // The prompt of a conversation, as ChatForm says.
@@ -67,6 +68,7 @@ public:
 private:
     ModelService(Context& context, DatanetService& datanets);
     Result<std::vector<factory::TrainingData>> data_of(const factory::RunConfig& config);
+    Result<model::Model> whole_base() const;
     void work();
 
     Context& context_;

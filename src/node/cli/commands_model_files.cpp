@@ -118,6 +118,7 @@ Result<Answer> generate(Session& session, const ModelFilesCommand& command,
     }
     ThreadPool pool(session.options().node.threads);
     model::Engine engine(base, pool);
+    engine.release_rows(base);
     model::KvCache cache(base.config);
     model::SamplingConfig sampling;
     sampling.temperature = static_cast<float>(command.temperature);
