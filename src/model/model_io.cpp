@@ -1,4 +1,5 @@
 // Reading and writing a whole model in Hugging Face's folder form, and its hash.
+#include <algorithm>
 #include <cmath>
 #include <deque>
 #include <map>
@@ -19,6 +20,7 @@ using codec::Json;
 
 constexpr std::uint64_t config_bytes = 1ULL << 20;
 constexpr std::uint64_t index_bytes = 64ULL << 20;
+constexpr std::size_t hashed_bytes = 16ULL << 20; // between two reports of progress
 
 using Shape = std::vector<std::uint64_t>;
 
@@ -297,11 +299,6 @@ Status quantize_linear(Linear& linear, std::vector<float>& weight, std::size_t o
     return {};
 }
 
-Result<Hash32> hash_of_file(const Path& path) {
-    const auto file = OL_TRY(MappedFile::open(path));
-    return crypto::keccak256(file.bytes());
-}
-
 } // namespace
 
 Result<Model> Model::load(const Path& folder, const LoadOptions& options,
@@ -399,7 +396,7 @@ Status Model::quantize(kernels::QuantType type) {
                            type);
 }
 
-Result<Hash32> base_hash(const Path& folder) {
+Result<Hash32> base_hash(const Path& folder, const ProgressSink& progress) {
     const bool pieces =
         !is_there(folder / "tokenizer.json") && is_there(folder / "tokenizer.model");
     std::vector<std::string> names = {"config.json", pieces ? "tokenizer.model" : "tokenizer.json"};
@@ -410,10 +407,27 @@ Result<Hash32> base_hash(const Path& folder) {
     names.insert(names.end(), weights.begin(), weights.end());
     // It says which tokens end an answer.
     if (is_there(folder / "generation_config.json")) names.push_back("generation_config.json");
-    Bytes hashes;
+    std::vector<MappedFile> files;
+    std::uint64_t done = 0, total = 0;
     for (const auto& name : names) {
-        append(hashes, OL_TRY(hash_of_file(folder / name)).view());
+        files.push_back(OL_TRY(MappedFile::open(folder / name)));
+        total += files.back().bytes().size();
     }
+    Bytes hashes;
+    for (const auto& file : files) {
+        crypto::Keccak256 hash;
+        for (auto rest = file.bytes(); !rest.empty();) {
+            if (!progress("hashing the model", done, total)) {
+                return fail(ErrorCode::cancelled, "{}: cancelled", folder.string());
+            }
+            const auto piece = rest.first(std::min(rest.size(), hashed_bytes));
+            hash.update(piece);
+            done += piece.size();
+            rest = rest.subspan(piece.size());
+        }
+        append(hashes, hash.finish().view());
+    }
+    progress("hashing the model", total, total);
     return crypto::keccak256(hashes);
 }
 

@@ -259,6 +259,16 @@ TEST(ModelIo, BaseHashIsTheHashOfItsFiles) {
         append(hashes, crypto::keccak256(*read_file(folder.path() / name, 1U << 20)).view());
     }
     EXPECT_EQ(*base_hash(folder.path()), crypto::keccak256(hashes));
+    std::uint64_t last = 0, whole = 0;
+    ASSERT_TRUE(base_hash(folder.path(), [&](auto, std::uint64_t done, std::uint64_t total) {
+        last = done;
+        whole = total;
+        return true;
+    }));
+    EXPECT_EQ(last, whole);
+    EXPECT_GT(whole, std::filesystem::file_size(folder.path() / "model.safetensors"));
+    EXPECT_EQ(base_hash(folder.path(), [](auto, auto, auto) { return false; }).error().code,
+              ErrorCode::cancelled);
 }
 
 } // namespace

@@ -74,7 +74,7 @@ Result<std::unique_ptr<ModelService>> ModelService::open(Context& context, Datan
     if (const auto& refusal = s.chat_form_->refusal()) {
         log::warning("model", "base {} answers no chats: {}", s.base_name_, refusal->context);
     }
-    s.base_hash_ = OL_TRY(model::base_hash(folder));
+    s.base_hash_ = OL_TRY(model::base_hash(folder, progress));
     s.adapters_ =
         std::make_unique<openlora::AdapterStore>(s.base_->config, limits::adapters_resident);
     s.server_ = std::make_unique<openlora::CompletionServer>(*s.base_, *s.tokenizer_, *s.adapters_,
