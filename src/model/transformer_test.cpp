@@ -381,6 +381,8 @@ TEST(Transformer, WindowedLayersDropWhatNoTokenSees) {
                                                           {128, 128, 128, 100, 1, 1, 14},
                                                           {499, 1},
                                                           {3, 90, 1, 1, 1, 64, 200, 140}}) {
+                // Token by token is slow with the portable kernels.
+                if (steps.size() == count && table != &kernels::best()) continue;
                 KvCache cache(config), neighbour(config);
                 Logits parts, other_parts;
                 std::size_t at = 0;
@@ -418,6 +420,7 @@ TEST(Transformer, TruncatingWindowedCachesSaysWhatIsGone) {
     ASSERT_TRUE(engine.forward({&input, 1}));
     EXPECT_GE(cache.size_bytes(), std::uint64_t{300} * 4 * 2 * (10 + 16));
     EXPECT_FALSE(cache.truncate(100));
+    EXPECT_FALSE(cache.truncate(285)); // is kept, but sees 266, and the first kept is 272
     EXPECT_EQ(cache.length(), 300U);
     ASSERT_TRUE(cache.truncate(299));
     input = {std::span(tokens).subspan(299), &cache, nullptr, true};
