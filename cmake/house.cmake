@@ -74,7 +74,7 @@ endif()
 
 # DEPS: folders below; THIRD: libraries of the sources; TEST_THIRD: libraries of the tests alone.
 if(OL_FUZZ)
-    target_compile_options(ol_options INTERFACE -fsanitize=fuzzer-no-link,address -g)
+    target_compile_options(ol_options INTERFACE -fsanitize=fuzzer-no-link,address -g -O1)
     target_link_options(ol_options INTERFACE -fsanitize=address)
 endif()
 

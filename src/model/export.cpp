@@ -9,7 +9,8 @@ namespace ol::model {
 
 using codec::Json;
 
-Status export_folder(const Model& model, const Path& folder, const Path& to, bool as_bf16) {
+Status export_folder(const Model& model, const Path& folder, const Path& to, bool as_bf16,
+                     const ProgressSink& progress) {
     std::error_code ignored;
     if (std::filesystem::exists(to / "config.json", ignored)) {
         return fail(ErrorCode::already_exists, "{} has a model; choose another folder",
@@ -26,7 +27,7 @@ Status export_folder(const Model& model, const Path& folder, const Path& to, boo
         const auto bytes = OL_TRY(read_file(from, limits::json_bytes));
         OL_TRY(write_file_atomic(to / name, ByteView(bytes)));
     }
-    OL_TRY(model.save(to, as_bf16));
+    OL_TRY(model.save(to, as_bf16, progress));
     const auto path = folder / "config.json";
     const auto text = OL_TRY(read_text_file(path, limits::json_bytes));
     auto json = OL_TRY_IN(Json::parse(text), "{}", path.string());

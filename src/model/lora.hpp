@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/file.hpp"
+#include "base/progress.hpp"
 #include "base/result.hpp"
 #include "model/weights.hpp"
 
@@ -103,7 +104,7 @@ struct LoraAdapter {
 // keccak(adapter_model.safetensors)).
 Result<Hash32> adapter_hash(const Path& folder);
 // The same idea over config.json, tokenizer.json (tokenizer.model where there is none), the index
-// and files of the weights, and generation_config.json where there is one.
-Result<Hash32> base_hash(const Path& folder);
+// and files of the weights, and generation_config.json where there is one. progress: bytes.
+Result<Hash32> base_hash(const Path& folder, const ProgressSink& progress = no_progress);
 
 } // namespace ol::model

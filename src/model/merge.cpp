@@ -77,7 +77,7 @@ Status merge_table(std::vector<float>& table, const LoraPair& pair, std::size_t 
 
 } // namespace
 
-Result<Model> merge(const Model& base, const LoraAdapter& adapter) {
+Result<Model> merge(const Model& base, const LoraAdapter& adapter, const ProgressSink& progress) {
     Model out = base;
     const auto& config = base.config;
     if (adapter.layers.size() != base.weights.layers.size()) {
@@ -91,6 +91,9 @@ Result<Model> merge(const Model& base, const LoraAdapter& adapter) {
         out.weights.head.weight = base.weights.embedding;
     }
     for (std::size_t i = 0; i < adapter.layers.size(); ++i) {
+        if (!progress("merging the adapter", i, adapter.layers.size())) {
+            return fail(ErrorCode::cancelled, "merging: cancelled");
+        }
         for (int s = 0; s < site_count; ++s) {
             const auto site = static_cast<Site>(s);
             const auto& pair = adapter.layers[i][static_cast<std::size_t>(s)];
@@ -107,6 +110,7 @@ Result<Model> merge(const Model& base, const LoraAdapter& adapter) {
     }
     OL_TRY(merge_linear("lm_head", out.weights.head, adapter.head, config.vocab_size,
                         config.hidden_size));
+    progress("merging the adapter", adapter.layers.size(), adapter.layers.size());
     return out;
 }
 

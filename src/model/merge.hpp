@@ -11,7 +11,8 @@ namespace ol::model {
 // rounding of fp32. An adapted embedding or head of a base that ties the two parts them: the result
 // is not tied. Sums run in double precision and in one order, so the same bytes come out
 // everywhere. invalid_argument for an adapter of another shape, unsupported for a base with
-// quantized weights.
-Result<Model> merge(const Model& base, const LoraAdapter& adapter);
+// quantized weights. progress: layers.
+Result<Model> merge(const Model& base, const LoraAdapter& adapter,
+                    const ProgressSink& progress = no_progress);
 
 } // namespace ol::model

@@ -1,4 +1,5 @@
 // Reading and writing a whole model in Hugging Face's folder form, and its hash.
+#include <algorithm>
 #include <cmath>
 #include <deque>
 #include <map>
@@ -19,6 +20,7 @@ using codec::Json;
 
 constexpr std::uint64_t config_bytes = 1ULL << 20;
 constexpr std::uint64_t index_bytes = 64ULL << 20;
+constexpr std::size_t hashed_bytes = 16ULL << 20; // between two reports of progress
 
 using Shape = std::vector<std::uint64_t>;
 
@@ -297,14 +299,10 @@ Status quantize_linear(Linear& linear, std::vector<float>& weight, std::size_t o
     return {};
 }
 
-Result<Hash32> hash_of_file(const Path& path) {
-    const auto file = OL_TRY(MappedFile::open(path));
-    return crypto::keccak256(file.bytes());
-}
-
 } // namespace
 
-Result<Model> Model::load(const Path& folder, const LoadOptions& options) {
+Result<Model> Model::load(const Path& folder, const LoadOptions& options,
+                          const ProgressSink& progress) {
     Model out;
     const auto config_path = folder / "config.json";
     const auto text = OL_TRY(read_text_file(config_path, config_bytes));
@@ -325,10 +323,16 @@ Result<Model> Model::load(const Path& folder, const LoadOptions& options) {
     auto files = OL_TRY(TensorFiles::open(folder));
     out.weights.layers.resize(out.config.layer_count);
     bool first = true;
+    const std::uint64_t parameters = out.config.parameter_count();
+    std::uint64_t done = 0;
     const auto read = [&](const Part& part, std::vector<float>& to, Linear* linear) -> Status {
         if (first) files.find_prefix(part.name);
         first = false;
+        if (!progress("reading the model", done, parameters)) {
+            return fail(ErrorCode::cancelled, "{}: cancelled", folder.string());
+        }
         to = OL_TRY(files.read(part));
+        done += to.size();
         if (linear == nullptr || !options.quantize) return {};
         const auto [out_size, in_size] = part.size();
         OL_TRY_IN(quantize_linear(*linear, to, out_size, in_size, *options.quantize), "{}: {}",
@@ -341,11 +345,12 @@ Result<Model> Model::load(const Path& folder, const LoadOptions& options) {
                                   out.config.hidden_size, *options.quantize),
                   "{}: lm_head", folder.string());
     }
+    progress("reading the model", parameters, parameters);
     OL_TRY(files.refuse_unknown(out.config));
     return out;
 }
 
-Status Model::save(const Path& folder, bool as_bf16) const {
+Status Model::save(const Path& folder, bool as_bf16, const ProgressSink& progress) const {
     std::vector<TensorOut> tensors;
     std::deque<std::vector<float>> turned; // stay in place while `tensors` points at them
     const auto collect = [&](const Part& part, const std::vector<float>& from,
@@ -373,9 +378,8 @@ Status Model::save(const Path& folder, bool as_bf16) const {
     auto json = OL_TRY(Json::parse(config.to_json()));
     json.set("torch_dtype", as_bf16 ? "bfloat16" : "float32");
     OL_TRY(write_file_atomic(folder / "config.json", json.dump(2) + "\n"));
-    return write_file_atomic(
-        folder / "model.safetensors",
-        write_safetensors(tensors, as_bf16 ? Dtype::bf16 : Dtype::f32, {{"format", "pt"}}));
+    return save_safetensors(folder / "model.safetensors", tensors,
+                            as_bf16 ? Dtype::bf16 : Dtype::f32, {{"format", "pt"}}, progress);
 }
 
 Status Model::quantize(kernels::QuantType type) {
@@ -392,7 +396,7 @@ Status Model::quantize(kernels::QuantType type) {
                            type);
 }
 
-Result<Hash32> base_hash(const Path& folder) {
+Result<Hash32> base_hash(const Path& folder, const ProgressSink& progress) {
     const bool pieces =
         !is_there(folder / "tokenizer.json") && is_there(folder / "tokenizer.model");
     std::vector<std::string> names = {"config.json", pieces ? "tokenizer.model" : "tokenizer.json"};
@@ -403,10 +407,27 @@ Result<Hash32> base_hash(const Path& folder) {
     names.insert(names.end(), weights.begin(), weights.end());
     // It says which tokens end an answer.
     if (is_there(folder / "generation_config.json")) names.push_back("generation_config.json");
-    Bytes hashes;
+    std::vector<MappedFile> files;
+    std::uint64_t done = 0, total = 0;
     for (const auto& name : names) {
-        append(hashes, OL_TRY(hash_of_file(folder / name)).view());
+        files.push_back(OL_TRY(MappedFile::open(folder / name)));
+        total += files.back().bytes().size();
     }
+    Bytes hashes;
+    for (const auto& file : files) {
+        crypto::Keccak256 hash;
+        for (auto rest = file.bytes(); !rest.empty();) {
+            if (!progress("hashing the model", done, total)) {
+                return fail(ErrorCode::cancelled, "{}: cancelled", folder.string());
+            }
+            const auto piece = rest.first(std::min(rest.size(), hashed_bytes));
+            hash.update(piece);
+            done += piece.size();
+            rest = rest.subspan(piece.size());
+        }
+        append(hashes, hash.finish().view());
+    }
+    progress("hashing the model", total, total);
     return crypto::keccak256(hashes);
 }
 

@@ -153,6 +153,39 @@ TEST(ModelIo, SavesAndLoadsBothTypes) {
     }
 }
 
+// Counts up to the whole, and stops where it is told to, with nothing half written.
+TEST(ModelIo, ReadingAndWritingShowProgress) {
+    Folder folder;
+    const auto model = small_model(false);
+    std::vector<std::uint64_t> seen;
+    std::uint64_t whole = 0, stop_at = UINT64_MAX;
+    const ProgressSink sink = [&](std::string_view, std::uint64_t done, std::uint64_t total) {
+        EXPECT_LE(done, total);
+        EXPECT_TRUE(seen.empty() || seen.back() <= done);
+        seen.push_back(done);
+        whole = total;
+        return done < stop_at;
+    };
+    ASSERT_TRUE(model.save(folder.path(), true, sink));
+    EXPECT_EQ(whole, 2 * model.config.parameter_count());
+    EXPECT_EQ(seen.back(), whole);
+    EXPECT_GT(seen.size(), 10U);
+    seen.clear();
+    ASSERT_TRUE(Model::load(folder.path(), {}, sink));
+    EXPECT_EQ(whole, model.config.parameter_count());
+    EXPECT_EQ(seen.back(), whole);
+    EXPECT_GT(seen.size(), 10U);
+
+    seen.clear();
+    stop_at = 1;
+    EXPECT_EQ(Model::load(folder.path(), {}, sink).error().code, ErrorCode::cancelled);
+    seen.clear();
+    const auto before = *read_file(folder.path() / "model.safetensors", 1U << 20);
+    EXPECT_EQ(small_model(false).save(folder.path(), false, sink).error().code,
+              ErrorCode::cancelled);
+    EXPECT_EQ(*read_file(folder.path() / "model.safetensors", 1U << 20), before);
+}
+
 TEST(ModelIo, LoadsShards) {
     Folder folder;
     const auto model = small_model(false);
@@ -226,6 +259,16 @@ TEST(ModelIo, BaseHashIsTheHashOfItsFiles) {
         append(hashes, crypto::keccak256(*read_file(folder.path() / name, 1U << 20)).view());
     }
     EXPECT_EQ(*base_hash(folder.path()), crypto::keccak256(hashes));
+    std::uint64_t last = 0, whole = 0;
+    ASSERT_TRUE(base_hash(folder.path(), [&](auto, std::uint64_t done, std::uint64_t total) {
+        last = done;
+        whole = total;
+        return true;
+    }));
+    EXPECT_EQ(last, whole);
+    EXPECT_GT(whole, std::filesystem::file_size(folder.path() / "model.safetensors"));
+    EXPECT_EQ(base_hash(folder.path(), [](auto, auto, auto) { return false; }).error().code,
+              ErrorCode::cancelled);
 }
 
 } // namespace

@@ -259,57 +259,100 @@ Result<std::vector<float>> Safetensors::read_f32(std::string_view name,
     return out;
 }
 
-Bytes write_safetensors(const std::vector<TensorOut>& tensors, Dtype dtype,
-                        const std::map<std::string, std::string>& metadata) {
-    OL_CHECK(dtype <= Dtype::f16);
+namespace {
+
+std::uint64_t element_count(const TensorOut& tensor) {
+    std::uint64_t count = 1;
+    for (const auto size : tensor.shape) count *= size;
+    return count;
+}
+
+// What a file holds: its beginning, then the tensors' data in the order of their names.
+struct Layout {
     std::map<std::string_view, const TensorOut*> sorted;
+    Bytes head;
+    std::uint64_t data_bytes = 0;
+};
+
+Layout lay_out(const std::vector<TensorOut>& tensors, Dtype dtype,
+               const std::map<std::string, std::string>& metadata) {
+    OL_CHECK(dtype <= Dtype::f16);
+    Layout out;
     for (const auto& tensor : tensors) {
-        OL_CHECK(sorted.emplace(tensor.name, &tensor).second);
+        OL_CHECK(out.sorted.emplace(tensor.name, &tensor).second);
         OL_CHECK(tensor.name != "__metadata__");
     }
-    auto count_of = [](const TensorOut& tensor) {
-        std::uint64_t count = 1;
-        for (const auto size : tensor.shape) count *= size;
-        return count;
-    };
     auto header = Json::object();
     if (!metadata.empty()) {
         auto object = Json::object();
         for (const auto& [key, value] : metadata) object.set(key, value);
         header.set("__metadata__", std::move(object));
     }
-    std::uint64_t at = 0;
-    for (const auto& [name, tensor] : sorted) {
+    for (const auto& [name, tensor] : out.sorted) {
         Json shape = Json::array();
         for (const auto size : tensor->shape) shape.push(size);
-        const std::uint64_t end = at + count_of(*tensor) * size_of(dtype);
-        header.set(name, Json::object({{"dtype", Json(to_string(dtype))},
-                                       {"shape", std::move(shape)},
-                                       {"data_offsets", Json::array({Json(at), Json(end)})}}));
-        at = end;
+        const std::uint64_t begin = out.data_bytes;
+        out.data_bytes += element_count(*tensor) * size_of(dtype);
+        header.set(name, Json::object(
+                             {{"dtype", Json(to_string(dtype))},
+                              {"shape", std::move(shape)},
+                              {"data_offsets", Json::array({Json(begin), Json(out.data_bytes)})}}));
     }
     std::string text = header.dump();
     text.resize((text.size() + 7) / 8 * 8, ' ');
+    for (int i = 0; i < 8; ++i) {
+        out.head.push_back(static_cast<std::uint8_t>(std::uint64_t{text.size()} >> 8 * i));
+    }
+    append(out.head, as_bytes(text));
+    return out;
+}
 
-    Bytes out(8 + text.size() + at);
-    for (int i = 0; i < 8; ++i)
-        out[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(text.size() >> 8 * i);
-    std::memcpy(out.data() + 8, text.data(), text.size());
-    std::uint8_t* to = out.data() + 8 + text.size();
+void encode(const TensorOut& tensor, Dtype dtype, std::uint8_t* to) {
+    const auto count = element_count(tensor);
+    if (dtype == Dtype::f32) {
+        if (count != 0) std::memcpy(to, tensor.data, count * 4);
+        return;
+    }
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const auto bits =
+            dtype == Dtype::bf16 ? f32_to_bf16(tensor.data[i]) : f32_to_f16(tensor.data[i]);
+        std::memcpy(to + 2 * i, &bits, 2);
+    }
+}
+
+} // namespace
+
+Bytes write_safetensors(const std::vector<TensorOut>& tensors, Dtype dtype,
+                        const std::map<std::string, std::string>& metadata) {
+    auto [sorted, out, data_bytes] = lay_out(tensors, dtype, metadata);
+    std::size_t at = out.size();
+    out.resize(at + data_bytes);
     for (const auto& [name, tensor] : sorted) {
-        const auto count = count_of(*tensor);
-        if (dtype == Dtype::f32) {
-            if (count != 0) std::memcpy(to, tensor->data, count * 4);
-        } else {
-            for (std::uint64_t i = 0; i < count; ++i) {
-                const auto bits = dtype == Dtype::bf16 ? f32_to_bf16(tensor->data[i])
-                                                       : f32_to_f16(tensor->data[i]);
-                std::memcpy(to + 2 * i, &bits, 2);
-            }
-        }
-        to += count * size_of(dtype);
+        encode(*tensor, dtype, out.data() + at);
+        at += element_count(*tensor) * size_of(dtype);
     }
     return out;
+}
+
+Status save_safetensors(const Path& path, const std::vector<TensorOut>& tensors, Dtype dtype,
+                        const std::map<std::string, std::string>& metadata,
+                        const ProgressSink& progress) {
+    const auto layout = lay_out(tensors, dtype, metadata);
+    auto file = OL_TRY(AtomicFile::create(path));
+    OL_TRY(file.write(layout.head));
+    Bytes bytes;
+    std::uint64_t done = 0;
+    for (const auto& [name, tensor] : layout.sorted) {
+        if (!progress("writing the model", done, layout.data_bytes)) {
+            return fail(ErrorCode::cancelled, "{}: cancelled", path.string());
+        }
+        bytes.resize(element_count(*tensor) * size_of(dtype));
+        encode(*tensor, dtype, bytes.data());
+        OL_TRY(file.write(bytes));
+        done += bytes.size();
+    }
+    progress("writing the model", done, layout.data_bytes);
+    return file.commit();
 }
 
 } // namespace ol::model

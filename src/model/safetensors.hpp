@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/file.hpp"
+#include "base/progress.hpp"
 #include "base/result.hpp"
 #include "model/half.hpp"
 
@@ -69,5 +70,10 @@ struct TensorOut {
 // bf16 rounds to nearest even.
 Bytes write_safetensors(const std::vector<TensorOut>& tensors, Dtype dtype,
                         const std::map<std::string, std::string>& metadata = {});
+// The same bytes into a file (AtomicFile), without a copy of all of them in memory. cancelled when
+// `progress` (bytes) says so.
+Status save_safetensors(const Path& path, const std::vector<TensorOut>& tensors, Dtype dtype,
+                        const std::map<std::string, std::string>& metadata,
+                        const ProgressSink& progress);
 
 } // namespace ol::model

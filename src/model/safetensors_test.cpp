@@ -1,6 +1,7 @@
 #include "model/safetensors.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <limits>
@@ -35,6 +36,12 @@ TEST(Safetensors, RoundTripsAndIsCanonical) {
         write_safetensors({{"b", {}, b.data()}, {"a", {2, 3}, a.data()}}, Dtype::f32, metadata);
     EXPECT_EQ(bytes, write_safetensors({{"a", {2, 3}, a.data()}, {"b", {}, b.data()}}, Dtype::f32,
                                        metadata));
+    const auto path = std::filesystem::temp_directory_path() /
+                      fmt::format("ol_safetensors_{}.safetensors", getpid());
+    ASSERT_TRUE(save_safetensors(path, {{"b", {}, b.data()}, {"a", {2, 3}, a.data()}}, Dtype::f32,
+                                 metadata, no_progress));
+    EXPECT_EQ(*read_file(path, 1U << 16), bytes);
+    std::filesystem::remove(path);
     const auto file = Safetensors::parse(bytes);
     ASSERT_TRUE(file.has_value()) << file.error().to_string();
     EXPECT_EQ(file->metadata().at("format"), "pt");

@@ -2,21 +2,82 @@
 
 #include <algorithm>
 
+#include "base/check.hpp"
 #include "model/engine/engine.hpp"
 
 namespace ol::model {
 
-KvCache::KvCache(const ModelConfig& config)
-    : keys_(config.layer_count)
-    , values_(config.layer_count) {}
+namespace {
 
-void KvCache::truncate(std::uint32_t length) { length_ = std::min(length_, length); }
+// `most`: what a vector that grows step by step will not pass.
+void grow(std::vector<float>& to, std::size_t count, std::size_t most) {
+    if (count <= to.size()) return;
+    if (count > to.capacity()) to.reserve(std::max(count, std::min(2 * to.capacity(), most)));
+    to.resize(count);
+}
+
+// Also gives the room back that one long step took.
+void cut_front(std::vector<float>& from, std::size_t count) {
+    const auto kept = from.begin() + static_cast<std::ptrdiff_t>(count);
+    if (from.capacity() > 2 * (from.size() - count)) {
+        from = std::vector<float>(kept, from.end());
+    } else {
+        from.erase(from.begin(), kept);
+    }
+}
+
+} // namespace
+
+KvCache::KvCache(const ModelConfig& config)
+    : layers_(config.layer_count) {
+    for (std::size_t i = 0; i < layers_.size(); ++i) layers_[i].window = config.window(i);
+}
+
+bool KvCache::truncate(std::uint32_t length) {
+    if (length >= length_) return true;
+    const bool there = std::ranges::all_of(
+        layers_, [&](const Layer& layer) { return layer.first <= layer.seen_from(length); });
+    if (there) length_ = length;
+    return there;
+}
+
+std::uint64_t KvCache::size_bytes() const {
+    std::uint64_t floats = 0;
+    for (const auto& layer : layers_) floats += layer.keys.capacity() + layer.values.capacity();
+    return floats * sizeof(float);
+}
+
+void KvCache::Layer::reserve(std::uint32_t end, std::size_t key_floats, std::size_t value_floats) {
+    const std::size_t count = end - first;
+    const std::size_t most =
+        window == 0 ? UINT32_MAX : kernels::padded(window + cache_page + kernels::panel);
+    grow(keys, count * key_floats, most * key_floats);
+    grow(values, count * value_floats, most * value_floats);
+}
+
+void KvCache::Layer::drop_unseen(std::uint32_t next, std::size_t key_floats,
+                                 std::size_t value_floats) {
+    const std::uint32_t count = (seen_from(next) - first) / kernels::panel * kernels::panel;
+    if (count < cache_page) return;
+    cut_front(keys, count * key_floats);
+    cut_front(values, count * value_floats);
+    first += count;
+}
 
 Engine::Engine(const Model& model, ThreadPool& pool)
     : Engine(model, pool, kernels::best()) {}
 Engine::Engine(const Model& model, ThreadPool& pool, const kernels::Table& table)
     : impl_(std::make_unique<Impl>(model, pool, table)) {}
 Engine::~Engine() = default;
+
+void Engine::release_rows(Model& model) {
+    OL_CHECK(&model == &impl_->model);
+    const auto release = [](Linear& linear) { std::vector<float>().swap(linear.weight); };
+    for (auto& layer : model.weights.layers) {
+        for (auto& linear : layer.linears) release(linear);
+    }
+    release(model.weights.head);
+}
 
 Result<std::vector<std::vector<float>>> Engine::forward(std::span<const StepInput> inputs) {
     auto& e = *impl_;

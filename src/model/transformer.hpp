@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/progress.hpp"
 #include "base/result.hpp"
 #include "base/thread_pool.hpp"
 #include "model/config.hpp"
@@ -37,26 +38,48 @@ struct Model {
     // layers)), norms' factors 1, biases 0. The same seed gives the same bytes.
     static Model random(const ModelConfig& config, std::uint64_t seed);
     // A Hugging Face folder as docs/formats/model-folder.md says. Every problem names the file
-    // and tensor.
-    static Result<Model> load(const Path& folder, const LoadOptions& options = {});
-    // unsupported for a quantized model.
-    Status save(const Path& folder, bool as_bf16) const;
+    // and tensor. progress: parameters.
+    static Result<Model> load(const Path& folder, const LoadOptions& options = {},
+                              const ProgressSink& progress = no_progress);
+    // unsupported for a quantized model. progress: bytes.
+    Status save(const Path& folder, bool as_bf16, const ProgressSink& progress = no_progress) const;
     // As LoadOptions does, of a model in memory.
     Status quantize(kernels::QuantType type);
 };
 
-// Keys and values of one sequence; grows by forward calls, up to config.context_length.
+// Keys and values of one sequence; grows by forward calls, up to config.context_length. A layer
+// with a window gives back what no later token can see: it holds its window, less than cache_page
+// positions before it, and while a step runs the step's own.
 class KvCache {
 public:
+    static constexpr std::uint32_t cache_page = 64; // positions that are given back at once
+
     explicit KvCache(const ModelConfig& config);
     std::uint32_t length() const { return length_; }
-    void truncate(std::uint32_t length);
+    // Forgets the tokens from `length` on. False, and nothing changes, where a windowed layer has
+    // given back what the next token would see: forward must begin anew.
+    [[nodiscard]] bool truncate(std::uint32_t length);
+    std::uint64_t size_bytes() const; // held, with the room to grow
 
 private:
     friend class Engine;
-    // Per layer, as kernels::HeadCache reads them: keys [position / 16][kv head][head_size][16],
-    // values [position][kv head][head_size up to a multiple of 16].
-    std::vector<std::vector<float>> keys_, values_;
+    // As kernels::HeadCache reads them, from position `first` on, a multiple of 16: keys
+    // [position / 16][kv head][head_size][16], values [position][kv head][head_size up to a
+    // multiple of 16].
+    struct Layer {
+        std::vector<float> keys, values;
+        std::uint32_t first = 0, window = 0; // no window: 0
+
+        // The first position that a token at `position` sees.
+        std::uint32_t seen_from(std::uint32_t position) const {
+            return window == 0 || position < window ? 0 : position + 1 - window;
+        }
+        // Makes room for positions up to `end`, both multiples of 16; so much for a position.
+        void reserve(std::uint32_t end, std::size_t key_floats, std::size_t value_floats);
+        // Gives back what tokens from `next` on do not see.
+        void drop_unseen(std::uint32_t next, std::size_t key_floats, std::size_t value_floats);
+    };
+    std::vector<Layer> layers_;
     std::uint32_t length_ = 0;
 };
 
@@ -77,6 +100,11 @@ public:
     // The same with the kernels of one of kernels::available(): equal results.
     Engine(const Model& model, ThreadPool& pool, const kernels::Table& table);
     ~Engine();
+
+    // Gives back the rows of the projections and of an untied head in `model`, which must be this
+    // engine's: half of the memory of an fp32 model, as the engine has them arranged. Nothing but
+    // this engine computes with the model then; to train, merge or save, load it again.
+    void release_rows(Model& model);
 
     // Logits per input: [rows, vocab] with rows 1 or tokens.size(). An input's result does not
     // depend on the others. invalid_argument for an id outside the vocabulary, too_large past the

@@ -345,7 +345,7 @@ TEST(Transformer, TruncatedCachesGoOnAsIfTheRestHadNeverBeen) {
     KvCache cache(model.config);
     StepInput input{first, &cache, nullptr, false};
     ASSERT_TRUE(engine.forward({&input, 1}));
-    cache.truncate(11);
+    EXPECT_TRUE(cache.truncate(11));
     EXPECT_EQ(cache.length(), 11U);
     input = {second, &cache, nullptr, true};
     const auto out = engine.forward({&input, 1});
@@ -354,6 +354,80 @@ TEST(Transformer, TruncatedCachesGoOnAsIfTheRestHadNeverBeen) {
     joined.insert(joined.end(), second.begin(), second.end());
     const auto whole = run(engine, model, joined);
     EXPECT_TRUE(same_bits((*out)[0], std::span(whole).subspan(11 * model.config.vocab_size)));
+}
+
+// A whole sequence in one step has every key before it; in pieces, windowed layers have dropped
+// what was no longer seen. Both give the same bits, and the pieces' caches stay as large as the
+// window.
+TEST(Transformer, WindowedLayersDropWhatNoTokenSees) {
+    const std::size_t count = 500;
+    const auto tokens = some_tokens(count, 4), others = some_tokens(count, 6);
+    for (const std::uint32_t window : {1U, 16U, 37U, 130U}) {
+        auto config = tiny_config();
+        config.context_length = 512;
+        config.sliding_window = window;
+        config.windowed = {1, 1, 1};
+        const std::uint64_t position_bytes = 3 * 4 * 2 * (10 + 16); // layers, heads, key and value
+        const std::uint64_t most =
+            2 * position_bytes * (kernels::padded(window) + KvCache::cache_page + 16);
+        const Model model = tiny_model(config);
+        const auto adapter = some_adapter(config, 5);
+        for (const auto* table : kernels::available()) {
+            ThreadPool pool(2);
+            Engine engine(model, pool, *table);
+            const auto whole = run(engine, model, tokens, &adapter),
+                       other = run(engine, model, others);
+            for (const std::vector<std::size_t>& steps : {std::vector<std::size_t>(count, 1),
+                                                          {128, 128, 128, 100, 1, 1, 14},
+                                                          {499, 1},
+                                                          {3, 90, 1, 1, 1, 64, 200, 140}}) {
+                // Token by token is slow with the portable kernels.
+                if (steps.size() == count && table != &kernels::best()) continue;
+                KvCache cache(config), neighbour(config);
+                Logits parts, other_parts;
+                std::size_t at = 0;
+                for (const auto step : steps) {
+                    const StepInput inputs[] = {
+                        {std::span(tokens).subspan(at, step), &cache, &adapter, true},
+                        {std::span(others).subspan(at, step), &neighbour, nullptr, true}};
+                    const auto out = engine.forward(inputs);
+                    ASSERT_TRUE(out);
+                    parts.insert(parts.end(), (*out)[0].begin(), (*out)[0].end());
+                    other_parts.insert(other_parts.end(), (*out)[1].begin(), (*out)[1].end());
+                    at += step;
+                    EXPECT_LE(cache.size_bytes(), most) << window << " at " << at;
+                }
+                EXPECT_TRUE(same_bits(parts, whole)) << window << " " << table->name;
+                EXPECT_TRUE(same_bits(other_parts, other)) << window << " " << table->name;
+            }
+        }
+    }
+}
+
+// Layers without a window keep their keys, and a cache does not go back to where they are missing.
+TEST(Transformer, TruncatingWindowedCachesSaysWhatIsGone) {
+    auto config = tiny_config();
+    config.context_length = 512;
+    config.sliding_window = 20;
+    config.windowed = {1, 0, 1};
+    const Model model = tiny_model(config);
+    ThreadPool pool(1);
+    Engine engine(model, pool);
+    const auto tokens = some_tokens(300, 1);
+    const auto whole = run(engine, model, tokens);
+    KvCache cache(config);
+    StepInput input{tokens, &cache, nullptr, false};
+    ASSERT_TRUE(engine.forward({&input, 1}));
+    EXPECT_GE(cache.size_bytes(), std::uint64_t{300} * 4 * 2 * (10 + 16));
+    EXPECT_FALSE(cache.truncate(100));
+    EXPECT_FALSE(cache.truncate(285)); // is kept, but sees 266, and the first kept is 272
+    EXPECT_EQ(cache.length(), 300U);
+    ASSERT_TRUE(cache.truncate(299));
+    input = {std::span(tokens).subspan(299), &cache, nullptr, true};
+    const auto out = engine.forward({&input, 1});
+    ASSERT_TRUE(out);
+    EXPECT_TRUE(same_bits((*out)[0], std::span(whole).last(config.vocab_size)));
+    EXPECT_FALSE(cache.truncate(0));
 }
 
 TEST(Transformer, RefusesBadInputsAndLeavesTheCaches) {

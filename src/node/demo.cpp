@@ -15,7 +15,7 @@ using codec::Json;
 Status Demo::start_ledger() {
     title(1, "The ledger starts");
     sources_ = options_.sources.empty() ? OL_TRY(default_sources()) : options_.sources;
-    node_ = OL_TRY(Node::open(options_.node));
+    node_ = OL_TRY(Node::open(options_.node, out_.progress()));
     auto& context = node_->context();
     if (!context.development()) {
         return fail(ErrorCode::unsupported,

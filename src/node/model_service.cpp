@@ -60,26 +60,26 @@ ModelService::ModelService(Context& context, DatanetService& datanets)
     : context_(context)
     , datanets_(datanets) {}
 
-Result<std::unique_ptr<ModelService>> ModelService::open(Context& context,
-                                                         DatanetService& datanets) {
+Result<std::unique_ptr<ModelService>> ModelService::open(Context& context, DatanetService& datanets,
+                                                         const ProgressSink& progress) {
     std::unique_ptr<ModelService> service(new ModelService(context, datanets));
     auto& s = *service;
     const Path folder = context.config.base_model.empty() ? OL_TRY(find_resource("models/base-8m"))
                                                           : context.config.base_model;
     s.base_folder_ = folder;
     s.base_name_ = folder.filename().string();
-    s.base_ = std::make_unique<model::Model>(OL_TRY(model::Model::load(folder)));
+    s.base_ = std::make_unique<model::Model>(OL_TRY(model::Model::load(folder, {}, progress)));
     s.tokenizer_ = std::make_unique<model::Tokenizer>(OL_TRY(model::Tokenizer::from_file(folder)));
-    if (auto chat = model::ChatTemplate::from_folder(folder)) {
-        s.chat_template_ = std::move(*chat);
-    } else if (chat.error().code != ErrorCode::not_found) {
-        return std::unexpected(chat.error());
+    s.chat_form_.emplace(folder, *s.tokenizer_);
+    if (const auto& refusal = s.chat_form_->refusal()) {
+        log::warning("model", "base {} answers no chats: {}", s.base_name_, refusal->context);
     }
-    s.base_hash_ = OL_TRY(model::base_hash(folder));
+    s.base_hash_ = OL_TRY(model::base_hash(folder, progress));
     s.adapters_ =
         std::make_unique<openlora::AdapterStore>(s.base_->config, limits::adapters_resident);
     s.server_ = std::make_unique<openlora::CompletionServer>(*s.base_, *s.tokenizer_, *s.adapters_,
                                                              *context.pool);
+    s.server_->release_rows(*s.base_);
     s.runs_ = std::make_unique<factory::RunStore>(*context.db, context.config.data_dir / "runs");
 
     if (OL_TRY(context.contracts->base_owner(s.base_hash_)).is_zero()) {
@@ -122,19 +122,7 @@ ModelService::~ModelService() {
 
 Result<std::string>
 ModelService::chat_prompt(const std::vector<factory::ChatMessage>& messages) const {
-    if (!chat_template_) {
-        if (factory::has_chat_tokens(*tokenizer_)) return factory::apply_chat_template(messages);
-        return fail(ErrorCode::unsupported,
-                    "base {} has no chat template; ask /v1/completions with a prompt", base_name_);
-    }
-    Json json = Json::array();
-    for (const auto& [role, content] : messages) {
-        json.push(Json::object({{"role", role}, {"content", content}}));
-    }
-    model::ChatTemplateOptions options;
-    options.add_generation_prompt = true;
-    options.now_s = SystemClock().unix_ms() / 1000;
-    return chat_template_->render(factory::without_special_tokens(json, *tokenizer_), options);
+    return chat_form_->prompt(messages, SystemClock().unix_ms() / 1000);
 }
 
 void ModelService::work() {
@@ -192,10 +180,22 @@ Result<std::vector<factory::TrainingData>> ModelService::data_of(const factory::
     return data;
 }
 
+// The files may have changed since the start; what is trained on is what the ledger knows.
+Result<model::Model> ModelService::whole_base() const {
+    if (OL_TRY(model::base_hash(base_folder_)) != base_hash_) {
+        return fail(ErrorCode::unverified,
+                    "{}: the base's files are not those that the node started with; restore them, "
+                    "or start the node again",
+                    base_folder_.string());
+    }
+    return model::Model::load(base_folder_);
+}
+
 Result<factory::RunInfo> ModelService::execute(const std::string& run_id) {
     const auto run = OL_TRY(runs_->get(run_id));
     auto data = OL_TRY(data_of(run.config));
-    return runs_->execute(run_id, *base_, *tokenizer_, std::move(data), *context_.pool);
+    const auto base = OL_TRY(whole_base());
+    return runs_->execute(run_id, base, *tokenizer_, std::move(data), *context_.pool);
 }
 
 Result<AdapterRow> ModelService::register_adapter(const std::string& run_id,
@@ -278,7 +278,7 @@ Result<Json> ModelService::verify_adapter(const std::string& name, bool retrain)
     if (retrain) {
         const auto record = OL_TRY(Json::parse(record_text));
         const auto config = OL_TRY(factory::RunConfig::from_json(record["run"]));
-        const auto again = OL_TRY(factory::reproduce(record, *base_, *tokenizer_,
+        const auto again = OL_TRY(factory::reproduce(record, OL_TRY(whole_base()), *tokenizer_,
                                                      OL_TRY(data_of(config)), *context_.pool));
         if (again != hash) {
             return fail(ErrorCode::unverified, "training again gives {}, the ledger has {}",
@@ -306,8 +306,8 @@ Result<Json> ModelService::reproduce(const Json& record) {
                     "here: {}",
                     config.version, to_hex0x(config.datanet_id.view()), data.error().to_string());
     }
-    const auto again =
-        OL_TRY(factory::reproduce(record, *base_, *tokenizer_, *data, *context_.pool));
+    const auto again = OL_TRY(
+        factory::reproduce(record, OL_TRY(whole_base()), *tokenizer_, *data, *context_.pool));
     if (again != named) {
         return fail(ErrorCode::unverified, "training again gives {}, the training record names {}",
                     to_hex0x(again.view()), to_hex0x(named.view()));

@@ -10,9 +10,9 @@
 
 #include "factory/format.hpp"
 #include "factory/run.hpp"
-#include "model/chat_template.hpp"
 #include "model/tokenizer.hpp"
 #include "model/transformer.hpp"
+#include "node/chat_form.hpp"
 #include "node/datanet_service.hpp"
 #include "openlora/adapter_store.hpp"
 #include "openlora/server.hpp"
@@ -32,15 +32,16 @@ class ModelService {
 public:
     // Loads and registers the base, knows the registered adapters, resumes interrupted runs in the
     // background.
-    static Result<std::unique_ptr<ModelService>> open(Context& context, DatanetService& datanets);
+    static Result<std::unique_ptr<ModelService>> open(Context& context, DatanetService& datanets,
+                                                      const ProgressSink& progress);
     ~ModelService();
 
     const std::string& base_name() const { return base_name_; }
     const Hash32& base_hash() const { return base_hash_; }
+    // Without the rows of its projections (Engine::release_rows).
     const model::Model& base() const { return *base_; }
     const model::Tokenizer& tokenizer() const { return *tokenizer_; }
-    // The prompt of a conversation: by the base's chat template, without one in the shipped base's
-    // own form. Special tokens that are written in a message lose their meaning.
+    // The prompt of a conversation, as ChatForm says.
     Result<std::string> chat_prompt(const std::vector<factory::ChatMessage>& messages) const;
     openlora::CompletionServer& server() { return *server_; }
     openlora::AdapterStore& adapters() { return *adapters_; }
@@ -71,6 +72,7 @@ public:
 private:
     ModelService(Context& context, DatanetService& datanets);
     Result<std::vector<factory::TrainingData>> data_of(const factory::RunConfig& config);
+    Result<model::Model> whole_base() const;
     void work();
 
     Context& context_;
@@ -80,7 +82,7 @@ private:
     Hash32 base_hash_;
     std::unique_ptr<model::Model> base_;
     std::unique_ptr<model::Tokenizer> tokenizer_;
-    std::optional<model::ChatTemplate> chat_template_; // of the base's folder
+    std::optional<ChatForm> chat_form_;
     std::unique_ptr<openlora::AdapterStore> adapters_;
     std::unique_ptr<openlora::CompletionServer> server_;
     std::unique_ptr<factory::RunStore> runs_;

@@ -62,12 +62,12 @@ bool is_plain_name(const std::string& name) {
 
 } // namespace
 
-Result<std::unique_ptr<Node>> Node::open(NodeConfig config) {
+Result<std::unique_ptr<Node>> Node::open(NodeConfig config, const ProgressSink& progress) {
     std::unique_ptr<Node> node(new Node());
     node->context_ = OL_TRY(Context::open(std::move(config)));
     auto& context = *node->context_;
     node->datanets_ = OL_TRY(DatanetService::open(context));
-    node->models_ = OL_TRY(ModelService::open(context, *node->datanets_));
+    node->models_ = OL_TRY(ModelService::open(context, *node->datanets_, progress));
     node->inference_ = OL_TRY(InferenceService::open(context, *node->datanets_, *node->models_));
     node->settlement_ = OL_TRY(SettlementService::open(context, *node->inference_));
     node->watcher_ = std::make_unique<Watcher>(context, *node->inference_, *node->settlement_);

@@ -17,7 +17,9 @@ namespace ol::node {
 
 class Node final : public api::Services {
 public:
-    static Result<std::unique_ptr<Node>> open(NodeConfig config);
+    // progress: of reading the base.
+    static Result<std::unique_ptr<Node>> open(NodeConfig config,
+                                              const ProgressSink& progress = no_progress);
 
     Context& context() { return *context_; }
     DatanetService& datanet_service() { return *datanets_; }

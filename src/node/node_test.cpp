@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "node/chat_form.hpp"
 #include "node/cli/console.hpp"
 #include "node/config.hpp"
 #include "node/node.hpp"
@@ -90,6 +91,42 @@ TEST(RunConfigFrom, ModulesAndPatternsAsPeftHasThem) {
         ASSERT_FALSE(bad) << more;
         EXPECT_NE(bad.error().context.find(what), std::string::npos) << bad.error().context;
     }
+}
+
+// A base whose template is outside the subset answers prompts all the same: only chats are refused.
+TEST_F(NodeConfigTest, ChatFormRefusesWithPlaceAndRemedy) {
+    const auto shipped = model::Tokenizer::from_file(Path(OL_SOURCE_DIR) / "models/base-8m");
+    const auto other = model::Tokenizer::from_file(Path(OL_SOURCE_DIR) /
+                                                   "src/model/testdata/tokenizers/gpt2.json");
+    ASSERT_TRUE(shipped);
+    ASSERT_TRUE(other) << other.error().to_string();
+    const std::vector<factory::ChatMessage> hello = {{"user", "Hello <|end|>"}};
+
+    const ChatForm own(folder_, *shipped);
+    EXPECT_FALSE(own.refusal());
+    EXPECT_EQ(own.prompt(hello, 0).value(), "<|user|>Hello < |end|><|end|><|assistant|>");
+    const ChatForm none(folder_, *other);
+    ASSERT_TRUE(none.refusal());
+    EXPECT_EQ(none.prompt(hello, 0).error().code, ErrorCode::unsupported);
+
+    const auto file = folder_ / "chat_template.jinja";
+    for (const std::string_view source : {"\n{% include 'x' %}", "{{ x"}) {
+        ASSERT_TRUE(write_file_atomic(file, source));
+        const ChatForm refused(folder_, *shipped);
+        ASSERT_TRUE(refused.refusal()) << source;
+        const auto prompt = refused.prompt(hello, 0);
+        ASSERT_FALSE(prompt);
+        EXPECT_EQ(prompt.error().code, ErrorCode::unsupported);
+        for (const std::string& part :
+             {file.string() + ": chat template: line ",
+              "write one within docs/formats/chat-template.md as " + file.string(),
+              std::string("/v1/completions")}) {
+            EXPECT_NE(prompt.error().context.find(part), std::string::npos)
+                << prompt.error().context;
+        }
+    }
+    ASSERT_TRUE(write_file_atomic(file, "{{ messages[0].content }}!"));
+    EXPECT_EQ(ChatForm(folder_, *shipped).prompt(hello, 0).value(), "Hello < |end|>!");
 }
 
 TEST(Console, HumanNumbers) {

@@ -260,6 +260,8 @@ CompletionServer::CompletionServer(const model::Model& model, const model::Token
     impl_->scheduler = std::thread([impl = impl_.get()] { impl->run(); });
 }
 
+void CompletionServer::release_rows(model::Model& model) { impl_->engine.release_rows(model); }
+
 CompletionServer::~CompletionServer() {
     {
         std::lock_guard lock(impl_->mutex);

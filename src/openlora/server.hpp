@@ -43,6 +43,8 @@ public:
                      AdapterStore& adapters, ThreadPool& pool, std::uint32_t max_batch = 16,
                      std::uint32_t max_queue = 256);
     ~CompletionServer();
+    // As Engine::release_rows; before the first request.
+    void release_rows(model::Model& model);
 
     // Blocks until the answer is complete; on_text gets each new piece (complete UTF-8) as it comes
     // and may return false to cancel. An answer ends at a special token, a stop string (which is

@@ -12,10 +12,14 @@ namespace {
 using namespace testing;
 
 struct Stage {
-    explicit Stage(std::uint32_t context_length = 256)
+    explicit Stage(std::uint32_t context_length = 256, std::uint32_t window = 0)
         : model(make_model(context_length))
         , tokenizer(make_tokenizer())
         , store(model.config, 2) {
+        if (window != 0) {
+            model.config.sliding_window = window;
+            model.config.windowed = {1, 0};
+        }
         add_adapter(store, folder.path(), "a", 1, 4);
         add_adapter(store, folder.path(), "b", 2, 8);
         add_adapter(store, folder.path(), "c", 3, 3);
@@ -121,6 +125,57 @@ TEST(Server, EachAnswerIsTheSameWhateverElseIsInTheBatch) {
             EXPECT_GT(server.stats().tokens, 0U);
         }
     }
+}
+
+// Caches that drop keys (prompts in pieces, then token by token, among others) against passes that
+// begin anew for every token and so drop none.
+TEST(Server, WindowedLayersAnswerAsIfTheyKeptAllKeys) {
+    Stage stage(2000, 24);
+    std::vector<CompletionRequest> requests;
+    std::string words;
+    for (std::size_t i = 0; i < 4; ++i) {
+        words += " the quick brown fox jumps over the lazy dog while another cat sat on the mat"
+                 " and thought about dogs, cats and mats.";
+        words += words;
+        CompletionRequest request;
+        request.adapter = std::vector<std::string>{"a", "", "b", "a"}[i];
+        request.prompt = words.substr(words.size() / 8 * i);
+        request.max_tokens = 40;
+        request.sampling = {.temperature = 0.9F, .seed = i};
+        requests.push_back(request);
+    }
+    ThreadPool pool(2);
+    CompletionServer server(stage.model, stage.tokenizer, stage.store, pool, 3);
+    std::vector<std::future<Result<Completion>>> answers;
+    for (const auto& request : requests) {
+        answers.push_back(std::async(std::launch::async, [&] { return server.complete(request); }));
+    }
+    model::Engine engine(stage.model, pool);
+    std::size_t longest = 0;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+        const auto answer = answers[i].get();
+        ASSERT_TRUE(answer.has_value()) << answer.error().to_string();
+        std::shared_ptr<const model::LoraAdapter> adapter;
+        if (!requests[i].adapter.empty()) adapter = *stage.store.acquire(requests[i].adapter);
+        model::Sampler sampler(requests[i].sampling);
+        auto tokens = stage.tokenizer.encode(requests[i].prompt, true);
+        longest = std::max(longest, tokens.size());
+        std::string bytes;
+        std::uint32_t count = 0;
+        for (; count < requests[i].max_tokens; ++count) {
+            model::KvCache cache(stage.model.config);
+            const model::StepInput input{tokens, &cache, adapter.get(), false};
+            const auto logits = engine.forward({&input, 1});
+            ASSERT_TRUE(logits.has_value());
+            const auto token = sampler.sample((*logits)[0], tokens);
+            if (token < 3) break;
+            tokens.push_back(token);
+            bytes += stage.tokenizer.decode({token});
+        }
+        EXPECT_EQ(answer->completion_tokens, count) << i;
+        EXPECT_TRUE(same_where_valid(bytes, answer->text)) << i;
+    }
+    EXPECT_GT(longest, 256U) << "prompts are taken in pieces";
 }
 
 TEST(Server, StreamsWholeCharactersThatJoinToTheAnswer) {

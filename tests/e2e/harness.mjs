@@ -59,8 +59,8 @@ export async function killAfter(dataDir, args, milliseconds) {
 }
 
 // `openledger up` on a free port; resolves when it listens.
-export async function up(dataDir) {
-  const child = spawn(program, ["--data-dir", dataDir, "--json", "up", "--port", "0"], {
+export async function up(dataDir, options = []) {
+  const child = spawn(program, ["--data-dir", dataDir, "--json", ...options, "up", "--port", "0"], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   process.on("exit", () => child.kill("SIGKILL")); // no node outlives a test that failed
@@ -77,6 +77,7 @@ export async function up(dataDir) {
   const exit = new Promise((resolve) => child.on("exit", resolve));
   return {
     url,
+    errors: () => errors,
     kill: async () => { child.kill("SIGKILL"); await exit; await sleep(400); },
     stop: async () => { child.kill("SIGTERM"); await exit; },
   };

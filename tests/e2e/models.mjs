@@ -3,7 +3,7 @@
 import { cpSync, existsSync, readFileSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { check, done, equal, run, temporary } from "./harness.mjs";
+import { check, done, equal, run, temporary, up } from "./harness.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const shipped = join(root, "models/base-8m");
@@ -20,6 +20,12 @@ function refused(args, pattern, what) {
 const info = ask("info", shipped);
 equal(info.family, "llama", "the family");
 equal(info.parameters, 8131328, "the parameters");
+equal(info.tokenizer, "there", "the tokenizer");
+const bare = ask("info", join(testdata, "families/mistral"));
+equal(`${bare.family} ${bare.tokenizer} ${bare.tokens}`, "mistral none null", "a folder without a tokenizer is described");
+check(bare.window > 0 && bare.windowed_layers > 0, "and so is its window");
+check(/tokenizer +none/.test(run(data, ["model", "info", join(testdata, "families/mistral")], { json: false }).stdout),
+  "in words, too");
 const answer = ask("complete", shipped, "A list is", "--max-tokens", "8");
 equal(answer.tokens.length, 8, "as many tokens as were asked for");
 equal(JSON.stringify(ask("complete", shipped, "A list is", "--max-tokens", "8").tokens), JSON.stringify(answer.tokens),
@@ -86,4 +92,24 @@ refused(["complete", damaged, "x"], /model\.safetensors/, "a truncated file");
 writeFileSync(join(damaged, "config.json"), JSON.stringify({ model_type: "mamba" }));
 refused(["info", damaged], /mamba/, "an unknown family");
 refused(["info", join(folder, "nowhere")], /nowhere/, "a folder that is not there");
+
+// A node starts with a base whose chat template is outside the subset, and refuses only chats.
+const odd = join(folder, "odd");
+cpSync(shipped, odd, { recursive: true });
+writeFileSync(join(odd, "chat_template.jinja"), "{% include 'turns' %}");
+const node = await up(data, ["--base", odd]);
+const post = async (path, body) => {
+  const reply = await fetch(node.url + path, { method: "POST", headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model: "odd", max_tokens: 8, temperature: 0, ...body }) });
+  return { status: reply.status, body: await reply.json() };
+};
+const text = await post("/v1/completions", { prompt: "A list is" });
+equal(text.status, 200, "a prompt is answered");
+equal(text.body.choices[0].text, answer.text, "as without a node");
+const chat = await post("/v1/chat/completions", { messages: [{ role: "user", content: "What is a list?" }] });
+equal(chat.status, 501, "a chat is refused");
+check(/odd\/chat_template\.jinja: .*'include'.*write one .*\/v1\/completions/.test(chat.body.error.message),
+  `with place and remedy: ${chat.body.error.message}`);
+await node.stop();
+check(/WARN.*base odd answers no chats: .*chat_template\.jinja/i.test(node.errors()), `and a warning at the start: ${node.errors()}`);
 done();

@@ -28,6 +28,15 @@ float* room(std::size_t count) {
 
 } // namespace
 
+std::vector<float> Engine::Impl::dora_of(const Linear& linear, const Projection& projection,
+                                         std::size_t column, std::size_t outputs, std::size_t in,
+                                         const LoraPair& pair) const {
+    if (linear.quantized != nullptr || !linear.weight.empty()) {
+        return dora_factors(linear, outputs, in, pair, pool, table);
+    }
+    return dora_factors(projection.rows(column, outputs).data(), outputs, in, pair, pool, table);
+}
+
 // Computed once for a packed adapter, whose values do not change; anew for others.
 std::shared_ptr<const AdapterFactors> Engine::Impl::factors_of(const LoraAdapter& adapter) {
     const PackedLora* key = adapter.packed.get();
@@ -43,13 +52,23 @@ std::shared_ptr<const AdapterFactors> Engine::Impl::factors_of(const LoraAdapter
         made = std::make_shared<AdapterFactors>();
         made->layers.resize(config.layer_count);
         for (std::size_t i = 0; i < config.layer_count; ++i) {
-            for (std::size_t s = 0; s < site_count; ++s) {
-                const auto site = static_cast<Site>(s);
-                const auto& pair = adapter.layers[i][s];
-                if (pair.magnitude.empty()) continue;
-                made->layers[i][s] =
-                    dora_factors(model.weights.layers[i].at(site), site_out(config, site),
-                                 site_in(config, site), pair, pool, table);
+            const std::array<const Projection*, lora_group_count> projections = {
+                &layers[i].qkv, &layers[i].o, &layers[i].up, &layers[i].down};
+            for (std::size_t group = 0; group < lora_group_count; ++group) {
+                std::size_t column = 0;
+                for (int s = lora_groups[group][0]; s < lora_groups[group][1]; ++s) {
+                    const auto site = static_cast<Site>(s);
+                    if (!has_site(config, site)) continue;
+                    const auto at = static_cast<std::size_t>(s);
+                    const auto& pair = adapter.layers[i][at];
+                    const std::size_t outputs = site_out(config, site);
+                    if (!pair.magnitude.empty()) {
+                        made->layers[i][at] =
+                            dora_of(model.weights.layers[i].at(site), *projections[group], column,
+                                    outputs, site_in(config, site), pair);
+                    }
+                    column += outputs;
+                }
             }
         }
         const auto& weights = model.weights;
@@ -62,7 +81,7 @@ std::shared_ptr<const AdapterFactors> Engine::Impl::factors_of(const LoraAdapter
             made->head = weights.head.quantized == nullptr && config.tied_embeddings
                              ? dora_factors(weights.embedding.data(), vocab, hidden, adapter.head,
                                             pool, table)
-                             : dora_factors(weights.head, vocab, hidden, adapter.head, pool, table);
+                             : dora_of(weights.head, head, 0, vocab, hidden, adapter.head);
         }
     }
     if (key != nullptr) known_factors[key] = {adapter.packed, made};

@@ -41,7 +41,7 @@ Status Engine::Impl::check(std::span<const StepInput> inputs) const {
     std::unordered_set<const KvCache*> seen;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
         const auto& input = inputs[i];
-        if (input.cache == nullptr || input.cache->keys_.size() != config.layer_count) {
+        if (input.cache == nullptr || input.cache->layers_.size() != config.layer_count) {
             return fail(ErrorCode::invalid_argument, "input {}: its cache is not of this model", i);
         }
         if (!seen.insert(input.cache).second) {

@@ -67,6 +67,10 @@ struct Engine::Impl {
 
     // adapt.cpp: adapters.
     std::shared_ptr<const AdapterFactors> factors_of(const LoraAdapter& adapter);
+    // Of a linear that is `projection`'s outputs from `column` on; its rows may be released.
+    std::vector<float> dora_of(const Linear& linear, const Projection& projection,
+                               std::size_t column, std::size_t outputs, std::size_t in,
+                               const LoraPair& pair) const;
     void adapt(std::span<const AdaptedSite> sites, const kernels::PackedMatrix* a, Rows at,
                std::size_t rows) const;
     void adapt_group(const std::vector<Slot>& slots, std::size_t layer, std::size_t group, Rows at);
@@ -85,6 +89,7 @@ struct Engine::Impl {
     void store_keys(const std::vector<Slot>& slots, std::size_t layer);
     void store_row(const Slot& slot, std::size_t r, std::size_t layer);
     void attention(const std::vector<Slot>& slots, std::size_t layer);
+    void drop_unseen(const std::vector<Slot>& slots, std::size_t layer);
     void run_layer(const std::vector<Slot>& slots, std::size_t layer, std::size_t rows);
     std::vector<std::vector<float>> logits(const std::vector<Slot>& slots);
 

@@ -4,6 +4,8 @@
 #include <bit>
 #include <span>
 
+#include "base/check.hpp"
+
 namespace ol::model {
 
 namespace {
@@ -49,6 +51,17 @@ Projection::Projection(const std::vector<Part>& parts, std::size_t in)
         }
         at += part.out;
     }
+}
+
+std::vector<float> Projection::rows(std::size_t first, std::size_t count) const {
+    std::vector<float> out(count * in_);
+    for (const auto& piece : pieces_) {
+        if (first < piece.column || first + count > piece.column + piece.packed.out()) continue;
+        piece.packed.get_rows(first - piece.column, out.data(), count);
+        return out;
+    }
+    OL_CHECK(false);
+    return out;
 }
 
 void Projection::apply(const float* x, std::ptrdiff_t x_row, std::size_t rows, float* y,

@@ -30,6 +30,9 @@ public:
     void apply(const float* x, std::ptrdiff_t x_row, std::size_t rows, float* y,
                std::ptrdiff_t y_row, kernels::QuantRows& quantised, ThreadPool& pool,
                const kernels::Table& table) const;
+    // Weights of the outputs [first, first + count) as they were given: [count, in]. One part's,
+    // and not a quantized one's.
+    std::vector<float> rows(std::size_t first, std::size_t count) const;
     bool has_bias() const { return !bias_.empty(); }
     const std::vector<float>& bias() const { return bias_; } // [out]; empty: none
 

@@ -160,7 +160,8 @@ void Engine::Impl::store_row(const Slot& slot, std::size_t r, std::size_t layer)
     const std::size_t size = config.head_size, kv_heads = config.kv_head_count;
     const auto& from = layers[layer];
     const auto& rotation = *from.rope;
-    const std::size_t position = slot.first_position + r;
+    auto& cache = slot.input->cache->layers_[layer];
+    const std::size_t position = slot.first_position + r, place = position - cache.first;
     float* row = qkv.data() + (slot.first_row + r) * qkv_width;
     for (std::size_t i = 0; i < config.head_count + kv_heads; ++i) {
         float* head_row = row + i * size;
@@ -172,29 +173,30 @@ void Engine::Impl::store_row(const Slot& slot, std::size_t r, std::size_t layer)
         table.rope(head_row, rotation.cosine(position), rotation.sine(position), rotation.half(),
                    1.0F);
     }
-    float* key = slot.input->cache->keys_[layer].data() +
-                 position / panel * kv_heads * size * panel + position % panel;
+    float* key = cache.keys.data() + place / panel * kv_width * panel + place % panel;
     for (std::size_t i = 0; i < kv_width; ++i) key[i * panel] = row[q_width + i];
-    float* value = slot.input->cache->values_[layer].data() + position * kv_heads * value_head;
+    float* value = cache.values.data() + place * kv_heads * value_head;
     for (std::size_t g = 0; g < kv_heads; ++g) {
         const float* values = row + q_width + kv_width + g * size;
         std::copy(values, values + size, value + g * value_head);
     }
 }
 
-// The cache's layout is kernels::HeadCache's: keys [position / 16][kv head][head_size][16], values
-// [position][kv head][padded].
 void Engine::Impl::store_keys(const std::vector<Slot>& slots, std::size_t layer) {
-    const std::size_t key_panel = kv_width * panel, value_row = config.kv_head_count * value_head;
     for (const auto& slot : slots) {
-        auto& keys = slot.input->cache->keys_[layer];
-        auto& values = slot.input->cache->values_[layer];
-        const std::size_t end = padded(slot.first_position + slot.rows);
-        if (keys.size() < end / panel * key_panel) keys.resize(end / panel * key_panel);
-        if (values.size() < end * value_row) values.resize(end * value_row);
+        const auto end = static_cast<std::uint32_t>(padded(slot.first_position + slot.rows));
+        slot.input->cache->layers_[layer].reserve(end, kv_width, config.kv_head_count * value_head);
         for_rows(slot.rows, qkv_width, [&](std::size_t begin, std::size_t stop) {
             for (std::size_t r = begin; r < stop; ++r) store_row(slot, r, layer);
         });
+    }
+}
+
+void Engine::Impl::drop_unseen(const std::vector<Slot>& slots, std::size_t layer) {
+    for (const auto& slot : slots) {
+        const auto next = static_cast<std::uint32_t>(slot.first_position + slot.rows);
+        slot.input->cache->layers_[layer].drop_unseen(next, kv_width,
+                                                      config.kv_head_count * value_head);
     }
 }
 
@@ -227,16 +229,17 @@ void Engine::Impl::attention(const std::vector<Slot>& slots, std::size_t layer) 
     const auto body = [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
             const Task& task = all[i];
-            const auto& cache = *task.slot->input->cache;
+            const auto& cache = task.slot->input->cache->layers_[layer];
             kernels::AttentionRows rows;
             rows.head_size = size;
             rows.scale = config.attention_scale;
             rows.softcap = config.attention_softcap;
             rows.window = config.window(layer);
-            rows.first = task.slot->first_position + task.first;
-            rows.cache.keys = cache.keys_[layer].data() + task.kv_head * size * panel;
+            // Counted from the first position kept, which is a panel's first and which all see.
+            rows.first = task.slot->first_position + task.first - cache.first;
+            rows.cache.keys = cache.keys.data() + task.kv_head * size * panel;
             rows.cache.key_panel = signed_width(kv_width * panel);
-            rows.cache.values = cache.values_[layer].data() + task.kv_head * value_head;
+            rows.cache.values = cache.values.data() + task.kv_head * value_head;
             rows.cache.value_row = signed_width(kv_heads * value_head);
             const bool one = task.slot->rows == 1;
             const std::size_t row = task.slot->first_row + task.first;
@@ -264,6 +267,7 @@ void Engine::Impl::run_layer(const std::vector<Slot>& slots, std::size_t i, std:
     project(layer.qkv, slots, i, 0, {h.data(), hidden, qkv.data(), qkv_width}, rows);
     store_keys(slots, i);
     attention(slots, i);
+    drop_unseen(slots, i);
     project(layer.o, slots, i, 1, {mixed.data(), q_width, out.data(), hidden}, rows);
     if (config.out_norms) normalise_rows(layer.attention_out_norm, out.data(), out.data(), rows);
     table.add(x.data(), out.data(), rows * hidden);

@@ -316,6 +316,21 @@ void PackedMatrix::set_rows(std::size_t first, const float* rows, std::size_t co
     }
 }
 
+void PackedMatrix::get_rows(std::size_t first, float* rows, std::size_t count) const {
+    OL_CHECK(first + count <= out_);
+    for (std::size_t n = 0; n < count; ++n) {
+        const std::size_t at = (first + n) / panel * panel * in_ + (first + n) % panel;
+        float* to = rows + n * in_;
+        if (storage_ == Storage::f32) {
+            const float* from = reinterpret_cast<const float*>(panels_begin()) + at;
+            for (std::size_t k = 0; k < in_; ++k) to[k] = from[k * panel];
+        } else {
+            const auto* from = reinterpret_cast<const std::uint16_t*>(panels_begin()) + at;
+            for (std::size_t k = 0; k < in_; ++k) to[k] = bf16_to_f32(from[k * panel]);
+        }
+    }
+}
+
 void PackedMatrix::apply(const float* x, std::ptrdiff_t x_row, std::size_t rows, float* y,
                          std::ptrdiff_t y_row, ThreadPool* pool, bool accumulate,
                          const Table& table) const {

@@ -48,6 +48,8 @@ public:
     PackedMatrix& operator=(PackedMatrix&&) = default;
     // Outputs [first, first + count) from a row-major [count, in].
     void set_rows(std::size_t first, const float* rows, std::size_t count);
+    // The same back: what was set, rounded to bf16 where that is the storage.
+    void get_rows(std::size_t first, float* rows, std::size_t count) const;
 
     std::size_t out() const { return out_; }
     std::size_t in() const { return in_; }

@@ -155,6 +155,9 @@ TEST(Kernels, PackedWeightsGiveTheBitsOfMultiplyForEveryRowCount) {
     PackedMatrix packed(out, in);
     packed.set_rows(0, w.data(), 90);
     packed.set_rows(90, w.data() + 90 * in, out - 90);
+    std::vector<float> back(60 * in);
+    packed.get_rows(80, back.data(), 60);
+    EXPECT_TRUE(same_bits(back, {w.begin() + 80 * in, w.begin() + 140 * in}));
     for (std::size_t rows : {1, 2, 3, 4, 5, 6, 7, 13, 50, 160}) {
         const auto x = noise(rows * in, rows);
         std::vector<float> expected(rows * out), y(rows * out);
@@ -195,6 +198,9 @@ TEST(Kernels, Bf16WeightsGiveTheBitsOfTheRoundedOnes) {
         for (auto& value : rounded) value = bf16_to_f32(f32_to_bf16(value));
         PackedMatrix packed(s.n, s.k, Storage::bf16);
         packed.set_rows(0, w.data(), s.n);
+        std::vector<float> back(s.n * s.k);
+        packed.get_rows(0, back.data(), s.n);
+        EXPECT_TRUE(same_bits(back, rounded));
         const auto in = static_cast<std::ptrdiff_t>(s.k), out = static_cast<std::ptrdiff_t>(s.n);
         for (const std::size_t rows : {1, 2, 3, 4, 6, 7, 20, 150}) {
             for (const bool accumulate : {false, true}) {

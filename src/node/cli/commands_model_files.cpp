@@ -1,5 +1,7 @@
 #include "node/cli/commands_model_files.hpp"
 
+#include <algorithm>
+
 #include <CLI/CLI.hpp>
 
 #include "base/clock.hpp"
@@ -36,15 +38,21 @@ std::uint64_t weight_bytes(const Path& folder) {
 }
 
 // "there", "none", or why it is refused.
-std::string template_state(const Path& folder) {
-    const auto read = model::ChatTemplate::from_folder(folder);
+template <class T>
+std::string state_of(const Result<T>& read) {
     if (read) return "there";
     return read.error().code == ErrorCode::not_found ? "none" : read.error().context;
 }
 
-std::string token_name(const model::Tokenizer& tokenizer, std::optional<model::TokenId> id) {
+// A token that the tokenizer names, else the configuration; its text where there is a tokenizer.
+std::string token_name(const Result<model::Tokenizer>& tokenizer,
+                       std::optional<model::TokenId> (model::Tokenizer::*named)() const,
+                       std::int32_t configured) {
+    auto id = tokenizer ? ((*tokenizer).*named)() : std::nullopt;
+    if (!id && configured >= 0) id = static_cast<model::TokenId>(configured);
     if (!id) return "none";
-    return fmt::format("{} ({})", tokenizer.token_text(*id).value_or("?"), *id);
+    if (!tokenizer) return fmt::format("{}", *id);
+    return fmt::format("{} ({})", tokenizer->token_text(*id).value_or("?"), *id);
 }
 
 Result<Json> read_json(const std::string& file) {
@@ -104,13 +112,14 @@ Result<Answer> generate(Session& session, const ModelFilesCommand& command,
     if (!command.quantize.empty()) {
         load.quantize = OL_TRY_IN(model::kernels::quant_type(command.quantize), "--quantize");
     }
-    const auto base = OL_TRY(model::Model::load(command.folder, load));
+    auto base = OL_TRY(model::Model::load(command.folder, load, session.console().progress()));
     std::optional<model::LoraAdapter> adapter;
     if (!command.adapter.empty()) {
         adapter = OL_TRY(model::LoraAdapter::load(command.adapter, base.config));
     }
     ThreadPool pool(session.options().node.threads);
     model::Engine engine(base, pool);
+    engine.release_rows(base);
     model::KvCache cache(base.config);
     model::SamplingConfig sampling;
     sampling.temperature = static_cast<float>(command.temperature);
@@ -170,28 +179,33 @@ void print_answer(Session& session, const std::string& prompt, const Answer& ans
 Status model_info(Session& session, const ModelFilesCommand& command) {
     const Path folder = command.folder;
     const auto config = OL_TRY(read_config(folder));
-    const auto tokenizer = OL_TRY(model::Tokenizer::from_file(folder));
+    const auto tokenizer = model::Tokenizer::from_file(folder);
     const auto parameters = config.parameter_count();
     const std::uint64_t kv_token_bytes =
         8ULL * config.layer_count * config.kv_head_count * config.head_size;
-    const auto chat = template_state(folder);
+    const auto chat = state_of(model::ChatTemplate::from_folder(folder));
+    const auto windowed = std::ranges::count(config.windowed, std::uint8_t{1});
     if (session.json()) {
-        session.print(Json::object({{"family", to_string(config.family)},
-                                    {"parameters", parameters},
-                                    {"layers", config.layer_count},
-                                    {"hidden", config.hidden_size},
-                                    {"intermediate", config.intermediate_size},
-                                    {"heads", config.head_count},
-                                    {"kv_heads", config.kv_head_count},
-                                    {"head_size", config.head_size},
-                                    {"context", config.context_length},
-                                    {"vocabulary", config.vocab_size},
-                                    {"tied_embeddings", config.tied_embeddings},
-                                    {"tokens", tokenizer.vocab_size()},
-                                    {"chat_template", chat},
-                                    {"file_bytes", weight_bytes(folder)},
-                                    {"weights_memory_bytes", 4 * parameters},
-                                    {"cache_bytes_per_token", kv_token_bytes}}));
+        session.print(
+            Json::object({{"family", to_string(config.family)},
+                          {"parameters", parameters},
+                          {"layers", config.layer_count},
+                          {"hidden", config.hidden_size},
+                          {"intermediate", config.intermediate_size},
+                          {"heads", config.head_count},
+                          {"kv_heads", config.kv_head_count},
+                          {"head_size", config.head_size},
+                          {"context", config.context_length},
+                          {"vocabulary", config.vocab_size},
+                          {"tied_embeddings", config.tied_embeddings},
+                          {"tokenizer", state_of(tokenizer)},
+                          {"tokens", tokenizer ? Json(tokenizer->vocab_size()) : Json()},
+                          {"chat_template", chat},
+                          {"file_bytes", weight_bytes(folder)},
+                          {"weights_memory_bytes", 4 * parameters},
+                          {"cache_bytes_per_token", kv_token_bytes},
+                          {"windowed_layers", windowed},
+                          {"window", windowed == 0 ? Json() : Json(config.sliding_window)}}));
         return {};
     }
     const auto& out = session.console();
@@ -206,16 +220,19 @@ Status model_info(Session& session, const ModelFilesCommand& command) {
     row("context", fmt::format("{} tokens", human_count(config.context_length)));
     row("vocabulary", fmt::format("{}{}", human_count(config.vocab_size),
                                   config.tied_embeddings ? ", head tied to the embedding" : ""));
-    const auto either = [&](std::optional<model::TokenId> first, std::int32_t second) {
-        if (!first && second >= 0) first = static_cast<model::TokenId>(second);
-        return token_name(tokenizer, first);
-    };
-    row("begin, end", fmt::format("{}, {}", either(tokenizer.bos(), config.bos_token),
-                                  either(tokenizer.eos(), config.eos_token)));
+    row("tokenizer", tokenizer ? fmt::format("{} tokens", human_count(tokenizer->vocab_size()))
+                               : state_of(tokenizer));
+    row("begin, end",
+        fmt::format("{}, {}", token_name(tokenizer, &model::Tokenizer::bos, config.bos_token),
+                    token_name(tokenizer, &model::Tokenizer::eos, config.eos_token)));
     row("chat template", chat);
     row("files", human_bytes(weight_bytes(folder)));
     row("memory", fmt::format("{} of weights, {} a token of context", human_bytes(4 * parameters),
                               human_bytes(kv_token_bytes)));
+    if (windowed != 0) {
+        row("window", fmt::format("{} of {} layers keep the last {} tokens", windowed,
+                                  config.layer_count, human_count(config.sliding_window)));
+    }
     return {};
 }
 
@@ -272,12 +289,10 @@ Status model_export(Session& session, const ModelFilesCommand& command) {
         return fail(ErrorCode::already_exists, "{} exists; choose another name", to.string());
     }
     const auto progress = session.console().progress();
-    progress("reading the model", 0, 0);
-    auto model = OL_TRY(model::Model::load(folder));
+    auto model = OL_TRY(model::Model::load(folder, {}, progress));
     if (!command.adapter.empty()) {
         const auto adapter = OL_TRY(model::LoraAdapter::load(command.adapter, model.config));
-        progress("merging the adapter", 0, 0);
-        model = OL_TRY(model::merge(model, adapter));
+        model = OL_TRY(model::merge(model, adapter, progress));
     }
     if (gguf) {
         OL_TRY(model::write_gguf(model, folder, to, *gguf, progress));
@@ -288,7 +303,7 @@ Status model_export(Session& session, const ModelFilesCommand& command) {
         const bool was_bf16 =
             json["torch_dtype"] == Json("bfloat16") || json["dtype"] == Json("bfloat16");
         const bool as_bf16 = command.dtype.empty() ? was_bf16 : command.dtype == "bf16";
-        OL_TRY(model::export_folder(model, folder, to, as_bf16));
+        OL_TRY(model::export_folder(model, folder, to, as_bf16, progress));
     }
     const auto bytes = gguf ? std::filesystem::file_size(to) : weight_bytes(to);
     if (session.json()) {

@@ -61,7 +61,7 @@ Status run_up(Session& session) {
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     const auto& out = session.console();
-    const auto node = OL_TRY(Node::open(session.options().node));
+    const auto node = OL_TRY(Node::open(session.options().node, out.progress()));
     for (const auto& name : {std::string("consumer"), host_wallet}) {
         const auto key = OL_TRY(node->context().keys->key_or_create(name));
         if (node->context().development() &&

@@ -20,7 +20,7 @@ Result<api::Services*> Session::services() {
         remote_ = std::make_unique<RemoteServices>(url);
         return remote_.get();
     }
-    local_ = OL_TRY(Node::open(options_.node));
+    local_ = OL_TRY(Node::open(options_.node, console().progress()));
     return local_.get();
 }
 
