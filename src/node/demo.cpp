@@ -224,7 +224,7 @@ Status Demo::train() {
                                          {"loss_last", done.loss_last},
                                          {"tampered_refused", true}}));
     report_.set("models", Json::object({{"base", models.base_name()},
-                                        {"base_params", models.base().config.parameter_count()},
+                                        {"base_params", models.base_config().parameter_count()},
                                         {"train_tokens_per_second", done.tokens_per_second}}));
     return {};
 }

@@ -38,8 +38,7 @@ public:
 
     const std::string& base_name() const { return base_name_; }
     const Hash32& base_hash() const { return base_hash_; }
-    // Without the rows of its projections (Engine::release_rows).
-    const model::Model& base() const { return *base_; }
+    const model::ModelConfig& base_config() const { return base_->config; }
     const model::Tokenizer& tokenizer() const { return *tokenizer_; }
     // The prompt of a conversation, as ChatForm says.
     Result<std::string> chat_prompt(const std::vector<factory::ChatMessage>& messages) const;
