@@ -1,9 +1,9 @@
 #include "model/kernels/attention_backward.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
+#include "model/kernels/gemm.hpp"
 #include "model/kernels/train_kernels.hpp"
 
 namespace ol::model::kernels {
@@ -12,34 +12,28 @@ namespace {
 
 constexpr std::size_t query_block = 48;
 
+float* room_for(std::size_t count, std::vector<float>& to) {
+    if (to.size() < count) to.resize(count);
+    return to.data();
+}
+
 // rows x size, as panels over the rows: [rows / 16][size][16], zeros beyond the last row.
 void pack_rows_as_columns(const float* from, std::ptrdiff_t row, std::size_t rows, std::size_t size,
                           std::vector<float>& to) {
-    to.assign(padded(rows) * size, 0.0F);
-    for (std::size_t p = 0; p < rows; ++p) {
-        float* out = to.data() + p / panel * panel * size + p % panel;
-        const float* in = from + static_cast<std::ptrdiff_t>(p) * row;
-        for (std::size_t d = 0; d < size; ++d) out[d * panel] = in[d];
+    float* out = room_for(padded(rows) * size, to);
+    for (std::size_t first = 0; first < rows; first += panel) {
+        pack_panel({from + signed_width(first) * row, 1, row}, size,
+                   std::min<std::size_t>(panel, rows - first), out + first * size);
     }
 }
 
 // rows x size, as panels over the columns: [size / 16][rows][16].
 void pack_rows(const float* from, std::ptrdiff_t row, std::size_t rows, std::size_t size,
                std::vector<float>& to) {
-    const std::size_t need = padded(size) * rows;
-    if (to.size() < need) to.resize(need);
+    float* out = room_for(padded(size) * rows, to);
     for (std::size_t first = 0; first < size; first += panel) {
-        const std::size_t count = std::min<std::size_t>(panel, size - first);
-        float* out = to.data() + first * rows;
-        for (std::size_t p = 0; p < rows; ++p) {
-            const float* in = from + static_cast<std::ptrdiff_t>(p) * row + first;
-            if (count == panel) {
-                std::memcpy(out + p * panel, in, panel * sizeof(float));
-                continue;
-            }
-            std::copy_n(in, count, out + p * panel);
-            std::fill(out + p * panel + count, out + (p + 1) * panel, 0.0F);
-        }
+        pack_panel({from + first, row, 1}, rows, std::min<std::size_t>(panel, size - first),
+                   out + first * rows);
     }
 }
 

@@ -44,7 +44,8 @@ F4 load4(const float* p) {
 void store4(float* p, F4 v) { std::memcpy(p, &v, sizeof v); }
 
 // to[k * step + i] = row i's value k, for four rows and k < 4.
-void transpose4(const float* from, std::ptrdiff_t row, float* to, std::size_t step) {
+[[gnu::always_inline]] inline void transpose4(const float* from, std::ptrdiff_t row, float* to,
+                                              std::size_t step) {
     const F4 a = load4(from), b = load4(from + row), c = load4(from + 2 * row),
              d = load4(from + 3 * row);
     const F4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), // a0 b0 a1 b1
@@ -57,13 +58,75 @@ void transpose4(const float* from, std::ptrdiff_t row, float* to, std::size_t st
     store4(to + 3 * step, __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7));
 }
 
-// B[k0 .. k0 + depth, panel's columns] as [depth][16], zeros beyond `columns`.
+// A's rows as tiles [rows / 6][depth][6], so that a tile reads one stream.
+void pack_rows(const View& a, std::size_t rows, std::size_t depth, float* out) {
+    if (a.row == 1) { // along what lies together: k's values are far from those of k + 1
+        const std::size_t whole = rows / tile_rows * tile_rows;
+        for (std::size_t k = 0; k < depth; ++k) {
+            const float* from = a.data + signed_width(k) * a.column;
+            for (std::size_t m = 0; m < whole; m += tile_rows) {
+                std::memcpy(out + m * depth + k * tile_rows, from + m, tile_rows * sizeof(float));
+            }
+            std::copy(from + whole, from + rows, out + whole * depth + k * tile_rows);
+        }
+        return;
+    }
+    for (std::size_t first = 0; first < rows; first += tile_rows) {
+        const std::size_t count = std::min<std::size_t>(tile_rows, rows - first);
+        float* tile = out + first * depth;
+        const float* from = a.data + static_cast<std::ptrdiff_t>(first) * a.row;
+        std::size_t whole = 0;
+        if (a.column == 1 && count == tile_rows) {
+            whole = depth / 4 * 4;
+            const float *five = from + 4 * a.row, *six = from + 5 * a.row;
+            for (std::size_t k = 0; k < whole; k += 4) {
+                float* to = tile + k * tile_rows;
+                transpose4(from + k, a.row, to, tile_rows);
+                for (std::size_t i = 0; i < 4; ++i) {
+                    to[i * tile_rows + 4] = five[k + i];
+                    to[i * tile_rows + 5] = six[k + i];
+                }
+            }
+        }
+        for (std::size_t m = 0; m < count; ++m) {
+            const float* row = from + static_cast<std::ptrdiff_t>(m) * a.row;
+            for (std::size_t k = whole; k < depth; ++k) {
+                tile[k * tile_rows + m] = row[static_cast<std::ptrdiff_t>(k) * a.column];
+            }
+        }
+    }
+}
+
+struct Scratch {
+    std::vector<float> a, all_a, b, wide;
+};
+Scratch& scratch() {
+    thread_local Scratch mine;
+    return mine;
+}
+// Panels start on cache lines, so that no load of theirs touches two.
+float* aligned(float* data) {
+    const auto address = reinterpret_cast<std::uintptr_t>(data);
+    return data + (64 - address % 64) % 64 / sizeof(float);
+}
+float* room(std::vector<float>& buffer, std::size_t count) {
+    if (buffer.size() < count + panel) buffer.resize(count + panel);
+    return aligned(buffer.data());
+}
+
+} // namespace
+
+// B[depth, columns] as [depth][16], zeros beyond `columns`.
 void pack_panel(const View& b, std::size_t depth, std::size_t columns, float* out) {
     if (columns < panel) std::fill(out, out + depth * panel, 0.0F);
     if (b.column == 1) {
         for (std::size_t k = 0; k < depth; ++k) {
-            const float* from = b.data + static_cast<std::ptrdiff_t>(k) * b.row;
-            std::copy(from, from + columns, out + k * panel);
+            const float* from = b.data + signed_width(k) * b.row;
+            if (columns == panel) { // a size that the compiler knows is no call
+                std::memcpy(out + k * panel, from, panel * sizeof(float));
+            } else {
+                std::copy(from, from + columns, out + k * panel);
+            }
         }
         return;
     }
@@ -88,60 +151,6 @@ void pack_panel(const View& b, std::size_t depth, std::size_t columns, float* ou
         }
     }
 }
-
-// A's rows as tiles [rows / 6][depth][6], so that a tile reads one stream.
-void pack_rows(const View& a, std::size_t rows, std::size_t depth, float* out) {
-    for (std::size_t first = 0; first < rows; first += tile_rows) {
-        const std::size_t count = std::min<std::size_t>(tile_rows, rows - first);
-        float* tile = out + first * depth;
-        const float* from = a.data + static_cast<std::ptrdiff_t>(first) * a.row;
-        if (a.row == 1) {
-            for (std::size_t k = 0; k < depth; ++k) {
-                const float* column = from + static_cast<std::ptrdiff_t>(k) * a.column;
-                for (std::size_t m = 0; m < count; ++m) tile[k * tile_rows + m] = column[m];
-            }
-        } else {
-            std::size_t whole = 0;
-            if (a.column == 1 && count == tile_rows) {
-                whole = depth / 4 * 4;
-                const float *five = from + 4 * a.row, *six = from + 5 * a.row;
-                for (std::size_t k = 0; k < whole; k += 4) {
-                    float* to = tile + k * tile_rows;
-                    transpose4(from + k, a.row, to, tile_rows);
-                    for (std::size_t i = 0; i < 4; ++i) {
-                        to[i * tile_rows + 4] = five[k + i];
-                        to[i * tile_rows + 5] = six[k + i];
-                    }
-                }
-            }
-            for (std::size_t m = 0; m < count; ++m) {
-                const float* row = from + static_cast<std::ptrdiff_t>(m) * a.row;
-                for (std::size_t k = whole; k < depth; ++k) {
-                    tile[k * tile_rows + m] = row[static_cast<std::ptrdiff_t>(k) * a.column];
-                }
-            }
-        }
-    }
-}
-
-struct Scratch {
-    std::vector<float> a, all_a, b, wide;
-};
-Scratch& scratch() {
-    thread_local Scratch mine;
-    return mine;
-}
-// Panels start on cache lines, so that no load of theirs touches two.
-float* aligned(float* data) {
-    const auto address = reinterpret_cast<std::uintptr_t>(data);
-    return data + (64 - address % 64) % 64 / sizeof(float);
-}
-float* room(std::vector<float>& buffer, std::size_t count) {
-    if (buffer.size() < count + panel) buffer.resize(count + panel);
-    return aligned(buffer.data());
-}
-
-} // namespace
 
 namespace {
 

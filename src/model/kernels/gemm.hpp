@@ -33,6 +33,10 @@ struct Product {
 // pool null: everything in the caller (the form to use inside a parallel loop).
 void multiply(const Product& product, ThreadPool* pool, const Table& table = best());
 
+// One panel of a right factor: b[depth, columns] as [depth][16], zeros beyond its columns (at most
+// 16).
+void pack_panel(const View& b, std::size_t depth, std::size_t columns, float* out);
+
 // How a PackedMatrix keeps its weights: as given, or rounded to bf16 and widened again in products,
 // whose bits are then those of multiply with the rounded weights.
 enum class Storage : std::uint8_t { f32, bf16 };

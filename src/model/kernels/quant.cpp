@@ -215,23 +215,32 @@ void QuantMatrix::apply(const QuantRows& x, float* y, std::ptrdiff_t y_row, Thre
     const std::size_t panels = divide_up(out_, panel), row_tiles = divide_up(rows, quant_tile_rows);
     const std::uint8_t* first = panels_begin();
     const auto kernel = type_ == QuantType::q8_0 ? table.quant->tile_q8 : table.quant->tile_q4;
+    // One row goes through as many parts of the matrix at once, and then the panels that are left.
+    const std::size_t part = rows == 1 ? out_ / panel / quant_row_panels : 0;
+    const std::size_t left = panels - part * quant_row_panels;
     // Neighbouring tasks share the rows, which then stay in a near cache.
-    run(pool, row_tiles * panels, std::min<std::size_t>(rows, quant_tile_rows) * panel_bytes,
+    run(pool, part + row_tiles * left, std::min<std::size_t>(rows, quant_tile_rows) * panel_bytes,
         [&](std::size_t begin, std::size_t end) {
+            QuantTile tile;
+            tile.blocks = blocks;
+            tile.apart = part * panel_bytes;
+            tile.y_apart = signed_width(part * panel);
+            tile.stride = rows;
+            tile.y_row = y_row;
+            tile.accumulate = accumulate;
             for (std::size_t task = begin; task < end; ++task) {
-                const std::size_t m = task / panels * quant_tile_rows, p = task % panels;
-                QuantTile tile;
+                const bool several = task < part;
+                const std::size_t m = several ? 0 : (task - part) / left * quant_tile_rows;
+                const std::size_t p =
+                    several ? task : (task - part) % left + part * quant_row_panels;
+                tile.panels = several ? quant_row_panels : 1;
                 tile.weights = first + p * panel_bytes;
-                tile.blocks = blocks;
                 tile.values = x.values_.data() + m * quant_block;
                 tile.scales = x.scales_.data() + m;
                 tile.sums = x.sums_.data() + m;
-                tile.stride = rows;
                 tile.rows = static_cast<int>(std::min<std::size_t>(quant_tile_rows, rows - m));
-                tile.y = y + static_cast<std::ptrdiff_t>(m) * y_row + p * panel;
-                tile.y_row = y_row;
+                tile.y = y + signed_width(m) * y_row + p * panel;
                 tile.columns = static_cast<int>(std::min<std::size_t>(panel, out_ - p * panel));
-                tile.accumulate = accumulate;
                 kernel(tile);
             }
         });

@@ -26,88 +26,123 @@ inline __m256i load(const std::uint8_t* p) {
     return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
 }
 
-// Sums of a block: rows x, 32 bytes apart, with 16 outputs.
-template <int Rows>
+// Sums of a block of some panels, `apart` bytes from each other, for rows x, 32 bytes apart: 16
+// outputs for each panel and row, panel after panel.
+template <int Panels, int Rows>
 struct Q8 {
     static constexpr QuantType type = QuantType::q8_0;
-    static inline void sum(const std::uint8_t* w, const std::int8_t* x, const std::int32_t*,
-                           __m256i (&out)[Rows][2]) {
+    static inline void sum(const std::uint8_t* w, std::size_t apart, const std::int8_t* x,
+                           const std::int32_t*, __m256i (&out)[Panels * Rows][2]) {
         const __m256i ones = _mm256_set1_epi16(1);
 #pragma GCC unroll 8
-        for (int m = 0; m < Rows; ++m) out[m][0] = out[m][1] = _mm256_setzero_si256();
+        for (int i = 0; i < Panels * Rows; ++i) out[i][0] = out[i][1] = _mm256_setzero_si256();
 #pragma GCC unroll 1
         for (int g = 0; g < 8; ++g) {
-            const __m256i w0 = load(w + g * 64), w1 = load(w + g * 64 + 32);
-            const __m256i a0 = _mm256_abs_epi8(w0), a1 = _mm256_abs_epi8(w1);
 #pragma GCC unroll 8
-            for (int m = 0; m < Rows; ++m) {
-                const __m256i in = four_inputs(x + m * 32 + g * 4);
-                const __m256i p0 = _mm256_maddubs_epi16(a0, _mm256_sign_epi8(in, w0));
-                const __m256i p1 = _mm256_maddubs_epi16(a1, _mm256_sign_epi8(in, w1));
-                out[m][0] = _mm256_add_epi32(out[m][0], _mm256_madd_epi16(p0, ones));
-                out[m][1] = _mm256_add_epi32(out[m][1], _mm256_madd_epi16(p1, ones));
+            for (int p = 0; p < Panels; ++p) {
+                const std::uint8_t* at = w + static_cast<std::size_t>(p) * apart + g * 64;
+                const __m256i w0 = load(at), w1 = load(at + 32);
+                const __m256i a0 = _mm256_abs_epi8(w0), a1 = _mm256_abs_epi8(w1);
+#pragma GCC unroll 8
+                for (int m = 0; m < Rows; ++m) {
+                    auto& to = out[p * Rows + m];
+                    const __m256i in = four_inputs(x + m * 32 + g * 4);
+                    const __m256i p0 = _mm256_maddubs_epi16(a0, _mm256_sign_epi8(in, w0));
+                    const __m256i p1 = _mm256_maddubs_epi16(a1, _mm256_sign_epi8(in, w1));
+                    to[0] = _mm256_add_epi32(to[0], _mm256_madd_epi16(p0, ones));
+                    to[1] = _mm256_add_epi32(to[1], _mm256_madd_epi16(p1, ones));
+                }
             }
         }
     }
 };
 
-template <int Rows>
+template <int Panels, int Rows>
 struct Q4 {
     static constexpr QuantType type = QuantType::q4_0;
-    static inline void sum(const std::uint8_t* w, const std::int8_t* x, const std::int32_t* sums,
-                           __m256i (&out)[Rows][2]) {
+    static inline void sum(const std::uint8_t* w, std::size_t apart, const std::int8_t* x,
+                           const std::int32_t* sums, __m256i (&out)[Panels * Rows][2]) {
         const __m256i low = _mm256_set1_epi8(15);
 #pragma GCC unroll 8
-        for (int m = 0; m < Rows; ++m) out[m][0] = out[m][1] = _mm256_setzero_si256();
+        for (int i = 0; i < Panels * Rows; ++i) out[i][0] = out[i][1] = _mm256_setzero_si256();
 #pragma GCC unroll 1
         for (int g = 0; g < 4; ++g) {
-            const __m256i w0 = load(w + g * 64), w1 = load(w + g * 64 + 32);
-            const __m256i l0 = _mm256_and_si256(w0, low), l1 = _mm256_and_si256(w1, low);
-            const __m256i h0 = _mm256_and_si256(_mm256_srli_epi16(w0, 4), low);
-            const __m256i h1 = _mm256_and_si256(_mm256_srli_epi16(w1, 4), low);
 #pragma GCC unroll 8
-            for (int m = 0; m < Rows; ++m) {
-                const __m256i first = four_inputs(x + m * 32 + g * 4);
-                const __m256i second = four_inputs(x + m * 32 + 16 + g * 4);
-                out[m][0] = _mm256_add_epi16(out[m][0], _mm256_maddubs_epi16(l0, first));
-                out[m][1] = _mm256_add_epi16(out[m][1], _mm256_maddubs_epi16(l1, first));
-                out[m][0] = _mm256_add_epi16(out[m][0], _mm256_maddubs_epi16(h0, second));
-                out[m][1] = _mm256_add_epi16(out[m][1], _mm256_maddubs_epi16(h1, second));
+            for (int p = 0; p < Panels; ++p) {
+                const std::uint8_t* at = w + static_cast<std::size_t>(p) * apart + g * 64;
+                const __m256i w0 = load(at), w1 = load(at + 32);
+                const __m256i l0 = _mm256_and_si256(w0, low), l1 = _mm256_and_si256(w1, low);
+                const __m256i h0 = _mm256_and_si256(_mm256_srli_epi16(w0, 4), low);
+                const __m256i h1 = _mm256_and_si256(_mm256_srli_epi16(w1, 4), low);
+#pragma GCC unroll 8
+                for (int m = 0; m < Rows; ++m) {
+                    auto& to = out[p * Rows + m];
+                    const __m256i first = four_inputs(x + m * 32 + g * 4);
+                    const __m256i second = four_inputs(x + m * 32 + 16 + g * 4);
+                    to[0] = _mm256_add_epi16(to[0], _mm256_maddubs_epi16(l0, first));
+                    to[1] = _mm256_add_epi16(to[1], _mm256_maddubs_epi16(l1, first));
+                    to[0] = _mm256_add_epi16(to[0], _mm256_maddubs_epi16(h0, second));
+                    to[1] = _mm256_add_epi16(to[1], _mm256_maddubs_epi16(h1, second));
+                }
             }
         }
         const __m256i ones = _mm256_set1_epi16(1);
 #pragma GCC unroll 8
-        for (int m = 0; m < Rows; ++m) {
+        for (int i = 0; i < Panels * Rows; ++i) {
             // Stored values are larger by 8.
-            const __m256i excess = _mm256_set1_epi32(8 * sums[m]);
-            out[m][0] = _mm256_sub_epi32(_mm256_madd_epi16(out[m][0], ones), excess);
-            out[m][1] = _mm256_sub_epi32(_mm256_madd_epi16(out[m][1], ones), excess);
+            const __m256i excess = _mm256_set1_epi32(8 * sums[i % Rows]);
+            out[i][0] = _mm256_sub_epi32(_mm256_madd_epi16(out[i][0], ones), excess);
+            out[i][1] = _mm256_sub_epi32(_mm256_madd_epi16(out[i][1], ones), excess);
         }
     }
 };
 
-template <class Format, int Rows>
-inline void advance(const std::uint8_t* block, const std::int8_t* x, const float* scales,
-                    const std::int32_t* sums, float* acc) {
-    __m256i sum[Rows][2];
-    Format::sum(block + quant_scale_bytes, x, sums, sum);
-    const auto* halves = reinterpret_cast<const __m128i*>(block);
-    const __m256 d0 = _mm256_cvtph_ps(_mm_load_si128(halves));
-    const __m256 d1 = _mm256_cvtph_ps(_mm_load_si128(halves + 1));
+template <template <int, int> class Format, int Panels, int Rows>
+inline void advance(const std::uint8_t* block, std::size_t apart, const std::int8_t* x,
+                    const float* scales, const std::int32_t* sums, float* acc) {
+    __m256i sum[Panels * Rows][2];
+    Format<Panels, Rows>::sum(block + quant_scale_bytes, apart, x, sums, sum);
 #pragma GCC unroll 8
-    for (int m = 0; m < Rows; ++m) {
-        const __m256 s = _mm256_set1_ps(scales[m]);
-        float* a = acc + m * panel;
-        _mm256_store_ps(a, _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum[m][0]), _mm256_mul_ps(d0, s),
-                                           _mm256_load_ps(a)));
-        _mm256_store_ps(a + 8, _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum[m][1]), _mm256_mul_ps(d1, s),
-                                               _mm256_load_ps(a + 8)));
+    for (int p = 0; p < Panels; ++p) {
+        const auto* halves =
+            reinterpret_cast<const __m128i*>(block + static_cast<std::size_t>(p) * apart);
+        const __m256 d0 = _mm256_cvtph_ps(_mm_load_si128(halves));
+        const __m256 d1 = _mm256_cvtph_ps(_mm_load_si128(halves + 1));
+#pragma GCC unroll 8
+        for (int m = 0; m < Rows; ++m) {
+            const __m256 s = _mm256_set1_ps(scales[m]);
+            const auto& of = sum[p * Rows + m];
+            float* a = acc + (p * Rows + m) * panel;
+            _mm256_store_ps(a, _mm256_fmadd_ps(_mm256_cvtepi32_ps(of[0]), _mm256_mul_ps(d0, s),
+                                               _mm256_load_ps(a)));
+            _mm256_store_ps(a + 8, _mm256_fmadd_ps(_mm256_cvtepi32_ps(of[1]), _mm256_mul_ps(d1, s),
+                                                   _mm256_load_ps(a + 8)));
+        }
     }
 }
 
-template <template <int> class Format>
+// The processor fetches ahead by itself here: asking for it makes four streams slower.
+template <template <int, int> class Format>
+void one_row(const QuantTile& t) {
+    constexpr std::size_t bytes = quant_panel_block_bytes(Format<1, 1>::type);
+    alignas(32) float acc[quant_row_panels * panel] = {};
+    for (int p = 0; t.accumulate && p < quant_row_panels; ++p) {
+        __builtin_memcpy(acc + p * panel, t.y + p * t.y_apart, panel * sizeof(float));
+    }
+    const std::uint8_t* block = t.weights;
+    for (std::size_t b = 0; b < t.blocks; ++b, block += bytes) {
+        advance<Format, quant_row_panels, 1>(block, t.apart, t.values + b * t.stride * quant_block,
+                                             t.scales + b * t.stride, t.sums + b * t.stride, acc);
+    }
+    for (int p = 0; p < quant_row_panels; ++p) {
+        __builtin_memcpy(t.y + p * t.y_apart, acc + p * panel, panel * sizeof(float));
+    }
+}
+
+template <template <int, int> class Format>
 void tile(const QuantTile& t) {
-    constexpr std::size_t bytes = quant_panel_block_bytes(Format<1>::type);
+    if (t.panels == quant_row_panels) return one_row<Format>(t);
+    constexpr std::size_t bytes = quant_panel_block_bytes(Format<1, 1>::type);
     alignas(32) float acc[quant_tile_rows * panel];
     for (int m = 0; m < t.rows; ++m) {
         for (int n = 0; n < panel; ++n) {
@@ -124,18 +159,15 @@ void tile(const QuantTile& t) {
         const std::int32_t* sums = t.sums + b * t.stride;
         int m = 0;
         for (; m + rows_at_once <= t.rows; m += rows_at_once) {
-            advance<Format<rows_at_once>, rows_at_once>(block, x + m * 32, scales + m, sums + m,
-                                                        acc + m * panel);
+            advance<Format, 1, rows_at_once>(block, 0, x + m * 32, scales + m, sums + m,
+                                             acc + m * panel);
         }
         switch (t.rows - m) {
         case 1:
-            advance<Format<1>, 1>(block, x + m * 32, scales + m, sums + m, acc + m * panel);
+            advance<Format, 1, 1>(block, 0, x + m * 32, scales + m, sums + m, acc + m * panel);
             break;
         case 2:
-            advance<Format<2>, 2>(block, x + m * 32, scales + m, sums + m, acc + m * panel);
-            break;
-        case 3:
-            advance<Format<3>, 3>(block, x + m * 32, scales + m, sums + m, acc + m * panel);
+            advance<Format, 1, 2>(block, 0, x + m * 32, scales + m, sums + m, acc + m * panel);
             break;
         default:
             break;

@@ -21,10 +21,14 @@ constexpr std::size_t quant_gguf_block_bytes(QuantType type) {
     return 2 + (type == QuantType::q8_0 ? quant_block : quant_block / 2);
 }
 
-// One panel times some rows.
+// One panel times some rows; or one row times several whole panels, `apart` bytes from each other,
+// whose outputs are `y_apart` from each other: memory brings several streams faster than one.
 struct QuantTile {
     const std::uint8_t* weights = nullptr;
     std::size_t blocks = 0;
+    int panels = 1; // 1, or quant_row_panels with one row
+    std::size_t apart = 0;
+    std::ptrdiff_t y_apart = 0;
     // Of QuantRows, at the first row; the next block is `stride` rows on.
     const std::int8_t* values = nullptr;
     const float* scales = nullptr;
@@ -36,7 +40,7 @@ struct QuantTile {
     int columns = 0; // of y that are there, at most 16
     bool accumulate = false;
 };
-inline constexpr int quant_tile_rows = 64;
+inline constexpr int quant_tile_rows = 64, quant_row_panels = 4;
 
 struct QuantKernels {
     void (*tile_q8)(const QuantTile& tile);

@@ -25,7 +25,7 @@ int value_q4(const std::uint8_t* values, int output, int i) {
 }
 
 template <QuantType type>
-void tile(const QuantTile& t) {
+void tile_of_panel(const QuantTile& t) {
     for (int m = 0; m < t.rows; ++m) {
         float* y = t.y + m * t.y_row;
         for (int n = 0; n < t.columns; ++n) {
@@ -45,6 +45,16 @@ void tile(const QuantTile& t) {
             }
             y[n] = acc;
         }
+    }
+}
+
+template <QuantType type>
+void tile(const QuantTile& t) {
+    QuantTile one = t;
+    for (int p = 0; p < t.panels; ++p) {
+        tile_of_panel<type>(one);
+        one.weights += t.apart;
+        one.y += t.y_apart;
     }
 }
 

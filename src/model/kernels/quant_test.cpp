@@ -107,13 +107,28 @@ TEST(Quant, ProductsAreTheTwinsForEveryShapeThreadCountAndInstance) {
         const auto w = QuantMatrix::quantize(type, large.data(), 1000, 1024);
         ASSERT_TRUE(w.has_value());
         check(type, *w, 2, 300, three);
+        check(type, *w, 1, 302, three);
+    }
+}
+
+// One row goes through four parts of the matrix at once: no part, parts of one panel and of two,
+// with and without panels that are left over.
+TEST(Quant, OneRowIsTheTwinsForEveryPartOfTheMatrix) {
+    ThreadPool three(3);
+    for (const auto type : {QuantType::q8_0, QuantType::q4_0}) {
+        for (const std::size_t out : {16, 63, 64, 65, 80, 112, 127, 128, 143, 192}) {
+            const auto rows = noise(out * 96, out);
+            const auto w = QuantMatrix::quantize(type, rows.data(), out, 96);
+            ASSERT_TRUE(w.has_value()) << w.error().to_string();
+            check(type, *w, 1, 400 + out, three);
+        }
     }
 }
 
 TEST(Quant, EveryByteOfAWeightAndTheLargestSumsAreExact) {
     ThreadPool two(2);
     for (const auto type : {QuantType::q8_0, QuantType::q4_0}) {
-        const std::size_t each = type == QuantType::q8_0 ? 34 : 18, out = 40, blocks = 4;
+        const std::size_t each = type == QuantType::q8_0 ? 34 : 18, out = 72, blocks = 4;
         for (int fill = -1; fill < 256; ++fill) {
             Bytes gguf(out * blocks * each);
             Prng prng(static_cast<std::uint64_t>(fill + 2));
@@ -129,15 +144,18 @@ TEST(Quant, EveryByteOfAWeightAndTheLargestSumsAreExact) {
             ASSERT_TRUE(w.has_value()) << w.error().to_string();
             EXPECT_EQ(w->gguf_rows(), gguf);
             if (fill % 17 != 0 && fill != 128) continue;
-            check(type, *w, 3, 9, two);
+            for (const std::size_t rows : {1, 3}) check(type, *w, rows, 9, two);
             for (const float sign : {1.0F, -1.0F}) { // every x at the end of its range
                 const std::vector<float> x(5 * blocks * 32, 3.5F * sign);
                 const auto expected =
                     twin(type, gguf, out, blocks * 32, x, 5, std::vector<float>(5 * out));
+                const std::vector<float> first(expected.begin(), expected.begin() + out);
                 for (const Table* table : available()) {
-                    std::vector<float> y(5 * out);
+                    std::vector<float> y(5 * out), one(out);
                     w->apply(x.data(), blocks * 32, 5, y.data(), out, nullptr, false, *table);
                     EXPECT_TRUE(same_bits(y, expected)) << table->name << " " << fill;
+                    w->apply(x.data(), blocks * 32, 1, one.data(), out, nullptr, false, *table);
+                    EXPECT_TRUE(same_bits(one, first)) << table->name << " " << fill;
                 }
             }
         }

@@ -56,14 +56,15 @@ void Backprop::Impl::mlp_back(std::size_t i, LayerTape& t, std::size_t begin, st
     };
     through(n.mlp_out, t.mlp_out, t.mlp_out_norm, d_mlp_out);
     float* product = act.data() + begin * inner;
-    activate(t, product, begin, end);
+    const bool swiglu = config.gated_mlp && config.activation == Activation::silu;
+    if (!swiglu) activate(t, product, begin, end); // else its way back makes the product again
     const SiteRows down{Site::down, dy, hidden};
     group_back(3, i, {&down, 1}, dact.data(), inner, begin, end);
     float* up = t.up.data() + begin * inner;
     float* gate = config.gated_mlp ? t.gate.data() + begin * inner : nullptr;
     if (!config.gated_mlp) {
         train_kernels.gelu_backward(up, dact.data(), count * inner);
-    } else if (config.activation == Activation::silu) {
+    } else if (swiglu) {
         table.swiglu_backward(gate, up, dact.data(), product, count * inner);
     } else {
         train_kernels.geglu_backward(gate, up, dact.data(), count * inner);

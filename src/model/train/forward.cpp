@@ -1,3 +1,4 @@
+#include "model/kernels/gemm.hpp"
 #include "model/rope.hpp"
 #include "model/train/backprop_impl.hpp"
 #include "model/train/noise.hpp"
@@ -180,14 +181,18 @@ void Backprop::Impl::attention(std::size_t i, LayerTape& t) {
             const auto& document = documents[task / kv_heads];
             const std::size_t g = task % kv_heads;
             const float* first = t.qkv.data() + document.first_row * qkv_width;
-            keys.assign(padded(document.rows) * size, 0.0F);
-            values.assign(document.rows * value_row, 0.0F);
+            const float* first_key = first + q_width + g * size;
+            train::grow(keys, padded(document.rows) * size);
+            train::grow(values, document.rows * value_row);
+            for (std::size_t p = 0; p < document.rows; p += kernels::panel) {
+                kernels::pack_panel({first_key + p * qkv_width, 1, signed_width(qkv_width)}, size,
+                                    std::min<std::size_t>(kernels::panel, document.rows - p),
+                                    keys.data() + p * size);
+            }
             for (std::size_t p = 0; p < document.rows; ++p) {
-                const float* row = first + p * qkv_width + q_width + g * size;
-                float* key =
-                    keys.data() + p / kernels::panel * kernels::panel * size + p % kernels::panel;
-                for (std::size_t d = 0; d < size; ++d) key[d * kernels::panel] = row[d];
-                std::copy_n(row + kv_width, size, values.data() + p * value_row);
+                float* value = values.data() + p * value_row;
+                std::copy_n(first_key + kv_width + p * qkv_width, size, value);
+                std::fill(value + size, value + value_row, 0.0F);
             }
             kernels::AttentionRows a;
             a.head_size = size;

@@ -1,7 +1,9 @@
 #include "model/train/panels.hpp"
 
 #include <algorithm>
-#include <cstring>
+
+#include "base/check.hpp"
+#include "model/kernels/gemm.hpp"
 
 namespace ol::model::train {
 
@@ -11,43 +13,21 @@ constexpr std::size_t panel = kernels::panel, tile_rows = kernels::tile_rows;
 constexpr std::size_t block_depth = 256;   // a panel's block is 16 KB: half of a first-level cache
 constexpr std::size_t block_columns = 256; // whose part of c stays near between blocks of the depth
 
-// rows x count as [rows][16], zeros beyond `count`.
-void copy_panel(const float* from, std::size_t row, std::size_t rows, std::size_t count,
-                float* to) {
-    if (count == panel) {
-        // A size that the compiler knows is no call.
-        for (std::size_t k = 0; k < rows; ++k) {
-            std::memcpy(to + k * panel, from + k * row, panel * sizeof(float));
-        }
-        return;
-    }
-    for (std::size_t k = 0; k < rows; ++k) {
-        for (std::size_t n = 0; n < panel; ++n) {
-            to[k * panel + n] = n < count ? from[k * row + n] : 0.0F;
-        }
-    }
-}
-
 } // namespace
 
 void Panels::set_transposed(std::size_t first, const float* rows, std::size_t count) {
-    for (std::size_t n = 0; n < count; ++n) {
-        const std::size_t column = first + n;
-        float* to = data() + column / panel * panel * depth_ + column % panel;
-        const float* from = rows + n * depth_;
-        for (std::size_t k = 0; k < depth_; ++k) to[k * panel] = from[k];
-    }
-    if (first + count != columns_) return;
-    for (std::size_t column = columns_; column < padded(columns_); ++column) {
-        float* to = data() + column / panel * panel * depth_ + column % panel;
-        for (std::size_t k = 0; k < depth_; ++k) to[k * panel] = 0.0F;
+    OL_CHECK(first % panel == 0);
+    for (std::size_t n = 0; n < count; n += panel) {
+        kernels::pack_panel({rows + n * depth_, 1, signed_width(depth_)}, depth_,
+                            std::min(panel, count - n), data() + (first + n) * depth_);
     }
 }
 
 void Panels::set_rows(std::size_t first, const float* rows, std::size_t count) {
     for (std::size_t column = 0; column < columns_; column += panel) {
-        copy_panel(rows + column, columns_, count, std::min(panel, columns_ - column),
-                   data() + column * depth_ + first * panel);
+        kernels::pack_panel({rows + column, signed_width(columns_), 1}, count,
+                            std::min(panel, columns_ - column),
+                            data() + column * depth_ + first * panel);
     }
 }
 
@@ -101,8 +81,8 @@ void outer(const Outer& o, const kernels::Table& table) {
             const std::size_t depth = std::min(block_depth, o.rows - k0);
             block.reshape(depth, width);
             for (std::size_t p = 0; p < width; p += panel) {
-                copy_panel(o.b + k0 * o.b_row + n + p, o.b_row, depth, std::min(panel, width - p),
-                           block.data() + p * depth);
+                kernels::pack_panel({o.b + k0 * o.b_row + n + p, signed_width(o.b_row), 1}, depth,
+                                    std::min(panel, width - p), block.data() + p * depth);
             }
             tile.depth = depth;
             tile.columns = static_cast<int>(width);

@@ -36,7 +36,8 @@ public:
         return values_.data() + (64 - address % 64) % 64 / sizeof(float);
     }
     const float* data() const { return const_cast<Panels*>(this)->data(); }
-    // From row-major rows [columns, depth] (B is their transpose), columns [first, first + count).
+    // From row-major rows [columns, depth] (B is their transpose), columns [first, first + count);
+    // first a multiple of 16, and count too unless the last column is among them.
     void set_transposed(std::size_t first, const float* rows, std::size_t count);
     // From row-major rows [depth, columns], depth [first, first + count).
     void set_rows(std::size_t first, const float* rows, std::size_t count);
