@@ -1,5 +1,7 @@
 #include "factory/training.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <numeric>
 
 #include "base/prng.hpp"
@@ -139,12 +141,13 @@ Result<std::unique_ptr<Training>> Training::make_full(const RunConfig& config, m
 }
 
 model::MemoryPlan Training::predict(const Prepared& prepared) const {
-    std::uint64_t tokens = 0;
-    for (const auto& example : prepared.examples) {
-        tokens = std::max<std::uint64_t>(tokens, example.tokens.size());
-    }
-    return model::predict_memory(base_->config, full_ ? nullptr : &config_.lora, options(),
-                                 tokens * config_.batch_examples, prepared.longest);
+    std::vector<std::uint64_t> sizes;
+    for (const auto& example : prepared.examples) sizes.push_back(example.tokens.size());
+    std::ranges::sort(sizes, std::greater());
+    sizes.resize(std::min<std::size_t>(sizes.size(), config_.batch_examples));
+    const auto tokens = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
+    return model::predict_memory(base_->config, full_ ? nullptr : &config_.lora, options(), tokens,
+                                 prepared.longest);
 }
 
 model::AdapterFiles adapter_files(const model::LoraAdapter& adapter, const RunConfig& config) {
