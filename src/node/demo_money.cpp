@@ -243,6 +243,11 @@ Status Demo::catch_forgery() {
     auto honest = OL_TRY(settlement.next_epoch());
     auto receipts = honest.receipts;
     auto& forged = receipts.at(0);
+    if (forged.receipt.shares.empty()) {
+        return fail(ErrorCode::conflict,
+                    "the answer owes no record, so there is nothing to forge; train longer "
+                    "(--epochs, --training-records)");
+    }
     const auto forger = OL_TRY(context.keys->key("forger")).address();
     const auto row = OL_TRY(node_->model_service().adapter(std::string(adapter_name)));
     const auto rules = OL_TRY(context.money_rules(forged.receipt.parameters_version));
