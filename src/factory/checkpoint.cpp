@@ -1,6 +1,7 @@
 #include "factory/checkpoint.hpp"
 
 #include "base/limits.hpp"
+#include "base/log.hpp"
 #include "crypto/hash.hpp"
 
 namespace ol::factory {
@@ -46,6 +47,17 @@ Result<Checkpoint> read_checkpoint(const Path& file) {
     bytes.erase(bytes.begin(), bytes.begin() + header_bytes);
     out.state = std::move(bytes);
     return out;
+}
+
+Result<std::optional<Checkpoint>> find_checkpoint(const Path& file) {
+    auto found = read_checkpoint(file);
+    if (found) return std::optional(std::move(*found));
+    if (found.error().code == ErrorCode::corrupted) {
+        log::warning("factory", "{}; starting again from step 0", found.error().context);
+    } else if (found.error().code != ErrorCode::not_found) {
+        return std::unexpected(std::move(found.error()));
+    }
+    return std::nullopt;
 }
 
 } // namespace ol::factory

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <thread>
 
@@ -318,14 +317,7 @@ Result<RunState> RunStore::Execution::go(const model::Tokenizer& tokenizer,
 }
 
 Status RunStore::Execution::resume() {
-    auto found = read_checkpoint(checkpoint_file());
-    if (!found && found.error().code == ErrorCode::corrupted) {
-        // Nothing is lost but time: the steps are the same when they are taken again.
-        log::warning("factory", "run {}: {}; starting again from step 0", run_.id,
-                     found.error().context);
-    } else if (!found && found.error().code != ErrorCode::not_found) {
-        return std::unexpected(found.error());
-    }
+    const auto found = OL_TRY(find_checkpoint(checkpoint_file()));
     if (found && found->fingerprint != fingerprint_) {
         return fail(ErrorCode::conflict,
                     "run {}: its checkpoint was made with other records or another engine; give "
@@ -363,15 +355,9 @@ Status RunStore::Execution::take_back_events(std::uint64_t step) {
 
 Status RunStore::Execution::one_step(Order& order) {
     const Stopwatch watch;
-    const auto batches = order.batches(run_.step, prepared_.examples);
-    const auto report =
-        OL_TRY_IN(training_->trainer().step_over(batches), "step {}", run_.step + 1);
+    const auto report = OL_TRY(training_->step(order, run_.step, prepared_));
     const double seconds = watch.seconds();
     ++run_.step;
-    if (!std::isfinite(report.loss)) {
-        return fail(ErrorCode::invalid_argument,
-                    "the loss of step {} is not a number; lower the learning rate", run_.step);
-    }
     if (run_.step == 1) run_.loss_first = report.loss;
     run_.loss_last = report.loss;
     run_.seconds += seconds;

@@ -14,26 +14,14 @@
 #include "crypto/hash.hpp"
 #include "factory/format.hpp"
 #include "factory/reproduce.hpp"
+#include "model/folder_for_tests.hpp"
 
 namespace ol::factory {
 namespace {
 
 using codec::Json;
 
-class Folder {
-public:
-    Folder() {
-        static int count = 0;
-        path_ = std::filesystem::temp_directory_path() /
-                fmt::format("ol_factory_{}_{}", getpid(), count++);
-        std::filesystem::create_directories(path_);
-    }
-    ~Folder() { std::filesystem::remove_all(path_); }
-    const Path& path() const { return path_; }
-
-private:
-    Path path_;
-};
+using model::test::Folder;
 
 // A tiny base and a dozen records, the same in every process.
 struct Stage {

@@ -1,6 +1,7 @@
 #include "factory/training.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <numeric>
 
@@ -138,6 +139,17 @@ Result<std::unique_ptr<Training>> Training::make_full(const RunConfig& config, m
     out->full_ = true;
     out->trainer_ = OL_TRY(model::Trainer::make(model, config.optimizer, out->options(), pool));
     return out;
+}
+
+Result<model::StepReport> Training::step(Order& order, std::uint64_t number,
+                                         const Prepared& prepared) {
+    const auto batches = order.batches(number, prepared.examples);
+    const auto report = OL_TRY_IN(trainer_->step_over(batches), "step {}", number + 1);
+    if (!std::isfinite(report.loss)) {
+        return fail(ErrorCode::invalid_argument,
+                    "the loss of step {} is not a number; lower the learning rate", number + 1);
+    }
+    return report;
 }
 
 model::MemoryPlan Training::predict(const Prepared& prepared) const {

@@ -56,6 +56,9 @@ public:
                                                        ThreadPool& pool);
     model::Trainer& trainer() { return *trainer_; }
     const model::LoraAdapter& adapter() const { return adapter_; } // empty where all is trained
+    // A step of `order`, counted from 0, over the examples. invalid_argument when its loss is not
+    // a number.
+    Result<model::StepReport> step(Order& order, std::uint64_t number, const Prepared& prepared);
     // Of a step's memory, before the first.
     model::MemoryPlan predict(const Prepared& prepared) const;
 

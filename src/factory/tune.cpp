@@ -1,10 +1,7 @@
 #include "factory/tune.hpp"
 
-#include <cmath>
-
 #include "base/clock.hpp"
 #include "base/limits.hpp"
-#include "base/log.hpp"
 #include "crypto/hash.hpp"
 #include "factory/checkpoint.hpp"
 #include "factory/training.hpp"
@@ -21,14 +18,6 @@ constexpr std::string_view tuning_format = "openledger/tuning-record/1";
 constexpr std::string_view record_name = "tuning_record.json";
 constexpr std::string_view checkpoint_name = "checkpoint.bin";
 constexpr std::uint32_t default_tokens = 512;
-
-// Whether the folder's weights are bf16; f16 becomes f32, which holds it.
-Result<bool> is_bf16(const TuneConfig& config) {
-    if (!config.dtype.empty()) return config.dtype == "bf16";
-    const auto path = config.folder / "config.json";
-    const auto json = OL_TRY(Json::parse(OL_TRY(read_text_file(path, limits::json_bytes))));
-    return json["torch_dtype"] == Json("bfloat16") || json["dtype"] == Json("bfloat16");
-}
 
 class Tuning {
 public:
@@ -135,13 +124,8 @@ std::string Tuning::record(const Hash32& result) const {
 
 Status Tuning::resume() {
     fingerprint_ = crypto::keccak256(record(Hash32{}));
-    auto found = read_checkpoint(checkpoint_file());
-    if (!found && found.error().code == ErrorCode::not_found) return {};
-    if (!found && found.error().code == ErrorCode::corrupted) {
-        log::warning("factory", "{}; starting again from step 0", found.error().context);
-        return {};
-    }
-    if (!found) return std::unexpected(found.error());
+    const auto found = OL_TRY(find_checkpoint(checkpoint_file()));
+    if (!found) return {};
     if (found->fingerprint != fingerprint_) {
         return fail(ErrorCode::conflict,
                     "{} is of another model, data or configuration; give these again, or choose "
@@ -170,13 +154,8 @@ Result<double> Tuning::held_out_loss() const {
 
 Status Tuning::one_step(Order& order) {
     const Stopwatch watch;
-    const auto batches = order.batches(step_, prepared_.examples);
-    const auto done = OL_TRY_IN(training_->trainer().step_over(batches), "step {}", step_ + 1);
+    const auto done = OL_TRY(training_->step(order, step_, prepared_));
     ++step_;
-    if (!std::isfinite(done.loss)) {
-        return fail(ErrorCode::invalid_argument,
-                    "the loss of step {} is not a number; lower the learning rate", step_);
-    }
     const double seconds = watch.seconds();
     if (report_.tokens == 0) report_.loss_first = done.loss;
     report_.loss_last = done.loss;
@@ -193,7 +172,9 @@ Status Tuning::finish() {
     if (config_.full) {
         std::error_code ignored; // a part of one
         std::filesystem::remove(output / "config.json", ignored);
-        OL_TRY(model::export_folder(model_, config_.folder, output, OL_TRY(is_bf16(config_))));
+        const bool as_bf16 = config_.dtype.empty() ? OL_TRY(model::is_bf16(config_.folder))
+                                                   : config_.dtype == "bf16";
+        OL_TRY(model::export_folder(model_, config_.folder, output, as_bf16));
         report_.hash = OL_TRY(model::base_hash(output));
     } else {
         OL_TRY(training_->adapter().save(output, config_.folder.string()));

@@ -5,28 +5,19 @@
 #include <unistd.h>
 
 #include "factory/format.hpp"
+#include "model/folder_for_tests.hpp"
 #include "model/transformer.hpp"
 
 namespace ol::factory {
 namespace {
 
-class Folder {
+class Folder : public model::test::Folder {
 public:
-    Folder() {
-        static int count = 0;
-        path_ = std::filesystem::temp_directory_path() /
-                fmt::format("ol_tune_{}_{}", getpid(), count++);
-        std::filesystem::create_directories(path_);
-    }
-    ~Folder() { std::filesystem::remove_all(path_); }
-    Path operator/(const std::string& name) const { return path_ / name; }
+    Path operator/(const std::string& name) const { return path() / name; }
     Path file(const std::string& name, std::string_view text) const {
-        EXPECT_TRUE(write_file_atomic(path_ / name, text));
-        return path_ / name;
+        EXPECT_TRUE(write_file_atomic(path() / name, text));
+        return path() / name;
     }
-
-private:
-    Path path_;
 };
 
 constexpr std::string_view turns_template =

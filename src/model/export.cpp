@@ -9,6 +9,13 @@ namespace ol::model {
 
 using codec::Json;
 
+Result<bool> is_bf16(const Path& folder) {
+    const auto path = folder / "config.json";
+    const auto text = OL_TRY(read_text_file(path, limits::json_bytes));
+    const auto json = OL_TRY_IN(Json::parse(text), "{}", path.string());
+    return json["torch_dtype"] == Json("bfloat16") || json["dtype"] == Json("bfloat16");
+}
+
 Status export_folder(const Model& model, const Path& folder, const Path& to, bool as_bf16,
                      const ProgressSink& progress) {
     std::error_code ignored;

@@ -5,6 +5,9 @@
 
 namespace ol::model {
 
+// Whether a folder's weights are in bf16, by its config.json. f16 becomes f32, which holds it.
+Result<bool> is_bf16(const Path& folder);
+
 // A Hugging Face folder: the model's weights, config.json as `folder` has it (but for what changed:
 // the type of the numbers, whether head and embedding are tied), and copies of the tokenizer, the
 // chat template and generation_config.json. already_exists when `to` has a model.

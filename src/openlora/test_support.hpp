@@ -2,30 +2,15 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/prng.hpp"
+#include "model/folder_for_tests.hpp"
 #include "model/transformer.hpp"
 #include "openlora/adapter_store.hpp"
 
 namespace ol::openlora::testing {
 
-class Folder {
-public:
-    Folder() {
-        static int count = 0;
-        path_ = std::filesystem::temp_directory_path() /
-                fmt::format("ol_openlora_{}_{}", getpid(), count++);
-        std::filesystem::create_directories(path_);
-    }
-    ~Folder() { std::filesystem::remove_all(path_); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    const Path& path() const { return path_; }
-
-private:
-    Path path_;
-};
+using model::test::Folder;
 
 inline model::Tokenizer make_tokenizer() {
     const std::string text =

@@ -297,12 +297,8 @@ Status model_export(Session& session, const ModelFilesCommand& command) {
     if (gguf) {
         OL_TRY(model::write_gguf(model, folder, to, *gguf, progress));
     } else {
-        // As the base was, unless asked otherwise; a base in f16 becomes f32, which holds it.
-        const auto json =
-            OL_TRY(Json::parse(OL_TRY(read_text_file(folder / "config.json", limits::json_bytes))));
-        const bool was_bf16 =
-            json["torch_dtype"] == Json("bfloat16") || json["dtype"] == Json("bfloat16");
-        const bool as_bf16 = command.dtype.empty() ? was_bf16 : command.dtype == "bf16";
+        const bool as_bf16 =
+            command.dtype.empty() ? OL_TRY(model::is_bf16(folder)) : command.dtype == "bf16";
         OL_TRY(model::export_folder(model, folder, to, as_bf16, progress));
     }
     const auto bytes = gguf ? std::filesystem::file_size(to) : weight_bytes(to);
