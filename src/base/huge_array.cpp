@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <new>
 
@@ -14,6 +15,7 @@ namespace ol::detail {
 namespace {
 
 constexpr std::size_t huge_page = std::size_t{2} << 20;
+constexpr std::size_t small_page = std::size_t{4} << 10; // what is left over at the end is of these
 constexpr std::size_t slab_bytes = 2 * huge_page;
 constexpr std::size_t least_shared = std::size_t{64} << 10;
 constexpr std::size_t line = 64;
@@ -22,7 +24,8 @@ std::size_t rounded(std::size_t bytes, std::size_t unit) {
     return (bytes + unit - 1) / unit * unit;
 }
 
-// Zeros on huge pages, at a multiple of `alignment`; size is a multiple of huge_page.
+// Zeros, on huge pages as far as they fill them, at a multiple of `alignment`; size is a multiple of
+// small_page.
 void* map_aligned(std::size_t size, std::size_t alignment) {
     // Take more than is needed and give back what stands out.
     void* mapped = ::mmap(nullptr, size + alignment, PROT_READ | PROT_WRITE,
@@ -72,12 +75,12 @@ void give_to_slab(void* data) {
 
 void* map_huge(std::size_t bytes) {
     if (bytes < least_shared) {
-        void* small = std::calloc(1, bytes);
+        void* small = std::aligned_alloc(line, rounded(bytes, line));
         OL_CHECK(small != nullptr);
-        return small;
+        return std::memset(small, 0, bytes);
     }
     if (bytes < huge_page) return take_from_slab(bytes);
-    return map_aligned(rounded(bytes, huge_page), huge_page);
+    return map_aligned(rounded(bytes, small_page), huge_page);
 }
 
 void unmap_huge(void* data, std::size_t bytes) {
@@ -86,7 +89,7 @@ void unmap_huge(void* data, std::size_t bytes) {
     } else if (bytes < huge_page) {
         give_to_slab(data);
     } else {
-        ::munmap(data, rounded(bytes, huge_page));
+        ::munmap(data, rounded(bytes, small_page));
     }
 }
 
@@ -94,7 +97,7 @@ void forget_huge(void* data, std::size_t bytes, std::size_t begin, std::size_t e
     OL_CHECK(begin <= end && end <= bytes);
     if (bytes < huge_page) return; // shares its pages with others
     begin = rounded(begin, huge_page);
-    end = end == bytes ? rounded(bytes, huge_page) : end / huge_page * huge_page;
+    end = end == bytes ? rounded(bytes, small_page) : end / huge_page * huge_page;
     if (begin < end) ::madvise(static_cast<char*>(data) + begin, end - begin, MADV_DONTNEED);
 }
 

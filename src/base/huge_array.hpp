@@ -1,11 +1,13 @@
 // HugeArray: a large array of plain values on huge pages where the system has them: random access
-// then costs a cache miss and not a walk through the page tables as well. Starts as zeros.
+// then costs a cache miss and not a walk through the page tables as well. Starts as zeros, on a
+// cache line. HugeVector: a vector on the same memory.
 #pragma once
 
 #include <cstddef>
 #include <span>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace ol {
 
@@ -59,5 +61,18 @@ private:
     T* data_ = nullptr;
     std::size_t size_ = 0;
 };
+
+template <class T>
+struct HugeAllocator {
+    using value_type = T;
+    HugeAllocator() = default;
+    template <class U>
+    HugeAllocator(const HugeAllocator<U>&) {} // NOLINT(google-explicit-constructor)
+    T* allocate(std::size_t count) { return static_cast<T*>(detail::map_huge(count * sizeof(T))); }
+    void deallocate(T* data, std::size_t count) { detail::unmap_huge(data, count * sizeof(T)); }
+    bool operator==(const HugeAllocator&) const { return true; }
+};
+template <class T>
+using HugeVector = std::vector<T, HugeAllocator<T>>;
 
 } // namespace ol

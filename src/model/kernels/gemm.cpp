@@ -58,6 +58,21 @@ void store4(float* p, F4 v) { std::memcpy(p, &v, sizeof v); }
     store4(to + 3 * step, __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7));
 }
 
+// to[k * 6 + i] = row i's value k, for six rows and k < 4.
+[[gnu::always_inline]] inline void turn_tile(const float* from, std::ptrdiff_t row, float* to) {
+    const F4 a = load4(from), b = load4(from + row), c = load4(from + 2 * row),
+             d = load4(from + 3 * row), e = load4(from + 4 * row), f = load4(from + 5 * row);
+    const auto low = [](F4 x, F4 y) { return __builtin_shufflevector(x, y, 0, 4, 1, 5); };
+    const auto high = [](F4 x, F4 y) { return __builtin_shufflevector(x, y, 2, 6, 3, 7); };
+    const auto half = [](F4 ab, F4 cd, F4 ef, float* out) { // two of the four k
+        store4(out, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
+        store4(out + 4, __builtin_shufflevector(ef, ab, 0, 1, 6, 7));
+        store4(out + 8, __builtin_shufflevector(cd, ef, 2, 3, 6, 7));
+    };
+    half(low(a, b), low(c, d), low(e, f), to);
+    half(high(a, b), high(c, d), high(e, f), to + 12);
+}
+
 // A's rows as tiles [rows / 6][depth][6], so that a tile reads one stream.
 void pack_rows(const View& a, std::size_t rows, std::size_t depth, float* out) {
     if (a.row == 1) { // along what lies together: k's values are far from those of k + 1
@@ -78,14 +93,8 @@ void pack_rows(const View& a, std::size_t rows, std::size_t depth, float* out) {
         std::size_t whole = 0;
         if (a.column == 1 && count == tile_rows) {
             whole = depth / 4 * 4;
-            const float *five = from + 4 * a.row, *six = from + 5 * a.row;
             for (std::size_t k = 0; k < whole; k += 4) {
-                float* to = tile + k * tile_rows;
-                transpose4(from + k, a.row, to, tile_rows);
-                for (std::size_t i = 0; i < 4; ++i) {
-                    to[i * tile_rows + 4] = five[k + i];
-                    to[i * tile_rows + 5] = six[k + i];
-                }
+                turn_tile(from + k, a.row, tile + k * tile_rows);
             }
         }
         for (std::size_t m = 0; m < count; ++m) {
@@ -98,25 +107,19 @@ void pack_rows(const View& a, std::size_t rows, std::size_t depth, float* out) {
 }
 
 struct Scratch {
-    std::vector<float> a, all_a, b, wide;
+    HugeVector<float> a, all_a, b, wide;
 };
 Scratch& scratch() {
     thread_local Scratch mine;
     return mine;
 }
-// Panels start on cache lines, so that no load of theirs touches two.
-float* aligned(float* data) {
-    const auto address = reinterpret_cast<std::uintptr_t>(data);
-    return data + (64 - address % 64) % 64 / sizeof(float);
-}
-float* room(std::vector<float>& buffer, std::size_t count) {
-    if (buffer.size() < count + panel) buffer.resize(count + panel);
-    return aligned(buffer.data());
+float* room(HugeVector<float>& buffer, std::size_t count) {
+    if (buffer.size() < count) buffer.resize(count);
+    return buffer.data();
 }
 
 } // namespace
 
-// B[depth, columns] as [depth][16], zeros beyond `columns`.
 void pack_panel(const View& b, std::size_t depth, std::size_t columns, float* out) {
     if (columns < panel) std::fill(out, out + depth * panel, 0.0F);
     if (b.column == 1) {
@@ -154,16 +157,28 @@ void pack_panel(const View& b, std::size_t depth, std::size_t columns, float* ou
 
 namespace {
 
-// B in panels of 16 columns, in one of two forms; neither: it is read in place.
+// B in panels of 16 columns, in one of two forms, of the depth [first_k, first_k + depth) and the
+// columns from first_n on; neither: it is read in place.
 struct Panels {
     const float* f32 = nullptr;
     const std::uint16_t* bf16 = nullptr;
+    std::size_t depth = 0, first_k = 0, first_n = 0;
+
+    std::size_t at(std::size_t k, std::size_t n) const {
+        return (n - first_n) * depth + (k - first_k) * panel;
+    }
 };
 
-// The rows [m0, m0 + rows) and columns [n0, n_end) of a product, a block of the depth after the
-// other so that a panel's block stays in the first-level cache. all_a: A in tiles already, or null.
-void multiply_block(const Product& p, const Panels& panels, const float* all_a, std::size_t m0,
-                    std::size_t rows, std::size_t n0, std::size_t n_end, const Table& table) {
+// A part of a product.
+struct Block {
+    std::size_t m0, rows, n0, n_end, k0, k_end;
+};
+
+// A block of the depth after the other, so that a panel's block stays in the first-level cache.
+// all_a: A in tiles already, or null.
+void multiply_block(const Product& p, const Panels& panels, const float* all_a, const Block& block,
+                    const Table& table) {
+    const auto [m0, rows, n0, n_end, k_begin, k_end] = block;
     // Rows far apart share the few places of a first-level cache that their distance leaves.
     const bool pack_a = all_a == nullptr &&
                         (p.a.column != 1 || (n_end - n0 >= packing_columns && rows >= tile_rows));
@@ -171,9 +186,9 @@ void multiply_block(const Product& p, const Panels& panels, const float* all_a, 
     const bool few = rows < 4;
     const std::size_t step = panel * static_cast<std::size_t>(few ? 4 : table.tile_panels);
     const std::size_t most_depth = few && panels.bf16 != nullptr ? block_depth / 4 : block_depth;
-    for (std::size_t k0 = 0; k0 < p.k; k0 += most_depth) {
-        const std::size_t depth = std::min(most_depth, p.k - k0);
-        const View a = p.a.at(static_cast<std::ptrdiff_t>(m0), static_cast<std::ptrdiff_t>(k0));
+    for (std::size_t k0 = k_begin; k0 < k_end; k0 += most_depth) {
+        const std::size_t depth = std::min(most_depth, k_end - k0);
+        const View a = p.a.at(signed_width(m0), signed_width(k0));
         float* packed_a = nullptr;
         if (pack_a) {
             packed_a = room(scratch().a, divide_up(rows, tile_rows) * tile_rows * depth);
@@ -185,7 +200,7 @@ void multiply_block(const Product& p, const Panels& panels, const float* all_a, 
                 const std::size_t count = divide_up(std::min(step, n_end - n), panel);
                 float* to = room(scratch().wide, count * depth * panel);
                 for (std::size_t j = 0; j < count; ++j) {
-                    table.quant->widen(panels.bf16 + (n + j * panel) * p.k + k0 * panel,
+                    table.quant->widen(panels.bf16 + panels.at(k0, n + j * panel),
                                        to + j * depth * panel, depth * panel);
                 }
                 wide = to;
@@ -204,21 +219,21 @@ void multiply_block(const Product& p, const Panels& panels, const float* all_a, 
                     tile.a_row = 1;
                     tile.a_step = tile_rows;
                 } else {
-                    tile.a = a.data + static_cast<std::ptrdiff_t>(m) * a.row;
+                    tile.a = a.data + signed_width(m) * a.row;
                     tile.a_row = a.row;
                 }
                 if (wide != nullptr) {
                     tile.b = wide;
-                    tile.b_panel = static_cast<std::ptrdiff_t>(panel * depth);
+                    tile.b_panel = signed_width(panel * depth);
                 } else if (panels.f32 != nullptr) {
-                    tile.b = panels.f32 + n * p.k + k0 * panel;
-                    tile.b_panel = static_cast<std::ptrdiff_t>(panel * p.k);
+                    tile.b = panels.f32 + panels.at(k0, n);
+                    tile.b_panel = signed_width(panel * panels.depth);
                 } else {
-                    tile.b = p.b.data + static_cast<std::ptrdiff_t>(k0) * p.b.row + n;
+                    tile.b = p.b.data + signed_width(k0) * p.b.row + n;
                     tile.b_panel = panel;
                     tile.b_step = p.b.row;
                 }
-                tile.c = p.c + static_cast<std::ptrdiff_t>(m0 + m) * p.c_row + n;
+                tile.c = p.c + signed_width(m0 + m) * p.c_row + n;
                 tile.c_row = p.c_row;
                 tile.accumulate = p.accumulate || k0 > 0;
                 table.tile(tile);
@@ -227,18 +242,27 @@ void multiply_block(const Product& p, const Panels& panels, const float* all_a, 
     }
 }
 
+void pack_b(const Product& p, std::size_t n, std::size_t k0, std::size_t depth, float* to) {
+    pack_panel(p.b.at(signed_width(k0), signed_width(n)), depth,
+               std::min<std::size_t>(panel, p.n - n), to);
+}
+
 void empty_sum(const Product& p) {
     if (p.accumulate) return;
     for (std::size_t m = 0; m < p.m; ++m) std::fill_n(p.c + m * p.c_row, p.n, 0.0F);
 }
 
-// Everything once B is in panels, or may be read in place; all of A that several blocks of columns
-// read is packed once for them.
-void multiply_rows(const Product& p, const Panels& panels, ThreadPool* pool, const Table& table) {
+enum class Right : std::uint8_t {
+    ready,      // B is in panels, or may be read in place
+    by_columns, // each task packs its columns, a block of the depth at a time, for all rows
+};
+
+// All of A that several blocks of columns read is packed once for them.
+void multiply_rows(const Product& p, const Panels& panels, Right right, ThreadPool* pool,
+                   const Table& table) {
     const std::size_t row_blocks = divide_up(p.m, block_rows);
     const std::size_t rows_each = divide_up(divide_up(p.m, row_blocks), tile_rows) * tile_rows;
     const std::size_t column_blocks = divide_up(p.n, block_columns);
-    const std::size_t work = std::min(p.m, rows_each) * std::min(p.n, block_columns) * p.k;
     float* all_a = nullptr;
     if (column_blocks > 1 && p.m >= tile_rows) {
         const std::size_t tiles = divide_up(p.m, tile_rows);
@@ -250,18 +274,45 @@ void multiply_rows(const Product& p, const Panels& panels, ThreadPool* pool, con
                           p.k, all_a + first * p.k);
             });
     }
-    run(pool, row_blocks * column_blocks, work, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t task = begin; task < end; ++task) {
-            const std::size_t m0 = task / column_blocks * rows_each;
-            if (m0 >= p.m) continue;
-            const std::size_t n0 = task % column_blocks * block_columns;
-            multiply_block(p, panels, all_a, m0, std::min(rows_each, p.m - m0), n0,
-                           std::min(p.n, n0 + block_columns), table);
+    const auto all_rows = [&](const Panels& of, Block block, std::size_t i, std::size_t i_end) {
+        for (; i < i_end; ++i) {
+            block.m0 = i * rows_each;
+            if (block.m0 >= p.m) continue;
+            block.rows = std::min(rows_each, p.m - block.m0);
+            multiply_block(p, of, all_a, block, table);
         }
-    });
+    };
+    const std::size_t work = std::min(p.n, block_columns) * p.k;
+    if (right == Right::by_columns) {
+        run(pool, column_blocks, p.m * work, [&](std::size_t begin, std::size_t end) {
+            for (std::size_t n0 = begin * block_columns; n0 < end * block_columns;
+                 n0 += block_columns) {
+                const std::size_t n_end = std::min(p.n, n0 + block_columns);
+                for (std::size_t k0 = 0; k0 < p.k; k0 += block_depth) {
+                    const std::size_t depth = std::min(block_depth, p.k - k0);
+                    float* to = room(scratch().b, block_columns * depth);
+                    for (std::size_t n = n0; n < n_end; n += panel) {
+                        pack_b(p, n, k0, depth, to + (n - n0) * depth);
+                    }
+                    all_rows({to, nullptr, depth, k0, n0}, {0, 0, n0, n_end, k0, k0 + depth}, 0,
+                             row_blocks);
+                }
+            }
+        });
+        return;
+    }
+    run(pool, row_blocks * column_blocks, std::min(p.m, rows_each) * work,
+        [&](std::size_t begin, std::size_t end) {
+            for (std::size_t task = begin; task < end; ++task) {
+                const std::size_t n0 = task % column_blocks * block_columns;
+                const std::size_t i = task / column_blocks;
+                all_rows(panels, {0, 0, n0, std::min(p.n, n0 + block_columns), 0, p.k}, i, i + 1);
+            }
+        });
 }
 
-void multiply_panels(const Product& p, const Panels& panels, ThreadPool* pool, const Table& table) {
+void multiply_panels(const Product& p, const Panels& panels, Right right, ThreadPool* pool,
+                     const Table& table) {
     const std::size_t blocks = std::max<std::size_t>(1, packed_values / (p.k * block_rows));
     const std::size_t rows_each = blocks * block_rows;
     for (std::size_t m0 = 0; m0 < p.m; m0 += rows_each) {
@@ -269,7 +320,7 @@ void multiply_panels(const Product& p, const Panels& panels, ThreadPool* pool, c
         part.m = std::min(rows_each, p.m - m0);
         part.a = p.a.at(signed_width(m0), 0);
         part.c = p.c + signed_width(m0) * p.c_row;
-        multiply_rows(part, panels, pool, table);
+        multiply_rows(part, panels, right, pool, table);
     }
 }
 
@@ -280,20 +331,23 @@ void multiply(const Product& p, ThreadPool* pool, const Table& table) {
     if (p.k == 0) return empty_sum(p);
     // B may be read in place when its rows are contiguous and end with a whole panel; packing pays
     // only when several blocks of rows share it.
-    float* packed_b = nullptr;
-    if (!(p.b.column == 1 && p.n % panel == 0 && p.m <= rows_in_place)) {
-        const std::size_t panels = divide_up(p.n, panel);
-        packed_b = room(scratch().b, panels * panel * p.k);
-        run(panels * panel * p.k < serial_packing ? nullptr : pool, panels, p.k * panel,
-            [&](std::size_t begin, std::size_t end) {
-                for (std::size_t j = begin; j < end; ++j) {
-                    pack_panel(p.b.at(0, static_cast<std::ptrdiff_t>(j * panel)), p.k,
-                               std::min<std::size_t>(panel, p.n - j * panel),
-                               packed_b + j * panel * p.k);
-                }
-            });
+    if (p.b.column == 1 && p.n % panel == 0 && p.m <= rows_in_place) {
+        return multiply_panels(p, {}, Right::ready, pool, table);
     }
-    multiply_panels(p, {packed_b, nullptr}, pool, table);
+    // What a task packs is still near when it multiplies; but that needs tasks enough.
+    const std::size_t threads = pool == nullptr ? 1 : pool->threads();
+    if (threads == 1 || divide_up(p.n, block_columns) >= 2 * threads) {
+        return multiply_panels(p, {}, Right::by_columns, pool, table);
+    }
+    const std::size_t panels = divide_up(p.n, panel);
+    float* packed = room(scratch().b, panels * panel * p.k);
+    run(panels * panel * p.k < serial_packing ? nullptr : pool, panels, p.k * panel,
+        [&](std::size_t begin, std::size_t end) {
+            for (std::size_t j = begin; j < end; ++j) {
+                pack_b(p, j * panel, 0, p.k, packed + j * panel * p.k);
+            }
+        });
+    multiply_panels(p, {packed, nullptr, p.k}, Right::ready, pool, table);
 }
 
 PackedMatrix::PackedMatrix(std::size_t out, std::size_t in, Storage storage)
@@ -301,14 +355,7 @@ PackedMatrix::PackedMatrix(std::size_t out, std::size_t in, Storage storage)
     , in_(in)
     , storage_(storage)
     , panels_(divide_up(out, panel) * panel * in *
-                  (storage == Storage::f32 ? sizeof(float) : sizeof(std::uint16_t)) +
-              64) {}
-
-// On a cache line, so that no load of a panel touches two.
-std::uint8_t* PackedMatrix::panels_begin() const {
-    auto* begin = const_cast<std::uint8_t*>(panels_.data());
-    return begin + (64 - reinterpret_cast<std::uintptr_t>(begin) % 64) % 64;
-}
+              (storage == Storage::f32 ? sizeof(float) : sizeof(std::uint16_t))) {}
 
 void PackedMatrix::set_rows(std::size_t first, const float* rows, std::size_t count) {
     OL_CHECK(first + count <= out_);
@@ -316,10 +363,10 @@ void PackedMatrix::set_rows(std::size_t first, const float* rows, std::size_t co
         const std::size_t at = (first + n) / panel * panel * in_ + (first + n) % panel;
         const float* from = rows + n * in_;
         if (storage_ == Storage::f32) {
-            float* to = reinterpret_cast<float*>(panels_begin()) + at;
+            float* to = reinterpret_cast<float*>(panels_.data()) + at;
             for (std::size_t k = 0; k < in_; ++k) to[k * panel] = from[k];
         } else {
-            auto* to = reinterpret_cast<std::uint16_t*>(panels_begin()) + at;
+            auto* to = reinterpret_cast<std::uint16_t*>(panels_.data()) + at;
             for (std::size_t k = 0; k < in_; ++k) to[k * panel] = f32_to_bf16(from[k]);
         }
     }
@@ -331,10 +378,10 @@ void PackedMatrix::get_rows(std::size_t first, float* rows, std::size_t count) c
         const std::size_t at = (first + n) / panel * panel * in_ + (first + n) % panel;
         float* to = rows + n * in_;
         if (storage_ == Storage::f32) {
-            const float* from = reinterpret_cast<const float*>(panels_begin()) + at;
+            const float* from = reinterpret_cast<const float*>(panels_.data()) + at;
             for (std::size_t k = 0; k < in_; ++k) to[k] = from[k * panel];
         } else {
-            const auto* from = reinterpret_cast<const std::uint16_t*>(panels_begin()) + at;
+            const auto* from = reinterpret_cast<const std::uint16_t*>(panels_.data()) + at;
             for (std::size_t k = 0; k < in_; ++k) to[k] = bf16_to_f32(from[k * panel]);
         }
     }
@@ -354,11 +401,11 @@ void PackedMatrix::apply(const float* x, std::ptrdiff_t x_row, std::size_t rows,
                           .accumulate = accumulate};
     if (in_ == 0) return empty_sum(product);
     const bool is_bf16 = storage_ == Storage::bf16;
-    const auto* bits = reinterpret_cast<const std::uint16_t*>(panels_begin());
-    const auto* panels = reinterpret_cast<const float*>(panels_begin());
+    const auto* bits = reinterpret_cast<const std::uint16_t*>(panels_.data());
+    const auto* panels = reinterpret_cast<const float*>(panels_.data());
     if (rows > tile_rows) {
-        const Panels form = is_bf16 ? Panels{nullptr, bits} : Panels{panels, nullptr};
-        return multiply_panels(product, form, pool, table);
+        const Panels form = is_bf16 ? Panels{nullptr, bits, in_} : Panels{panels, nullptr, in_};
+        return multiply_panels(product, form, Right::ready, pool, table);
     }
     // One tile of rows: each panel is read once, in one go.
     constexpr std::size_t columns = 4 * panel;

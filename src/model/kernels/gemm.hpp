@@ -47,9 +47,6 @@ class PackedMatrix {
 public:
     PackedMatrix() = default;
     PackedMatrix(std::size_t out, std::size_t in, Storage storage = Storage::f32);
-    // Moved, not copied: the panels' place in the buffer depends on its address.
-    PackedMatrix(PackedMatrix&&) = default;
-    PackedMatrix& operator=(PackedMatrix&&) = default;
     // Outputs [first, first + count) from a row-major [count, in].
     void set_rows(std::size_t first, const float* rows, std::size_t count);
     // The same back: what was set, rounded to bf16 where that is the storage.
@@ -64,8 +61,6 @@ public:
                const Table& table = best()) const;
 
 private:
-    std::uint8_t* panels_begin() const;
-
     std::size_t out_ = 0, in_ = 0;
     Storage storage_ = Storage::f32;
     HugeArray<std::uint8_t> panels_;

@@ -97,17 +97,11 @@ QuantMatrix::QuantMatrix(QuantType type, std::size_t out, std::size_t in)
     : type_(type)
     , out_(out)
     , in_(in)
-    , memory_(divide_up(out, panel) * (in / quant_block) * quant_panel_block_bytes(type) + 64) {}
-
-// Panels start on a cache line.
-std::uint8_t* QuantMatrix::panels_begin() const {
-    auto* begin = const_cast<std::uint8_t*>(memory_.data());
-    return begin + (64 - reinterpret_cast<std::uintptr_t>(begin) % 64) % 64;
-}
+    , memory_(divide_up(out, panel) * (in / quant_block) * quant_panel_block_bytes(type)) {}
 
 QuantMatrix::Place QuantMatrix::place(std::size_t output, std::size_t block) const {
     const std::size_t blocks = in_ / quant_block;
-    auto* at = panels_begin() + (output / panel * blocks + block) * quant_panel_block_bytes(type_);
+    auto* at = const_cast<std::uint8_t*>(memory_.data()) + (output / panel * blocks + block) * quant_panel_block_bytes(type_);
     return {at + 2 * (output % panel), at + quant_scale_bytes + 4 * (output % panel)};
 }
 
@@ -213,7 +207,7 @@ void QuantMatrix::apply(const QuantRows& x, float* y, std::ptrdiff_t y_row, Thre
     if (rows == 0 || out_ == 0) return;
     const std::size_t panel_bytes = blocks * quant_panel_block_bytes(type_);
     const std::size_t panels = divide_up(out_, panel), row_tiles = divide_up(rows, quant_tile_rows);
-    const std::uint8_t* first = panels_begin();
+    const std::uint8_t* first = memory_.data();
     const auto kernel = type_ == QuantType::q8_0 ? table.quant->tile_q8 : table.quant->tile_q4;
     // One row goes through as many parts of the matrix at once, and then the panels that are left.
     const std::size_t part = rows == 1 ? out_ / panel / quant_row_panels : 0;

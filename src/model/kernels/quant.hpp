@@ -94,8 +94,6 @@ private:
     void set_block(std::size_t output, std::size_t block, const std::uint8_t* gguf);
     void get_block(std::size_t output, std::size_t block, std::uint8_t* gguf) const;
 
-    std::uint8_t* panels_begin() const;
-
     QuantType type_ = QuantType::q8_0;
     std::size_t out_ = 0, in_ = 0;
     HugeArray<std::uint8_t> memory_;

@@ -17,6 +17,7 @@
 #include "model/kernels/train_kernels.hpp"
 #include "model/train/adapter_layout.hpp"
 #include "model/train/factors.hpp"
+#include "model/train/panels.hpp"
 
 namespace ol::model {
 
@@ -25,28 +26,28 @@ namespace train {
 inline constexpr std::size_t block_rows = 96; // that pass through a layer together
 
 // To exactly `count` where it is smaller: resize alone would take up to twice that.
-inline void grow(std::vector<float>& buffer, std::size_t count) {
+inline void grow(Buffer& buffer, std::size_t count) {
     if (buffer.size() >= count) return;
     buffer.reserve(count);
     buffer.resize(count);
 }
 
 struct NormTape {
-    std::vector<float> r, mean; // mean: LayerNorm only
+    Buffer r, mean; // mean: LayerNorm only
 };
 
 // What backward needs of a layer's forward. Normed rows and the activation's product are computed
 // again.
 struct LayerTape {
-    std::vector<float> qkv;   // [rows, q | k | v], turned
-    std::vector<float> raw;   // [rows, q | k] before their norms; qk_norm only
-    std::vector<float> mixed; // [rows, q]: attention's output
-    std::vector<float> x_mid; // the residual stream between attention and the MLP
-    std::vector<float> gate, up;
-    std::vector<float> attention_out, mlp_out; // before their norms; out_norms only
-    std::vector<float> top, inverse;           // [head][rows]: softmax of attention
+    Buffer qkv;   // [rows, q | k | v], turned
+    Buffer raw;   // [rows, q | k] before their norms; qk_norm only
+    Buffer mixed; // [rows, q]: attention's output
+    Buffer x_mid; // the residual stream between attention and the MLP
+    Buffer gate, up;
+    Buffer attention_out, mlp_out; // before their norms; out_norms only
+    Buffer top, inverse;           // [head][rows]: softmax of attention
     NormTape attention_norm, mlp_norm, attention_out_norm, mlp_out_norm, qk_norm;
-    std::array<std::vector<float>, lora_group_count> low; // adapters: x A^T
+    std::array<Buffer, lora_group_count> low; // adapters: x A^T
 };
 
 // The factor that a norm multiplies by: offset + weight.
@@ -105,7 +106,7 @@ struct Backprop::Impl {
     // low = x A^T of a group; with dropout of the rows that it leaves in `dropped`. Returns the
     // rows that the adapter sees.
     const float* shrink(std::size_t group, std::size_t layer, const float* from, std::size_t begin,
-                        std::size_t end, train::LayerTape& t, std::vector<float>& dropped) const;
+                        std::size_t end, train::LayerTape& t, train::Buffer& dropped) const;
     void turn(float* qkv_rows, std::size_t layer, std::size_t begin, std::size_t end,
               float direction) const;
     void activate(const train::LayerTape& t, float* to, std::size_t begin, std::size_t end) const;
@@ -204,24 +205,25 @@ struct Backprop::Impl {
     std::optional<AdapterLayout> layout;
     bool dora = false; // some projection of the adapter
 
-    std::vector<std::vector<float>> x;  // the residual stream before each layer, and after the last
+    std::vector<train::Buffer> x;  // the residual stream before each layer, and after the last
     std::vector<train::LayerTape> tape; // of each layer, or of one with checkpointing
     train::LayerFactors factors;
     train::SiteFactors head_factors;
 
-    std::vector<float> h, act, dx, dx_mid, dh, dmixed, dqkv, draw, d_attention_out, d_mlp_out;
-    std::array<std::vector<float>, lora_group_count> dlow;
+    train::Buffer h, act, dx, dx_mid, dh, dmixed, dqkv, draw, d_attention_out, d_mlp_out;
+    std::array<train::Buffer, lora_group_count> dlow;
 
     std::vector<std::size_t> loss_row;
     std::vector<TokenId> loss_target;
     std::vector<std::size_t> loss_count; // of each document
-    std::vector<float> head_x, head_h, head_dh, head_dx, logits;
-    std::vector<float> head_low, head_dlow, head_a, head_b, head_m; // of its adapter
+    train::Buffer head_x, head_h, head_dh, head_dx, logits;
+    train::Buffer head_low, head_dlow, head_a, head_b, head_m; // of its adapter
     train::Panels head_a_panels;
     train::NormTape head_norm;
     std::vector<double> row_loss;
     train::Panels table_b, table_low; // of the table's adapter
-    std::vector<float> table_rows, table_dlow, table_gain;
+    train::Buffer table_rows, table_dlow;
+    std::vector<float> table_gain;
 };
 
 } // namespace ol::model

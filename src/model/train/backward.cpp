@@ -28,7 +28,7 @@ void Backprop::Impl::group_back(std::size_t group, std::size_t layer,
     train::multiply_rows(count, std::span(through).first(sites.size()), dx_block, width, false,
                          table);
     if (!dropping || g.width == 0) return;
-    thread_local std::vector<float> part;
+    thread_local train::Buffer part;
     train::grow(part, count * width);
     const Term low{dlow[group].data() + begin * g.width, g.width, &g.a_back};
     train::multiply_rows(count,
@@ -42,13 +42,13 @@ void Backprop::Impl::group_back(std::size_t group, std::size_t layer,
 // From the gradient of the layer's output (dx) to those of gate and up (in place of them), of the
 // stream between attention and the MLP (dx_mid), and of attention's output (dmixed).
 void Backprop::Impl::mlp_back(std::size_t i, LayerTape& t, std::size_t begin, std::size_t end) {
-    thread_local std::vector<float> dact, dnormed;
+    thread_local train::Buffer dact, dnormed;
     const std::size_t count = end - begin, at = begin * hidden;
     train::grow(dact, count * inner);
     const auto& n = norms[i];
     const float* dy = dx.data() + at;
-    const auto through = [&](const train::NormFactors& norm, const std::vector<float>& kept,
-                             const train::NormTape& norm_tape, std::vector<float>& to) {
+    const auto through = [&](const train::NormFactors& norm, const train::Buffer& kept,
+                             const train::NormTape& norm_tape, train::Buffer& to) {
         if (!norm.present()) return;
         std::fill_n(to.data() + at, count * hidden, 0.0F);
         norm_back(norm, dy, kept.data() + at, to.data() + at, begin, end, norm_tape);

@@ -108,7 +108,7 @@ void Backprop::Impl::drop(float* rows_of_group, std::size_t width, std::size_t l
 
 const float* Backprop::Impl::shrink(std::size_t group, std::size_t layer, const float* from,
                                     std::size_t begin, std::size_t end, LayerTape& t,
-                                    std::vector<float>& dropped) const {
+                                    train::Buffer& dropped) const {
     const auto& g = factors.groups[group];
     if (g.width == 0) return from;
     const std::size_t in = g.a.depth(), count = end - begin;
@@ -144,7 +144,7 @@ void Backprop::Impl::turn(float* qkv_rows, std::size_t layer, std::size_t begin,
 
 // From the residual stream to turned q, k and v.
 void Backprop::Impl::attention_in(std::size_t i, LayerTape& t, std::size_t begin, std::size_t end) {
-    thread_local std::vector<float> normed, dropped;
+    thread_local train::Buffer normed, dropped;
     const std::size_t count = end - begin;
     train::grow(normed, count * hidden);
     norm_rows(norms[i].attention, x[i].data() + begin * hidden, normed.data(), begin, end,
@@ -176,7 +176,7 @@ void Backprop::Impl::attention_in(std::size_t i, LayerTape& t, std::size_t begin
 void Backprop::Impl::attention(std::size_t i, LayerTape& t) {
     const std::size_t group = heads / kv_heads, value_row = padded(size);
     pool.parallel_for(documents.size() * kv_heads, 1, [&](std::size_t begin, std::size_t end) {
-        thread_local std::vector<float> keys, values;
+        thread_local train::Buffer keys, values;
         for (std::size_t task = begin; task < end; ++task) {
             const auto& document = documents[task / kv_heads];
             const std::size_t g = task % kv_heads;
@@ -231,7 +231,7 @@ void Backprop::Impl::activate(const LayerTape& t, float* to, std::size_t begin,
 // From attention's output to the residual stream after the MLP.
 void Backprop::Impl::attention_out(std::size_t i, LayerTape& t, std::size_t begin,
                                    std::size_t end) {
-    thread_local std::vector<float> normed, product, dropped;
+    thread_local train::Buffer normed, product, dropped;
     const std::size_t count = end - begin;
     train::grow(normed, count * hidden);
     train::grow(product, count * inner);

@@ -71,7 +71,7 @@ void Backprop::Impl::adapter_gradients(std::size_t layer, const LayerTape& t,
 // Columns of the A matrices of a group: low rows of dy times the rows that they saw.
 void Backprop::Impl::a_gradient(std::size_t layer, const SiteGradient& s, std::size_t column,
                                 std::size_t width) {
-    thread_local std::vector<float> part;
+    thread_local train::Buffer part;
     const std::size_t low = factors.groups[s.group].width, in = site_in(config, s.site);
     train::grow(part, low * width);
     for (const auto& document : documents) {
@@ -100,7 +100,7 @@ void Backprop::Impl::a_gradient(std::size_t layer, const SiteGradient& s, std::s
 // Rows of B: scale * gain * dy^T (x A^T), computed as its transpose.
 void Backprop::Impl::b_gradient(std::size_t layer, const LayerTape& t, const SiteGradient& s,
                                 std::size_t column, std::size_t width) {
-    thread_local std::vector<float> part, turned;
+    thread_local train::Buffer part, turned;
     const auto site = static_cast<std::size_t>(s.site);
     const auto& f = factors.sites[site];
     const std::size_t low = factors.groups[s.group].width, rank = f.rank;
@@ -132,7 +132,7 @@ void Backprop::Impl::b_gradient(std::size_t layer, const LayerTape& t, const Sit
 void Backprop::Impl::add_products(std::size_t count, const float* dy, std::size_t dy_row,
                                   std::span<const train::Term> product, std::size_t column,
                                   std::size_t width, float* sum) const {
-    thread_local std::vector<float> y;
+    thread_local train::Buffer y;
     train::grow(y, train::block_rows * width);
     std::array<train::Term, 2> terms{};
     for (std::size_t first = 0; first < count; first += train::block_rows) {

@@ -29,7 +29,7 @@ void Backprop::Impl::fill_head() {
 
 // Rows [first + begin, first + end) of the loss rows: logits, loss, and their gradients in place.
 double Backprop::Impl::head_rows(std::size_t first, std::size_t begin, std::size_t end) {
-    thread_local std::vector<float> capped;
+    thread_local train::Buffer capped;
     const std::size_t vocabulary = config.vocab_size, count = end - begin;
     const float* from = head_h.data() + (first + begin) * hidden;
     float* block = logits.data() + begin * vocabulary;

@@ -4,16 +4,16 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
-#include <vector>
 
+#include "base/huge_array.hpp"
 #include "model/kernels/kernels.hpp"
 
 namespace ol::model::train {
 
 using kernels::padded;
 using kernels::signed_width;
+using Buffer = HugeVector<float>;
 
 // A right factor B [depth, columns] as panels [columns / 16][depth][16], zeros beyond the last
 // column. Grows and never shrinks.
@@ -22,7 +22,7 @@ public:
     void reshape(std::size_t depth, std::size_t columns) {
         depth_ = depth;
         columns_ = columns;
-        const std::size_t need = depth * padded(columns) + kernels::panel;
+        const std::size_t need = depth * padded(columns);
         if (values_.size() >= need) return;
         values_.reserve(need);
         values_.resize(need);
@@ -31,11 +31,8 @@ public:
     std::size_t columns() const { return columns_; }
     std::size_t bytes() const { return values_.capacity() * sizeof(float); }
     // Panels start on cache lines.
-    float* data() {
-        const auto address = reinterpret_cast<std::uintptr_t>(values_.data());
-        return values_.data() + (64 - address % 64) % 64 / sizeof(float);
-    }
-    const float* data() const { return const_cast<Panels*>(this)->data(); }
+    float* data() { return values_.data(); }
+    const float* data() const { return values_.data(); }
     // From row-major rows [columns, depth] (B is their transpose), columns [first, first + count);
     // first a multiple of 16, and count too unless the last column is among them.
     void set_transposed(std::size_t first, const float* rows, std::size_t count);
@@ -44,7 +41,7 @@ public:
 
 private:
     std::size_t depth_ = 0, columns_ = 0;
-    std::vector<float> values_;
+    Buffer values_;
 };
 
 // A left factor of some rows, row-major, and the panels that it meets.

@@ -203,7 +203,7 @@ double Backprop::Impl::run(std::span<const Example> batch, const GradientRun& gr
 
 std::uint64_t Backprop::Impl::buffer_bytes() const {
     std::uint64_t out = 0;
-    const auto add = [&](const std::vector<float>& buffer) {
+    const auto add = [&](const train::Buffer& buffer) {
         out += buffer.capacity() * sizeof(float);
     };
     for (const auto& stream : x) add(stream);
@@ -224,12 +224,12 @@ std::uint64_t Backprop::Impl::buffer_bytes() const {
                                &dmixed,     &dqkv,       &draw,    &d_attention_out, &d_mlp_out,
                                &head_x,     &head_h,     &head_dh, &head_dx,         &logits,
                                &head_low,   &head_dlow,  &head_a,  &head_b,          &table_rows,
-                               &table_dlow, &table_gain, &head_m}) {
+                               &table_dlow, &head_m}) {
         add(*buffer);
     }
     for (const auto& low : dlow) add(low);
     return out + factors.bytes() + head_factors.bytes() + head_a_panels.bytes() + table_b.bytes() +
-           table_low.bytes();
+           table_low.bytes() + table_gain.capacity() * sizeof(float);
 }
 
 Backprop::Backprop(const Model& model, const LoraAdapter* adapter, ThreadPool& pool,
