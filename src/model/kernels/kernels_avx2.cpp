@@ -55,7 +55,7 @@ inline F8 zero_where_less(F8 v, F8 x, F8 limit) {
             a "(%[a],%[r],4)", a "(%[a],%[r5],1)")
 #define OL_COLUMNS(b, b_high)                                                                      \
     OL_STEP(b, b_high, "(%[a])", "4(%[a])", "8(%[a])", "12(%[a])", "16(%[a])", "20(%[a])")         \
-    "add %[s], %[a]\n\t"
+    "prefetcht0 (%[a],%[r3],8)\n\tadd %[r], %[a]\n\t"
 #define OL_ADD(what, to) "add " what ", %[" to "]\n\t"
 #define OL_C_ROW(move_low, move_high) move_low move_high OL_ADD("%[cr]", "c")
 #define OL_LOAD(low, high)                                                                         \
@@ -90,23 +90,28 @@ void run_chains(const Tile& t, const B* b, float* first, int columns);
 [[gnu::noinline]] void whole_tile(const Tile& t, const float* b, float* c) {
     const float* a = t.a;
     std::size_t fours = t.depth / 4, ones = t.depth % 4;
-    const std::ptrdiff_t row = t.a_row * 4, c_row = t.c_row * 4;
+    const std::ptrdiff_t c_row = t.c_row * 4;
+    std::ptrdiff_t row = t.a_row * 4, step = t.b_step * 4;
     if (t.a_step == 1 && t.b_step == panel) {
-        const std::ptrdiff_t step = 0;
         OL_TILE(OL_ROWS("0", "0", "32") OL_ROWS("4", "64", "96") OL_ROWS("8", "128", "160")
                     OL_ROWS("12", "192", "224") OL_ADD("$16", "a") OL_ADD("$256", "b"),
                 OL_ROWS("0", "0", "32") OL_ADD("$4", "a") OL_ADD("$64", "b"));
     } else if (t.a_step == 1) {
-        const std::ptrdiff_t step = t.b_step * 4;
         OL_TILE(OL_ROWS("0", "0", "32") OL_ADD("%[s]", "b") OL_ROWS("4", "0", "32")
                     OL_ADD("%[s]", "b") OL_ROWS("8", "0", "32") OL_ADD("%[s]", "b")
                         OL_ROWS("12", "0", "32") OL_ADD("%[s]", "b") OL_ADD("$16", "a"),
                 OL_ROWS("0", "0", "32") OL_ADD("$4", "a") OL_ADD("%[s]", "b"));
     } else if (t.a_row == 1 && t.b_step == panel) {
-        const std::ptrdiff_t step = t.a_step * 4;
+        row = t.a_step * 4;
         OL_TILE(OL_COLUMNS("0", "32") OL_COLUMNS("64", "96") OL_COLUMNS("128", "160")
                     OL_COLUMNS("192", "224") OL_ADD("$256", "b"),
                 OL_COLUMNS("0", "32") OL_ADD("$64", "b"));
+    } else if (t.a_row == 1) {
+        row = t.a_step * 4;
+        OL_TILE(OL_COLUMNS("0", "32") OL_ADD("%[s]", "b") OL_COLUMNS("0", "32")
+                    OL_ADD("%[s]", "b") OL_COLUMNS("0", "32") OL_ADD("%[s]", "b")
+                        OL_COLUMNS("0", "32") OL_ADD("%[s]", "b"),
+                OL_COLUMNS("0", "32") OL_ADD("%[s]", "b"));
     } else {
         run_chains<float, tile_rows, 1, true>(t, b, c, panel);
     }

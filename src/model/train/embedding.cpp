@@ -126,26 +126,24 @@ void Backprop::Impl::embedding_adapter_gradients() {
                              table);
     });
     auto& to = job.adapter->embedding;
-    std::vector<float> b(rank * hidden), turned(rank * hidden), sum(rank * vocabulary);
+    std::vector<float> b(rank * hidden), sum(rank * vocabulary);
     std::vector<TokenId> touched;
     for (const auto& document : documents) {
         train::outer({.rows = document.rows,
-                      .m = rank,
                       .n = hidden,
-                      .a = table_rows.data() + document.first_row * rank,
-                      .a_row = rank,
-                      .b = dx.data() + document.first_row * hidden,
-                      .b_row = hidden,
+                      .m = rank,
+                      .wide = dx.data() + document.first_row * hidden,
+                      .wide_row = hidden,
+                      .narrow = table_rows.data() + document.first_row * rank,
+                      .narrow_row = rank,
                       .c = b.data(),
-                      .c_row = hidden},
+                      .c_row = rank},
                      table);
         for (std::size_t n = 0; n < hidden; ++n) {
             const float factor = table_gain.empty() ? pair.scale : pair.scale * table_gain[n];
-            for (std::size_t r = 0; r < rank; ++r) {
-                turned[n * rank + r] = b[r * hidden + n] * factor;
-            }
+            table.scale(b.data() + n * rank, factor, rank);
         }
-        give(document, layout->embedding.b, turned.data(), turned.size(), to.b.data());
+        give(document, layout->embedding.b, b.data(), b.size(), to.b.data());
         if (!table_gain.empty()) embedding_magnitude_gradient(document);
         // The columns of A that the document's tokens touch; the others' part is 0.
         touched.clear();

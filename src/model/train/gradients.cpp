@@ -11,7 +11,7 @@ using train::signed_width;
 
 namespace {
 
-constexpr std::size_t gradient_columns = 128; // of one task
+constexpr std::size_t gradient_columns = 192; // of one task
 constexpr std::size_t norm_columns = 32;
 
 } // namespace
@@ -71,60 +71,61 @@ void Backprop::Impl::adapter_gradients(std::size_t layer, const LayerTape& t,
 // Columns of the A matrices of a group: low rows of dy times the rows that they saw.
 void Backprop::Impl::a_gradient(std::size_t layer, const SiteGradient& s, std::size_t column,
                                 std::size_t width) {
-    thread_local train::Buffer part;
+    thread_local train::Buffer part, turned;
     const std::size_t low = factors.groups[s.group].width, in = site_in(config, s.site);
     train::grow(part, low * width);
+    train::grow(turned, low * width);
     for (const auto& document : documents) {
         train::outer({.rows = document.rows,
-                      .m = low,
                       .n = width,
-                      .a = dlow[s.group].data() + document.first_row * low,
-                      .a_row = low,
-                      .b = s.x + document.first_row * in + column,
-                      .b_row = in,
+                      .m = low,
+                      .wide = s.x + document.first_row * in + column,
+                      .wide_row = in,
+                      .narrow = dlow[s.group].data() + document.first_row * low,
+                      .narrow_row = low,
                       .c = part.data(),
-                      .c_row = width},
+                      .c_row = low},
                      table);
+        for (std::size_t r = 0; r < low; ++r) {
+            for (std::size_t n = 0; n < width; ++n) turned[r * width + n] = part[n * low + r];
+        }
         for (int i = lora_groups[s.group][0]; i < lora_groups[s.group][1]; ++i) {
             const auto site = static_cast<std::size_t>(i);
             const auto& f = factors.sites[site];
             for (std::size_t r = 0; r < f.rank; ++r) {
                 give(document, layout->layers[layer][site].a + r * in + column,
-                     part.data() + (f.column + r) * width, width,
+                     turned.data() + (f.column + r) * width, width,
                      job.adapter->layers[layer][site].a.data() + r * in + column);
             }
         }
     }
 }
 
-// Rows of B: scale * gain * dy^T (x A^T), computed as its transpose.
+// Rows of B: scale * gain * dy^T (x A^T).
 void Backprop::Impl::b_gradient(std::size_t layer, const LayerTape& t, const SiteGradient& s,
                                 std::size_t column, std::size_t width) {
-    thread_local train::Buffer part, turned;
+    thread_local train::Buffer part;
     const auto site = static_cast<std::size_t>(s.site);
     const auto& f = factors.sites[site];
     const std::size_t low = factors.groups[s.group].width, rank = f.rank;
     const float scale = adapter->layers[layer][site].scale;
     train::grow(part, rank * width);
-    train::grow(turned, rank * width);
     for (const auto& document : documents) {
         train::outer({.rows = document.rows,
-                      .m = rank,
                       .n = width,
-                      .a = t.low[s.group].data() + document.first_row * low + f.column,
-                      .a_row = low,
-                      .b = s.dy + document.first_row * s.dy_row + column,
-                      .b_row = s.dy_row,
+                      .m = rank,
+                      .wide = s.dy + document.first_row * s.dy_row + column,
+                      .wide_row = s.dy_row,
+                      .narrow = t.low[s.group].data() + document.first_row * low + f.column,
+                      .narrow_row = low,
                       .c = part.data(),
-                      .c_row = width},
+                      .c_row = rank},
                      table);
         for (std::size_t n = 0; n < width; ++n) {
             const float factor = f.gain.empty() ? scale : scale * f.gain[column + n];
-            for (std::size_t r = 0; r < rank; ++r) {
-                turned[n * rank + r] = part[r * width + n] * factor;
-            }
+            table.scale(part.data() + n * rank, factor, rank);
         }
-        give(document, layout->layers[layer][site].b + column * rank, turned.data(), width * rank,
+        give(document, layout->layers[layer][site].b + column * rank, part.data(), width * rank,
              job.adapter->layers[layer][site].b.data() + column * rank);
     }
 }

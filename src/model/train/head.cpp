@@ -88,7 +88,7 @@ double Backprop::Impl::head_group(std::size_t first, std::size_t count) {
     return total;
 }
 
-// Adds the rows' part to head_a, head_b (transposed) and head_m: `more` follows earlier rows of the
+// Adds the rows' part to head_a (transposed), head_b and head_m: `more` follows earlier rows of the
 // document.
 void Backprop::Impl::head_adapter_gradients(std::size_t first, std::size_t count, bool more) {
     const std::size_t vocabulary = config.vocab_size, rank = head_factors.rank;
@@ -105,23 +105,22 @@ void Backprop::Impl::head_adapter_gradients(std::size_t first, std::size_t count
                 continue;
             }
             train::Outer o{.rows = count,
-                           .m = rank,
                            .n = hidden,
-                           .a = head_dlow.data(),
-                           .a_row = rank,
-                           .b = from,
-                           .b_row = hidden,
+                           .m = rank,
+                           .wide = from,
+                           .wide_row = hidden,
+                           .narrow = head_dlow.data(),
+                           .narrow_row = rank,
                            .c = head_a.data(),
-                           .c_row = hidden,
+                           .c_row = rank,
                            .accumulate = more};
             if (i < tasks) {
                 const std::size_t column = i * task_columns;
                 o.n = std::min(task_columns, vocabulary - column);
-                o.a = head_low.data();
-                o.b = logits.data() + column;
-                o.b_row = vocabulary;
-                o.c = head_b.data() + column;
-                o.c_row = vocabulary;
+                o.wide = logits.data() + column;
+                o.wide_row = vocabulary;
+                o.narrow = head_low.data();
+                o.c = head_b.data() + column * rank;
             }
             train::outer(o, table);
         }
@@ -179,7 +178,7 @@ double Backprop::Impl::head() {
         }
     } else {
         // Its adapter's gradient is per document, so a group ends with its document.
-        std::vector<float> turned(head_b.size());
+        std::vector<float> turned(head_a.size());
         const std::size_t rank = head_factors.rank, vocabulary = config.vocab_size;
         for (std::size_t d = 0; d < documents.size(); ++d) {
             std::fill(head_a.begin(), head_a.end(), 0.0F);
@@ -195,8 +194,11 @@ double Backprop::Impl::head() {
             for (std::size_t n = 0; n < vocabulary; ++n) {
                 const float factor =
                     head_m.empty() ? pair->scale : pair->scale * head_factors.gain[n];
-                for (std::size_t r = 0; r < rank; ++r) {
-                    turned[n * rank + r] = head_b[r * vocabulary + n] * factor;
+                table.scale(head_b.data() + n * rank, factor, rank);
+            }
+            for (std::size_t r = 0; r < rank; ++r) {
+                for (std::size_t n = 0; n < hidden; ++n) {
+                    turned[r * hidden + n] = head_a[n * rank + r];
                 }
             }
             if (!head_m.empty()) {
@@ -204,9 +206,9 @@ double Backprop::Impl::head() {
                 give(documents[d], layout->head.magnitude, head_m.data(), vocabulary,
                      job.adapter->head.magnitude.data());
             }
-            give(documents[d], layout->head.a, head_a.data(), head_a.size(),
+            give(documents[d], layout->head.a, turned.data(), turned.size(),
                  job.adapter->head.a.data());
-            give(documents[d], layout->head.b, turned.data(), turned.size(),
+            give(documents[d], layout->head.b, head_b.data(), head_b.size(),
                  job.adapter->head.b.data());
         }
     }

@@ -69,32 +69,36 @@ void multiply_columns(std::size_t rows, std::span<const Term> terms, std::size_t
 }
 
 void outer(const Outer& o, const kernels::Table& table) {
-    thread_local Panels block;
-    const std::size_t step = panel * static_cast<std::size_t>(table.tile_panels);
+    thread_local Panels packed;
+    const bool in_place = o.m % panel == 0; // a tile reads whole panels
     kernels::Tile tile;
     tile.a_row = 1;
-    tile.a_step = signed_width(o.a_row);
+    tile.a_step = signed_width(o.wide_row);
     tile.c_row = signed_width(o.c_row);
-    for (std::size_t n = 0; n < o.n; n += step) {
-        const std::size_t width = std::min(step, o.n - n);
-        for (std::size_t k0 = 0; k0 < o.rows; k0 += block_depth) {
-            const std::size_t depth = std::min(block_depth, o.rows - k0);
-            block.reshape(depth, width);
-            for (std::size_t p = 0; p < width; p += panel) {
-                kernels::pack_panel({o.b + k0 * o.b_row + n + p, signed_width(o.b_row), 1}, depth,
-                                    std::min(panel, width - p), block.data() + p * depth);
+    tile.columns = static_cast<int>(o.m);
+    for (std::size_t k0 = 0; k0 < o.rows; k0 += block_depth) {
+        tile.depth = std::min(block_depth, o.rows - k0);
+        const float* narrow = o.narrow + k0 * o.narrow_row;
+        if (in_place) {
+            tile.b = narrow;
+            tile.b_panel = signed_width(panel);
+            tile.b_step = signed_width(o.narrow_row);
+        } else {
+            packed.reshape(tile.depth, o.m);
+            for (std::size_t first = 0; first < o.m; first += panel) {
+                kernels::pack_panel({narrow + first, signed_width(o.narrow_row), 1}, tile.depth,
+                                    std::min(panel, o.m - first),
+                                    packed.data() + first * tile.depth);
             }
-            tile.depth = depth;
-            tile.columns = static_cast<int>(width);
-            tile.b = block.data();
-            tile.b_panel = signed_width(panel * depth);
-            tile.accumulate = o.accumulate || k0 > 0;
-            for (std::size_t m = 0; m < o.m; m += tile_rows) {
-                tile.rows = static_cast<int>(std::min(tile_rows, o.m - m));
-                tile.a = o.a + k0 * o.a_row + m;
-                tile.c = o.c + m * o.c_row + n;
-                table.tile(tile);
-            }
+            tile.b = packed.data();
+            tile.b_panel = signed_width(panel * tile.depth);
+        }
+        tile.accumulate = o.accumulate || k0 > 0;
+        for (std::size_t n = 0; n < o.n; n += tile_rows) {
+            tile.rows = static_cast<int>(std::min(tile_rows, o.n - n));
+            tile.a = o.wide + k0 * o.wide_row + n;
+            tile.c = o.c + n * o.c_row;
+            table.tile(tile);
         }
     }
 }

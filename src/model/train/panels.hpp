@@ -60,13 +60,14 @@ void multiply_columns(std::size_t rows, std::span<const Term> terms, std::size_t
                       std::size_t count, float* c, std::size_t c_row, bool accumulate,
                       const kernels::Table& table);
 
-// c[m, n] = sum over the rows r of a[r, m] b[r, n]: the gradient of weights that were met by rows.
+// c[n, m] (=, or += when accumulate) the sum over the rows r of wide[r, n] narrow[r, m]: the gradient
+// of weights that were met by rows, with few columns m.
 struct Outer {
-    std::size_t rows, m, n;
-    const float* a;
-    std::size_t a_row;
-    const float* b;
-    std::size_t b_row;
+    std::size_t rows, n, m;
+    const float* wide;
+    std::size_t wide_row;
+    const float* narrow;
+    std::size_t narrow_row;
     float* c;
     std::size_t c_row;
     bool accumulate = false;
