@@ -10,7 +10,7 @@ namespace ol::model::train {
 namespace {
 
 constexpr std::size_t panel = kernels::panel, tile_rows = kernels::tile_rows;
-constexpr std::size_t block_depth = 256;   // a panel's block is 16 KB: half of a first-level cache
+constexpr std::size_t block_depth = 320;   // a panel's block is 20 KB of a first-level cache of 32
 constexpr std::size_t block_columns = 256; // whose part of c stays near between blocks of the depth
 
 } // namespace
