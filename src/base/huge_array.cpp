@@ -24,8 +24,8 @@ std::size_t rounded(std::size_t bytes, std::size_t unit) {
     return (bytes + unit - 1) / unit * unit;
 }
 
-// Zeros, on huge pages as far as they fill them, at a multiple of `alignment`; size is a multiple of
-// small_page.
+// Zeros, on huge pages as far as they fill them, at a multiple of `alignment`; size is a multiple
+// of small_page.
 void* map_aligned(std::size_t size, std::size_t alignment) {
     // Take more than is needed and give back what stands out.
     void* mapped = ::mmap(nullptr, size + alignment, PROT_READ | PROT_WRITE,

@@ -90,6 +90,58 @@ TEST(Kernels, TileIsOneChainPerElementInBothInstances) {
     }
 }
 
+// Six rows and whole panels have code of their own for each way in which factors may lie.
+TEST(Kernels, WholeTilesAreOneChainPerElementHoweverTheirFactorsLie) {
+    constexpr std::size_t most = 23, columns = 32;
+    const auto a = noise(7000, 1), b = noise(7000, 2), start = noise(tile_rows * 40, 3);
+    struct Lie {
+        std::ptrdiff_t a_row, a_step, b_panel, b_step;
+    };
+    for (const auto& lie :
+         {Lie{most, 1, most * panel, panel}, Lie{64, 1, panel, 48},
+          Lie{1, tile_rows, most * panel, panel}, Lie{1, 250, most * panel, panel},
+          Lie{1, 64, panel, 48}, Lie{3, 50, panel, 40}, Lie{1, 1, panel, 32}}) {
+        for (std::size_t depth = 0; depth <= most; ++depth) {
+            for (const bool accumulate : {false, true}) {
+                auto expected = start;
+                for (std::size_t m = 0; m < tile_rows; ++m) {
+                    for (std::size_t n = 0; n < columns; ++n) {
+                        float acc = accumulate ? start[m * 40 + n] : 0.0F;
+                        for (std::size_t k = 0; k < depth; ++k) {
+                            const auto i = static_cast<std::ptrdiff_t>(k);
+                            const auto row = static_cast<std::ptrdiff_t>(m);
+                            const auto of = static_cast<std::ptrdiff_t>(n / panel);
+                            acc = std::fma(a.data()[row * lie.a_row + i * lie.a_step],
+                                           b.data()[of * lie.b_panel + i * lie.b_step +
+                                                    static_cast<std::ptrdiff_t>(n % panel)],
+                                           acc);
+                        }
+                        expected[m * 40 + n] = acc;
+                    }
+                }
+                for (const Table* table : available()) {
+                    auto c = start;
+                    table->tile({.rows = tile_rows,
+                                 .columns = columns,
+                                 .depth = depth,
+                                 .a = a.data(),
+                                 .a_row = lie.a_row,
+                                 .a_step = lie.a_step,
+                                 .b = b.data(),
+                                 .b_panel = lie.b_panel,
+                                 .b_step = lie.b_step,
+                                 .c = c.data(),
+                                 .c_row = 40,
+                                 .accumulate = accumulate});
+                    EXPECT_TRUE(same_bits(c, expected))
+                        << table->name << " a " << lie.a_row << ", " << lie.a_step << " b "
+                        << lie.b_panel << ", " << lie.b_step << " depth " << depth;
+                }
+            }
+        }
+    }
+}
+
 struct Shape {
     std::size_t m, n, k;
 };
@@ -98,7 +150,7 @@ TEST(Kernels, ProductsHaveTheSameBitsForEveryLayoutThreadCountAndInstance) {
     ThreadPool two(2), three(3);
     for (const auto& s : {Shape{1, 16, 8}, Shape{2, 5, 300}, Shape{7, 40, 33}, Shape{49, 17, 257},
                           Shape{100, 64, 20}, Shape{60, 260, 70}, Shape{150, 33, 600},
-                          Shape{301, 150, 40}, Shape{13, 144, 530}}) {
+                          Shape{301, 150, 40}, Shape{13, 144, 530}, Shape{50, 1100, 270}}) {
         const auto a = noise(s.m * s.k, 4), b = noise(s.n * s.k, 5);
         const auto start = noise(s.m * s.n, 6);
         const auto k = static_cast<std::ptrdiff_t>(s.k), n = static_cast<std::ptrdiff_t>(s.n),

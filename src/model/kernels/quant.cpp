@@ -101,7 +101,8 @@ QuantMatrix::QuantMatrix(QuantType type, std::size_t out, std::size_t in)
 
 QuantMatrix::Place QuantMatrix::place(std::size_t output, std::size_t block) const {
     const std::size_t blocks = in_ / quant_block;
-    auto* at = const_cast<std::uint8_t*>(memory_.data()) + (output / panel * blocks + block) * quant_panel_block_bytes(type_);
+    auto* at = const_cast<std::uint8_t*>(memory_.data()) +
+               (output / panel * blocks + block) * quant_panel_block_bytes(type_);
     return {at + 2 * (output % panel), at + quant_scale_bytes + 4 * (output % panel)};
 }
 

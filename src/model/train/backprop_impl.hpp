@@ -205,7 +205,7 @@ struct Backprop::Impl {
     std::optional<AdapterLayout> layout;
     bool dora = false; // some projection of the adapter
 
-    std::vector<train::Buffer> x;  // the residual stream before each layer, and after the last
+    std::vector<train::Buffer> x;       // the residual stream before each layer, and after the last
     std::vector<train::LayerTape> tape; // of each layer, or of one with checkpointing
     train::LayerFactors factors;
     train::SiteFactors head_factors;

@@ -60,8 +60,8 @@ void multiply_columns(std::size_t rows, std::span<const Term> terms, std::size_t
                       std::size_t count, float* c, std::size_t c_row, bool accumulate,
                       const kernels::Table& table);
 
-// c[n, m] (=, or += when accumulate) the sum over the rows r of wide[r, n] narrow[r, m]: the gradient
-// of weights that were met by rows, with few columns m.
+// c[n, m] (=, or += when accumulate) the sum over the rows r of wide[r, n] narrow[r, m]: the
+// gradient of weights that were met by rows, with few columns m.
 struct Outer {
     std::size_t rows, n, m;
     const float* wide;

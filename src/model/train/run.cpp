@@ -203,9 +203,7 @@ double Backprop::Impl::run(std::span<const Example> batch, const GradientRun& gr
 
 std::uint64_t Backprop::Impl::buffer_bytes() const {
     std::uint64_t out = 0;
-    const auto add = [&](const train::Buffer& buffer) {
-        out += buffer.capacity() * sizeof(float);
-    };
+    const auto add = [&](const train::Buffer& buffer) { out += buffer.capacity() * sizeof(float); };
     for (const auto& stream : x) add(stream);
     for (const auto& t : tape) {
         for (const auto* buffer :
@@ -220,10 +218,10 @@ std::uint64_t Backprop::Impl::buffer_bytes() const {
         }
         for (const auto& low : t.low) add(low);
     }
-    for (const auto* buffer : {&h,          &act,        &dx,      &dx_mid,          &dh,
-                               &dmixed,     &dqkv,       &draw,    &d_attention_out, &d_mlp_out,
-                               &head_x,     &head_h,     &head_dh, &head_dx,         &logits,
-                               &head_low,   &head_dlow,  &head_a,  &head_b,          &table_rows,
+    for (const auto* buffer : {&h,          &act,       &dx,      &dx_mid,          &dh,
+                               &dmixed,     &dqkv,      &draw,    &d_attention_out, &d_mlp_out,
+                               &head_x,     &head_h,    &head_dh, &head_dx,         &logits,
+                               &head_low,   &head_dlow, &head_a,  &head_b,          &table_rows,
                                &table_dlow, &head_m}) {
         add(*buffer);
     }
