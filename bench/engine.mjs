@@ -53,7 +53,7 @@ function bar_of(measure) {
   if (measure.startsWith("decode")) return times(1.1);
   if (measure.startsWith("prefill")) return times(1.2);
   if (measure.startsWith("full training")) return times(1.3);
-  if (measure.startsWith("LoRA training")) return times(2);
+  if (measure.startsWith("LoRA training") && measure.endsWith("full training")) return times(2);
   if (measure === "tokenizer, encode") return times(1);
   return null;
 }
@@ -103,6 +103,12 @@ function measure_part(part, chosen, with_peers, rows) {
       rows.add({ measure, unit, ours: median(values), peer: peer.name, peers: median(found), bar: few ? null : bar_of(of), how });
     } else {
       rows.add({ measure, unit, ours: median(values), bar: own_bar(measure), how });
+    }
+    // What an adapter saves: ours beside the peer's training of all weights.
+    const full = theirs.get("full training, 6.6M");
+    if (measure.startsWith("LoRA training") && full !== undefined) {
+      const beside = `${measure}, beside full training`;
+      rows.add({ measure: beside, unit, ours: median(values), peer: peer.name, peers: median(full), bar: bar_of(beside), how });
     }
   }
 }
