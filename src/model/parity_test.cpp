@@ -137,6 +137,7 @@ TEST_P(FamilyParity, LogitsAreThoseOfTransformersAndPeftAndTheSameBitsEverywhere
     for (const auto& layer : served.weights.layers) {
         for (const auto& linear : layer.linears) EXPECT_EQ(linear.weight.capacity(), 0U);
     }
+    EXPECT_EQ(served.weights.embedding.empty(), served.config.tied_embeddings);
     for (std::size_t i = 0; i < forms.size(); ++i) {
         EXPECT_TRUE(same_bits(run(holder, served, tokens, forms[i].used, {count}), whole[i]))
             << GetParam() << " " << forms[i].name;

@@ -77,6 +77,10 @@ void Engine::release_rows(Model& model) {
         for (auto& linear : layer.linears) release(linear);
     }
     release(model.weights.head);
+    // Whoever asks for a row of a tied table gets it from the head, whose products need all of it.
+    if (model.config.tied_embeddings && !impl_->head.is_quantized()) {
+        std::vector<float>().swap(model.weights.embedding);
+    }
 }
 
 Result<std::vector<std::vector<float>>> Engine::forward(std::span<const StepInput> inputs) {

@@ -101,9 +101,10 @@ public:
     Engine(const Model& model, ThreadPool& pool, const kernels::Table& table);
     ~Engine();
 
-    // Gives back the rows of the projections and of an untied head in `model`, which must be this
-    // engine's: half of the memory of an fp32 model, as the engine has them arranged. Nothing but
-    // this engine computes with the model then; to train, merge or save, load it again.
+    // Gives back the rows of the projections, of the head, and of a table that is tied to it where it
+    // is not quantized, in `model`, which must be this engine's: half of the memory of an fp32
+    // model, as the engine has them arranged. Nothing but this engine computes with the model then;
+    // to train, merge or save, load it again.
     void release_rows(Model& model);
 
     // Logits per input: [rows, vocab] with rows 1 or tokens.size(). An input's result does not

@@ -74,14 +74,12 @@ std::shared_ptr<const AdapterFactors> Engine::Impl::factors_of(const LoraAdapter
         const auto& weights = model.weights;
         const std::size_t vocab = config.vocab_size, hidden = config.hidden_size;
         if (!adapter.embedding.magnitude.empty()) {
-            made->embedding = dora_embedding_factors(weights.embedding, vocab, hidden,
-                                                     adapter.embedding, pool, table);
+            const auto& rows = weights.embedding;
+            made->embedding = dora_embedding_factors(rows.empty() ? head.rows(0, vocab) : rows,
+                                                     vocab, hidden, adapter.embedding, pool, table);
         }
         if (!adapter.head.magnitude.empty()) {
-            made->head = weights.head.quantized == nullptr && config.tied_embeddings
-                             ? dora_factors(weights.embedding.data(), vocab, hidden, adapter.head,
-                                            pool, table)
-                             : dora_of(weights.head, head, 0, vocab, hidden, adapter.head);
+            made->head = dora_of(weights.head, head, 0, vocab, hidden, adapter.head);
         }
     }
     if (key != nullptr) known_factors[key] = {adapter.packed, made};

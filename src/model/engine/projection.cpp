@@ -53,14 +53,17 @@ Projection::Projection(const std::vector<Part>& parts, std::size_t in)
     }
 }
 
-std::vector<float> Projection::rows(std::size_t first, std::size_t count) const {
-    std::vector<float> out(count * in_);
+void Projection::copy_rows(std::size_t first, std::size_t count, float* to) const {
     for (const auto& piece : pieces_) {
         if (first < piece.column || first + count > piece.column + piece.packed.out()) continue;
-        piece.packed.get_rows(first - piece.column, out.data(), count);
-        return out;
+        return piece.packed.get_rows(first - piece.column, to, count);
     }
     OL_CHECK(false);
+}
+
+std::vector<float> Projection::rows(std::size_t first, std::size_t count) const {
+    std::vector<float> out(count * in_);
+    copy_rows(first, count, out.data());
     return out;
 }
 

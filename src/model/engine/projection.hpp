@@ -32,7 +32,9 @@ public:
                const kernels::Table& table) const;
     // Weights of the outputs [first, first + count) as they were given: [count, in]. One part's,
     // and not a quantized one's.
+    void copy_rows(std::size_t first, std::size_t count, float* to) const;
     std::vector<float> rows(std::size_t first, std::size_t count) const;
+    bool is_quantized() const { return any_quantized_; } // any part of it
     bool has_bias() const { return !bias_.empty(); }
     const std::vector<float>& bias() const { return bias_; } // [out]; empty: none
 
