@@ -177,6 +177,7 @@ TEST_F(RoutesTest, WrongInputIsNamed) {
          "body.name must be a string, not null"},
         {"POST", "/api/runs", R"({"name":"n","datanet":"d","epochs":0})", "body.epochs"},
         {"POST", "/api/runs", R"({"name":"n","datanet":"d","epochs":1.5})", "an integer"},
+        {"POST", "/api/runs", R"({"name":"n","datanet":"d","schedule":"steep"})", "body.schedule"},
         {"POST", "/api/trace", R"({"datanet":"d","text":""})", "body.text"},
         {"POST", "/api/trace", R"({"datanet":"d","text":"x","version":-1})", "body.version"},
     };

@@ -53,6 +53,11 @@ struct RunConfig {
     void end_schedule_at(std::uint64_t steps);
 };
 
+// How a node trains where a request leaves it open: passes, rank and rate for short records on a
+// small base. alpha_of_rank: where a request names a rank and no alpha.
+RunConfig default_run_config();
+inline float alpha_of_rank(std::uint32_t rank) { return 2.0F * static_cast<float>(rank); }
+
 // rank_pattern and alpha_pattern of an object, as PEFT names them: modules or patterns of their
 // names, the first that fits counts. Absent: none.
 Status read_patterns(const codec::Json& json, model::LoraConfig& to);

@@ -233,6 +233,17 @@ Result<RunConfig> RunConfig::from_json(const Json& json) {
     return out;
 }
 
+RunConfig default_run_config() {
+    RunConfig out;
+    out.epochs = 12;
+    out.batch_examples = 4;
+    out.max_tokens = 64;
+    out.lora.rank = 32;
+    out.lora.alpha = alpha_of_rank(out.lora.rank);
+    out.optimizer.learning_rate = 5e-3F;
+    return out;
+}
+
 Status read_patterns(const Json& json, model::LoraConfig& to) {
     const auto read = [&](std::string_view key, const auto& take) -> Status {
         const auto& pattern = json[key];

@@ -176,12 +176,11 @@ Status Demo::publish() {
 Status Demo::train() {
     title(5, "ModelFactory fine-tunes the small base on that version");
     auto& models = node_->model_service();
-    auto config = OL_TRY(run_config_from(Json::object({{"name", adapter_name},
-                                                       {"epochs", options_.epochs},
-                                                       {"record_limit", options_.training_records},
-                                                       {"seed", options_.seed}}),
-                                         datanet_id_));
-    const auto run = OL_TRY(models.create_run(config));
+    auto request = Json::object({{"name", adapter_name},
+                                 {"record_limit", options_.training_records},
+                                 {"seed", options_.seed}});
+    if (options_.epochs != 0) request.set("epochs", options_.epochs);
+    const auto run = OL_TRY(models.create_run(OL_TRY(run_config_from(request, datanet_id_))));
     OL_TRY(models.start(run.id));
     std::uint64_t offset = 0;
     std::uint64_t shown = 0;

@@ -25,7 +25,7 @@ struct DemoOptions {
     NodeConfig node;
     std::vector<DemoSource> sources; // empty: default_sources()
     std::uint64_t training_records = 60;
-    std::uint32_t epochs = 12;
+    std::uint32_t epochs = 0; // 0: as a run that is not told (factory::default_run_config)
     std::uint32_t questions_per_source = 4;
     std::uint64_t seed = 7;
 };

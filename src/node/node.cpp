@@ -218,20 +218,23 @@ Status read_method(const Json& request, factory::RunConfig& to) {
 }
 
 Result<factory::RunConfig> run_config_from(const Json& request, const Hash32& datanet_id) {
-    factory::RunConfig config;
+    auto config = factory::default_run_config();
     config.datanet_id = datanet_id;
     config.name = OL_TRY(text_of(request, "name"));
     config.version = OL_TRY(uint_or(request, "version", 0));
-    config.epochs = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "epochs", 12)));
-    config.lora.rank = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "rank", 32)));
-    config.lora.alpha =
-        static_cast<float>(OL_TRY(double_or(request, "alpha", 2.0 * config.lora.rank)));
+    const auto whole = [&](std::string_view key, std::uint32_t& to) -> Status {
+        to = static_cast<std::uint32_t>(OL_TRY(uint_or(request, key, to)));
+        return {};
+    };
+    OL_TRY(whole("epochs", config.epochs));
+    OL_TRY(whole("rank", config.lora.rank));
+    OL_TRY(whole("batch", config.batch_examples));
+    OL_TRY(whole("max_tokens", config.max_tokens));
+    config.lora.alpha = OL_TRY(real_or(request, "alpha", factory::alpha_of_rank(config.lora.rank)));
     config.optimizer.learning_rate =
-        static_cast<float>(OL_TRY(double_or(request, "learning_rate", 5e-3)));
-    config.batch_examples = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "batch", 4)));
-    config.max_tokens = static_cast<std::uint32_t>(OL_TRY(uint_or(request, "max_tokens", 64)));
-    config.record_limit = OL_TRY(uint_or(request, "record_limit", 0));
-    config.seed = OL_TRY(uint_or(request, "seed", 1));
+        OL_TRY(real_or(request, "learning_rate", config.optimizer.learning_rate));
+    config.record_limit = OL_TRY(uint_or(request, "record_limit", config.record_limit));
+    config.seed = OL_TRY(uint_or(request, "seed", config.seed));
     OL_TRY(read_method(request, config));
     return config;
 }

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "api/router.hpp"
+#include "api/schema.hpp"
 #include "node/chat_form.hpp"
 #include "node/cli/console.hpp"
 #include "node/config.hpp"
@@ -64,6 +66,28 @@ TEST(RunConfigFrom, DefaultsAndRefusals) {
     const auto wrong = run_config_from(Json::object({{"name", "a"}, {"rank", "big"}}), Hash32{});
     ASSERT_FALSE(wrong);
     EXPECT_NE(wrong.error().context.find("rank"), std::string::npos);
+}
+
+// What /openapi.json promises of a run that is not told is what such a run does.
+TEST(RunConfigFrom, DoesWhatIsDocumentedAsDefault) {
+    using codec::Json;
+    api::Router router;
+    api::add_run_routes(router);
+    const auto document = api::openapi_document(router, "");
+    const auto& properties = document["paths"]["/api/runs"]["post"]["requestBody"]["content"]
+                                     ["application/json"]["schema"]["properties"];
+    const auto bare = Json::object({{"name", "a"}});
+    auto spelled_out = bare;
+    for (const auto& [key, schema] : properties.members()) {
+        if (!schema.contains("default")) continue;
+        EXPECT_TRUE(api::schema::check(schema, schema["default"], key));
+        spelled_out.set(key, schema["default"]);
+    }
+    EXPECT_GE(spelled_out.members().size(), 18U);
+    const auto config = run_config_from(bare, Hash32{});
+    ASSERT_TRUE(config);
+    EXPECT_EQ(run_config_from(spelled_out, Hash32{})->to_json().dump(), config->to_json().dump());
+    EXPECT_TRUE(config->check());
 }
 
 TEST(RunConfigFrom, ModulesAndPatternsAsPeftHasThem) {

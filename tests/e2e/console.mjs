@@ -232,17 +232,86 @@ calm("asking");
 await page.getByRole("link", { name: "Training", exact: true }).click();
 await at("runs").locator("tbody tr").first().waitFor();
 check((await text(at("runs"))).includes("notes-v1 done notes v1"), "the first run is listed");
-await page.getByLabel("Name").fill("from-the-console");
-await page.getByLabel("Epochs").fill("3");
-await page.getByLabel("Rank").fill("4");
-await page.getByLabel("Records", { exact: false }).last().fill("8");
-await page.getByRole("button", { name: "Start", exact: true }).click();
+const entry = (label) => at("run-form").getByLabel(label, { exact: true });
+const start = page.getByRole("button", { name: "Start", exact: true });
+const inputs = (await api.get("/openapi.json")).paths["/api/runs"].post.requestBody.content["application/json"].schema.properties;
+await entry("Name").fill("from-the-console");
+equal(await entry("Epochs").getAttribute("placeholder"), String(inputs.epochs.default), "an empty field shows the node's default");
+await entry("Epochs").fill("3");
+await entry("Rank").fill("4");
+await entry("Records").fill("8");
+
+// How to train: by the keyboard alone.
+const folded = at("run-form").locator("details");
+equal(await entry("Modules").isVisible(), false, "how to train is folded away");
+await page.getByText("How to train", { exact: true }).focus();
+await page.keyboard.press("Enter");
+await page.keyboard.press("Tab");
+check(await entry("Modules").evaluate((field) => field === document.activeElement), "unfolded by a key, its first field comes next");
+equal(await entry("Modules").getAttribute("placeholder"), inputs.target_modules.default.join(", "), "with its default");
+await page.keyboard.type("q_proj, nonsense");
+for (const [label, value] of [["LoRA+ ratio", "4"], ["Dropout", "0.1"], ["Batches a step", "2"], ["NEFTune alpha", "5"]]) {
+  await entry(label).fill(value);
+}
+await entry("Ranks by module").fill("v_proj=2\n.*down_proj = 3");
+for (const label of ["rsLoRA", "DoRA", "Packing"]) {
+  await entry(label).focus();
+  await page.keyboard.press("Space");
+}
+equal(await entry("Schedule").inputValue(), inputs.schedule.default, "a choice begins as the node would choose");
+await entry("Schedule").selectOption("linear");
+await entry("Quantization").selectOption("q8_0");
+await picture("run-form");
+await fits("the run's form");
+
+// What the browser refuses is not left folded away; what the node refuses stands at the form, in its words.
+await entry("Batches a step").fill("0");
+await page.getByText("How to train", { exact: true }).click();
+equal(await folded.getAttribute("open"), null, "folded again");
+await start.click();
+await until(async () => (await folded.getAttribute("open")) !== null, "a field out of its range is shown");
+await entry("Batches a step").fill("2");
+calm("the run's form");
+await start.click();
+const refused = at("run-form").getByRole("alert"); // under the field
+await refused.waitFor();
+check(/^target_modules: "nonsense" is not .*q_proj/.test(await text(refused)), `the node's refusal is shown: ${await text(refused)}`);
+equal(await entry("Modules").getAttribute("aria-invalid"), "true", "at the field");
+await until(() => entry("Modules").evaluate((field) => field === document.activeElement), "the field is in focus");
+equal(troubles.splice(0).filter((each) => !/501/.test(each)).join("\n"), "", "nothing but the refusal");
+await picture("run-refused");
+
+await entry("Modules").fill("v_proj, down_proj, lm_head");
+await start.click();
 await until(async () => (await text(at("run"))).includes("from-the-console"), "the new run is shown");
+equal(await refused.count(), 0, "the refusal is gone");
 await until(async () => (await at("run").locator("svg polyline").count()) === 1, "its loss is drawn");
 await until(async () => (await at("run").getAttribute("data-state")) === "done", "it ends");
 const trained = (await api.get("/api/runs")).runs[0];
 equal(trained.name, "from-the-console", "it is the newest run of the node");
-equal(trained.config.epochs, 3, "with the form's epochs");
+{
+  const { epochs, lora, optimizer, ...how } = trained.config;
+  const told = {
+    epochs, rank: lora.rank, record_limit: how.record_limit, accumulation: how.accumulation, packing: how.packing, neftune_alpha: how.neftune_alpha,
+    quantization: how.quantization, dropout: lora.dropout, rslora: lora.rslora, dora: lora.dora, targets: lora.targets, head: lora.head,
+    rank_pattern: lora.rank_pattern, schedule: optimizer.schedule, lora_plus_ratio: optimizer.lora_plus_ratio,
+  };
+  equal(JSON.stringify(told), JSON.stringify({
+    epochs: 3, rank: 4, record_limit: 8, accumulation: 2, packing: true, neftune_alpha: 5, quantization: "q8_0", dropout: 0.1, rslora: true, dora: true,
+    targets: ["v_proj", "down_proj"], head: true, rank_pattern: { v_proj: 2, ".*down_proj": 3 }, schedule: "linear", lora_plus_ratio: 4,
+  }), "trained as the form says");
+  const left = {
+    learning_rate: optimizer.learning_rate, seed: how.seed, batch: how.batch_examples, max_tokens: how.max_tokens, minimum_ratio: optimizer.minimum_ratio,
+    checkpointing: how.checkpointing,
+  };
+  for (const [key, value] of Object.entries(left)) equal(value, inputs[key].default, `${key}, left empty, is the node's default`);
+}
+const facts = await text(at("run-facts"));
+for (const what of ["Method DoRA with rsLoRA's scale, rank 4, alpha 8, rank of v_proj 2, .*down_proj 3", "Modules v_proj, down_proj, lm_head",
+  "linear to 0.1 of it, B 4 times as fast (LoRA+)", "3 epochs over a sample of 8 records", "2 batches of 4 examples a step",
+  "Base quantized to q8_0 while training", "Also packing, dropout 0.1, NEFTune alpha 5"]) {
+  check(facts.includes(what), `the run says “${what}”: ${facts}`);
+}
 await until(async () => (await text(at("loss"))).startsWith(`step ${trained.steps} of ${trained.steps}, loss ${trained.loss_last.toFixed(4)}`),
   "every step was followed");
 equal((await at("run").locator("svg polyline").getAttribute("points")).split(" ").length, trained.steps, "the line has every step");

@@ -1,4 +1,4 @@
-// Imports a module of src/lib that imports nothing itself: Node.js 20 does not read TypeScript.
+// Imports a module of src/lib that imports nothing but types itself: Node.js 20 does not read TypeScript.
 import { readFileSync } from "node:fs";
 import ts from "typescript";
 

@@ -3,6 +3,7 @@
 
 #include "api/router.hpp"
 #include "api/schema.hpp"
+#include "factory/run.hpp"
 
 namespace ol::api {
 
@@ -109,13 +110,68 @@ void add_control(Router& router, const std::string& action, const std::string& s
         [action](const Call& call) { return call.services.control_run(call.param("id"), action); });
 }
 
+Json count(std::string_view description) {
+    return schema::with_bounds(schema::integer(description), 0, INT64_MAX);
+}
+
+// What a run is told, with what it does where it is not told: the console's form shows both.
+Json new_run() {
+    using namespace schema;
+    const auto config = factory::default_run_config().to_json();
+    const auto& lora = config["lora"];
+    const auto& optimizer = config["optimizer"];
+    const auto with_default = [](Json schema, const Json& value) {
+        return schema.set("default", value);
+    };
+    const auto whole = [&](std::string_view description, std::int64_t most, const Json& value) {
+        return with_default(with_bounds(integer(description), 1, most), value);
+    };
+    const auto real = [&](std::string_view description, const Json& value) {
+        return with_default(number(description), value);
+    };
+    const auto flag = [&](std::string_view description, const Json& value) {
+        return with_default(boolean(description), value);
+    };
+    const auto one_of_these = [&](std::initializer_list<std::string_view> allowed,
+                                  std::string_view description, const Json& value) {
+        return with_default(values(allowed).set("description", description), value);
+    };
+    return object(
+        {{"name!", with_bounds(text("becomes the adapter's id"), 1, 200)},
+         {"datanet!", text("id or name")},
+         {"version", count("0 or absent: the newest")},
+         {"epochs", whole("passes over the records", 10'000, config["epochs"])},
+         {"rank", whole("of the adapter", 1024, lora["rank"])},
+         {"alpha", number("scale of the adapter; absent: twice the rank")},
+         {"learning_rate", real("of AdamW", optimizer["learning_rate"])},
+         {"batch", whole("examples a step", 4096, config["batch_examples"])},
+         {"max_tokens", whole("of an example", 4096, config["max_tokens"])},
+         {"record_limit", with_default(count("0: all records"), config["record_limit"])},
+         {"seed", with_default(count("of sampling, order and noise"), config["seed"])},
+         {"accumulation", whole("batches a step", 4096, config["accumulation"])},
+         {"packing", flag("several examples share a row", config["packing"])},
+         {"neftune_alpha", real("noise on embeddings; 0: none", config["neftune_alpha"])},
+         {"quantization",
+          one_of_these({"", "q8_0", "q4_0"}, "of the base while training", config["quantization"])},
+         {"checkpointing", flag("less memory, more time", config["checkpointing"])},
+         {"rslora", flag("scale alpha / sqrt(rank)", lora["rslora"])},
+         {"dora", flag("learned lengths of outputs", lora["dora"])},
+         {"dropout", real("of what the adapter sees", lora["dropout"])},
+         {"target_modules",
+          with_default(array(text("PEFT's name: q_proj, lm_head")), lora["targets"])},
+         {"rank_pattern", any("module or pattern of its name: its rank")},
+         {"alpha_pattern", any("module or pattern of its name: its alpha")},
+         {"schedule", one_of_these({"constant", "linear", "cosine"}, "of the learning rate",
+                                   optimizer["schedule"])},
+         {"minimum_ratio", real("of the rate, at the end", optimizer["minimum_ratio"])},
+         {"lora_plus_ratio", real("B learns so much faster", optimizer["lora_plus_ratio"])},
+         {"wallet", text("name of the wallet that owns the adapter")}});
+}
+
 } // namespace
 
 void add_run_routes(Router& router) {
     using namespace schema;
-    const auto count = [](std::string_view description) {
-        return with_bounds(integer(description), 0, INT64_MAX);
-    };
     router.add({.method = "GET",
                 .pattern = "/api/runs",
                 .tag = "runs",
@@ -123,40 +179,14 @@ void add_run_routes(Router& router) {
                 .summary = "Training runs, newest first",
                 .response = object({{"runs", array(ref("Run"))}})},
                [](const Call& call) { return call.services.runs(); });
-    router.add(
-        {.method = "POST",
-         .pattern = "/api/runs",
-         .tag = "runs",
-         .operation = "create_run",
-         .summary = "Start fine-tuning an adapter on a datanet's version",
-         .request = object({{"name!", with_bounds(text("becomes the adapter's id"), 1, 200)},
-                            {"datanet!", text("id or name")},
-                            {"version", count("0 or absent: the newest")},
-                            {"epochs", with_bounds(integer(), 1, 10'000)},
-                            {"rank", with_bounds(integer(), 1, 1024)},
-                            {"alpha", number("scale of the adapter; twice the rank")},
-                            {"learning_rate", number()},
-                            {"batch", with_bounds(integer("examples a step"), 1, 4096)},
-                            {"max_tokens", with_bounds(integer("of an example"), 1, 4096)},
-                            {"record_limit", count("0: all records")},
-                            {"seed", count("of sampling, order and noise")},
-                            {"accumulation", with_bounds(integer("batches a step"), 1, 4096)},
-                            {"packing", boolean("several examples share a row")},
-                            {"neftune_alpha", number("noise on embeddings; 0: none")},
-                            {"quantization", text("of the base: q8_0, q4_0 or empty")},
-                            {"checkpointing", boolean("less memory, more time")},
-                            {"rslora", boolean("scale alpha / sqrt(rank)")},
-                            {"dora", boolean("learned lengths of outputs")},
-                            {"dropout", number("of what the adapter sees")},
-                            {"target_modules", array(text("PEFT's name: q_proj, lm_head"))},
-                            {"rank_pattern", any("module or pattern of its name: its rank")},
-                            {"alpha_pattern", any("module or pattern of its name: its alpha")},
-                            {"schedule", text("constant, linear or cosine")},
-                            {"minimum_ratio", number("of the rate, at the end")},
-                            {"lora_plus_ratio", number("B learns so much faster")},
-                            {"wallet", text("name of the wallet that owns the adapter")}}),
-         .response = ref("Run")},
-        [](const Call& call) { return call.services.create_run(call.body); });
+    router.add({.method = "POST",
+                .pattern = "/api/runs",
+                .tag = "runs",
+                .operation = "create_run",
+                .summary = "Start fine-tuning an adapter on a datanet's version",
+                .request = new_run(),
+                .response = ref("Run")},
+               [](const Call& call) { return call.services.create_run(call.body); });
     router.add({.method = "POST",
                 .pattern = "/api/runs/reproduce",
                 .tag = "runs",

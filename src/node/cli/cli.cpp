@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "factory/run.hpp"
 #include "node/cli/chain_commands.hpp"
 #include "node/cli/commands.hpp"
 #include "node/cli/commands_model_files.hpp"
@@ -201,9 +202,12 @@ void add_model_commands(CLI::App& root, Parsed& parsed) {
     train->add_option("--datanet", t.datanet);
     train->add_option("--wallet", t.wallet, "Owner of the adapter");
     train->add_option("--version", t.version, "0: the latest");
-    train->add_option("--epochs", t.epochs, "Passes over the records (default 12)");
-    train->add_option("--rank", t.rank, "LoRA rank (default 32)");
-    train->add_option("--learning-rate", t.learning_rate, "Default 0.005");
+    const auto defaults = factory::default_run_config();
+    train->add_option("--epochs", t.epochs,
+                      fmt::format("Passes over the records (default {})", defaults.epochs));
+    train->add_option("--rank", t.rank, fmt::format("LoRA rank (default {})", defaults.lora.rank));
+    train->add_option("--learning-rate", t.learning_rate,
+                      fmt::format("Default {}", defaults.optimizer.learning_rate));
     train->add_option("--records", t.record_limit, "A sample of so many records; 0: all");
     train->add_option("--seed", t.seed)->capture_default_str();
     train->add_flag("--no-register", t.no_register, "Leave the adapter off the ledger");

@@ -96,7 +96,7 @@ Status run_demo_command(Session& session, const DemoCommand& command) {
     DemoOptions options;
     options.node = session.options().node;
     if (command.training_records != 0) options.training_records = command.training_records;
-    if (command.epochs != 0) options.epochs = command.epochs;
+    options.epochs = command.epochs;
     if (!command.data_dir_given) {
         options.node.data_dir =
             std::filesystem::temp_directory_path() / fmt::format("openledger-demo-{}", ::getpid());

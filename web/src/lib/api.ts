@@ -113,15 +113,36 @@ export interface Run {
   tokens_per_second: number;
   adapter_hash: Hex | null;
   record_hash: Hex | null;
-  config: {
-    datanet_id: Hex;
-    version: number;
-    epochs: number;
-    seed: number;
-    record_limit: number;
-    lora: { rank: number };
-    optimizer: { learning_rate: number };
+  config: RunConfig;
+}
+
+// docs/formats/training-record.md
+export interface RunConfig {
+  datanet_id: Hex;
+  version: number;
+  epochs: number;
+  batch_examples: number;
+  accumulation: number;
+  max_tokens: number;
+  packing: boolean;
+  neftune_alpha: number;
+  quantization: string; // empty: none
+  record_limit: number; // 0: all
+  seed: number;
+  checkpointing: boolean;
+  lora: {
+    rank: number;
+    alpha: number;
+    targets: string[];
+    embedding: boolean;
+    head: boolean;
+    rslora: boolean;
+    dora: boolean;
+    dropout: number;
+    rank_pattern?: Record<string, number>;
+    alpha_pattern?: Record<string, number>;
   };
+  optimizer: { learning_rate: number; schedule: string; minimum_ratio: number; lora_plus_ratio: number };
 }
 
 export interface StepEvent {
@@ -134,11 +155,19 @@ export interface NewRun {
   name: string;
   datanet: string;
   version: number;
-  epochs: number;
-  rank: number;
-  learning_rate: number;
-  record_limit: number;
-  seed: number;
+  [how: string]: unknown; // lib/training.ts
+}
+
+// What /openapi.json says of a member of a request.
+export interface Input {
+  default?: unknown;
+  minimum?: number;
+  maximum?: number;
+  enum?: string[];
+}
+
+interface Description {
+  paths: Record<string, { post?: { requestBody?: { content: { "application/json": { schema: { properties?: Record<string, Input> } } } } } }>;
 }
 
 export interface Model {
@@ -335,6 +364,9 @@ export const api = {
 
   runs: async () => (await get<{ runs: Run[] }>("/api/runs")).runs,
   run: (id: string) => get<Run>(`/api/runs/${part(id)}`),
+  // What a new run can be told, with the node's defaults and limits.
+  runInputs: async () =>
+    (await get<Description>("/openapi.json")).paths["/api/runs"]?.post?.requestBody?.content["application/json"].schema.properties ?? {},
   startRun: (run: NewRun) => post<Run>("/api/runs", run),
   controlRun: (id: string, action: "pause" | "resume" | "stop") =>
     post<Run>(`/api/runs/${part(id)}/${action}`),
