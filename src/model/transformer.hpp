@@ -101,8 +101,8 @@ public:
     Engine(const Model& model, ThreadPool& pool, const kernels::Table& table);
     ~Engine();
 
-    // Gives back the rows of the projections, of the head, and of a table that is tied to it where it
-    // is not quantized, in `model`, which must be this engine's: half of the memory of an fp32
+    // Gives back the rows of the projections, of the head, and of a table that is tied to it where
+    // it is not quantized, in `model`, which must be this engine's: half of the memory of an fp32
     // model, as the engine has them arranged. Nothing but this engine computes with the model then;
     // to train, merge or save, load it again.
     void release_rows(Model& model);
