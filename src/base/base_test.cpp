@@ -139,6 +139,17 @@ TEST(HugeArray, ArraysOfEverySizeAreZerosApartAndTheirOwn) {
     }
 }
 
+TEST(HugeArray, VectorsOfEverySizeStartOnACacheLineAndKeepTheirValues) {
+    for (const std::size_t size : {1UL, 100UL, 20'000UL, 300'000UL, 1'500'000UL}) {
+        HugeVector<float> values(size, 1.0F);
+        EXPECT_EQ(reinterpret_cast<std::uintptr_t>(values.data()) % 64, 0U);
+        values.resize(2 * size + 1, 2.0F);
+        EXPECT_EQ(reinterpret_cast<std::uintptr_t>(values.data()) % 64, 0U);
+        EXPECT_EQ(std::ranges::count(values, 1.0F), std::ssize(values) - std::ptrdiff_t(size) - 1);
+        EXPECT_EQ(values.back(), 2.0F);
+    }
+}
+
 TEST(HugeArray, ForgetGivesBackNothingButTheRange) {
     Prng prng(6);
     for (const std::size_t size : {10UL, 20'000UL, 300'000UL, 1'500'000UL, 3'000'001UL}) {
