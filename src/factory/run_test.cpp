@@ -288,6 +288,39 @@ TEST(Run, FailsWithTheReasonAndMayBeTriedAgain) {
     EXPECT_EQ(done->error, "");
 }
 
+TEST(Run, FailsWhereItCannotBegin) {
+    Folder folder;
+    auto db = open_db(folder);
+    RunStore runs(db, folder.path() / "runs");
+    Stage stage;
+    ThreadPool pool(1);
+    const auto id = runs.create(make_config())->id;
+    const Error why{ErrorCode::unverified, "the base is another"};
+    ASSERT_TRUE(runs.give_up(id, why));
+    const RunStore again(db, folder.path() / "runs"); // as after a restart
+    EXPECT_EQ(again.get(id)->state, RunState::failed);
+    EXPECT_EQ(again.get(id)->error, why.to_string());
+    EXPECT_TRUE(again.interrupted()->empty());
+    const auto events = *again.events(id, 0);
+    ASSERT_EQ(events.size(), 3U);
+    EXPECT_EQ(events[1].data, Json::object({{"state", "failed"}}));
+    EXPECT_EQ(events[2].kind, "error");
+    EXPECT_EQ(events[2].data, Json::object({{"error", why.to_string()}}));
+
+    auto db2 = open_db(folder); // another holder of the run's lock
+    RunStore other(db2, folder.path() / "runs");
+    pause_at(db, 2);
+    ASSERT_TRUE(runs.execute(id, stage.base, stage.tokenizer, stage.data, pool));
+    ASSERT_TRUE(other.give_up(id, why)) << "it was paused, and is tried again";
+    ASSERT_TRUE(db.run("DROP TRIGGER pause"));
+    const auto done = runs.execute(id, stage.base, stage.tokenizer, stage.data, pool);
+    ASSERT_TRUE(done.has_value()) << done.error().to_string();
+    EXPECT_EQ(*done->adapter_hash, reference().adapter);
+    EXPECT_EQ(other.give_up(id, why).error().code, ErrorCode::conflict);
+    EXPECT_EQ(runs.get(id)->state, RunState::done);
+    EXPECT_EQ(runs.give_up("nobody", why).error().code, ErrorCode::not_found);
+}
+
 // Executes in a child that is killed without warning after so many looks in which it had moved on
 // by a step or more. True when the kill left work to do.
 bool execute_and_kill(const Folder& folder, const std::string& id, std::uint64_t moves,

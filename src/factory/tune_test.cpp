@@ -4,9 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "factory/format.hpp"
+#include "factory/model_for_tests.hpp"
 #include "model/folder_for_tests.hpp"
-#include "model/transformer.hpp"
 
 namespace ol::factory {
 namespace {
@@ -24,26 +23,9 @@ constexpr std::string_view turns_template =
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}";
 
-// A tiny model's folder; `special`: with the tokens of a chat.
 Path make_model(const Folder& folder, bool special) {
-    const std::string text = "What is a thing? A thing is the one that comes after another thing. ";
-    auto tokenizer = *model::Tokenizer::train(
-        {text, text}, 280, special ? special_tokens : std::vector<std::string>{"<|end|>"});
-    model::ModelConfig shape;
-    shape.vocab_size = 300;
-    shape.hidden_size = 16;
-    shape.intermediate_size = 24;
-    shape.layer_count = 2;
-    shape.head_count = 2;
-    shape.kv_head_count = 1;
-    shape.head_size = 8;
-    shape.context_length = 96;
-    shape.eos_token = 0; // <|end|>
-    auto made = model::Model::random(shape, 3);
-    for (auto& value : made.weights.embedding) value *= 20.0F;
     const auto path = folder / "model";
-    EXPECT_TRUE(made.save(path, false));
-    EXPECT_TRUE(write_file_atomic(path / "tokenizer.json", tokenizer.to_json()));
+    test::make_model(path, special);
     return path;
 }
 

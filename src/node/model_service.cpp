@@ -193,9 +193,16 @@ Result<model::Model> ModelService::whole_base() const {
 
 Result<factory::RunInfo> ModelService::execute(const std::string& run_id) {
     const auto run = OL_TRY(runs_->get(run_id));
-    auto data = OL_TRY(data_of(run.config));
-    const auto base = OL_TRY(whole_base());
-    return runs_->execute(run_id, base, *tokenizer_, std::move(data), *context_.pool);
+    // A run whose records or base are not to be had ends here: nobody else would tell its owner.
+    const auto give_up = [&](const Error& why) -> Result<factory::RunInfo> {
+        OL_TRY(runs_->give_up(run_id, why));
+        return std::unexpected(why);
+    };
+    auto data = data_of(run.config);
+    if (!data) return give_up(data.error());
+    const auto base = whole_base();
+    if (!base) return give_up(base.error());
+    return runs_->execute(run_id, *base, *tokenizer_, std::move(*data), *context_.pool);
 }
 
 Result<AdapterRow> ModelService::register_adapter(const std::string& run_id,

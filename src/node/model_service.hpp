@@ -47,7 +47,8 @@ public:
 
     // Fills version root and base hash; the run is queued.
     Result<factory::RunInfo> create_run(factory::RunConfig config);
-    // In the calling thread, to the end.
+    // In the calling thread, to the end. A run that cannot begin, as its records or the base are
+    // not what it was made for, has failed with that error.
     Result<factory::RunInfo> execute(const std::string& run_id);
     // In the background; one run at a time, in the order asked.
     Status start(const std::string& run_id);
