@@ -184,9 +184,24 @@ TEST(Run, ReproducesFromItsRecord) {
     other_run.set("seed", 6);
     other_seed.set("run", other_run);
     EXPECT_NE(*reproduce(other_seed, stage.base, stage.tokenizer, stage.data, one), *again);
+    EXPECT_EQ(differences(other_seed, record), std::vector<std::string>{"run.seed is 6, not 5"});
+    EXPECT_TRUE(differences(record, record).empty());
+    EXPECT_TRUE(check_record(record));
     record.set("engine", "another");
+    EXPECT_EQ(check_record(record).error().code, ErrorCode::unsupported);
     EXPECT_EQ(reproduce(record, stage.base, stage.tokenizer, stage.data, one).error().code,
               ErrorCode::unsupported);
+}
+
+TEST(Run, DifferencesOfRecordsNameEachMember) {
+    const auto a = *Json::parse(R"({"run":{"seed":1,"lora":{"rank":4,"targets":["q"]}},"x":1})");
+    const auto b = *Json::parse(R"({"x":1,"run":{"seed":1,"lora":{"targets":["q","v"],"rank":4}},)"
+                                R"("steps":3})");
+    const std::vector<std::string> wanted = {"run.lora.targets is [\"q\"], not [\"q\",\"v\"]",
+                                             "steps is absent, not 3"};
+    EXPECT_EQ(differences(a, b), wanted);
+    EXPECT_EQ(differences(b, a).back(), "steps is 3, not absent");
+    EXPECT_EQ(differences(Json(), Json(1)), std::vector<std::string>{" is absent, not 1"});
 }
 
 // Has the pause asked for when the run reaches a step, on the dot.

@@ -1,4 +1,5 @@
 // Training runs of a whole node, on its embedded ledger.
+#include <algorithm>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -56,11 +57,12 @@ protected:
         return opened.has_value();
     }
 
-    std::string start(const std::string& name) {
+    std::string start(const std::string& name, std::uint64_t seed = 1) {
         const auto run = node_->create_run(Json::object({{"name", name},
                                                          {"datanet", "things"},
                                                          {"epochs", 1},
                                                          {"rank", 2},
+                                                         {"seed", seed},
                                                          {"wallet", "alice"}}));
         EXPECT_TRUE(run) << run.error().to_string();
         return run ? run->operator[]("id").as_string().value_or("") : "";
@@ -110,6 +112,86 @@ TEST_F(NodeRunsTest, ARunWhoseBaseHasChangedFailsAndTheNextOneStarts) {
     for (auto now = ended(first); now["state"] == "failed"; now = ended(first)) {
     }
     EXPECT_EQ(ended(first)["error"], "");
+}
+
+TEST_F(NodeRunsTest, ARunIsNotTrainedOnAnotherBaseAfterARestart) {
+    auto& models = node_->model_service();
+    const auto thing = node_->datanet_service().find("things")->id;
+    auto config = run_config_from(Json::object({{"name", "late"}, {"epochs", 1}}), thing);
+    ASSERT_TRUE(config);
+    const auto id = models.create_run(*config)->id; // and nobody starts it
+    const auto config_text = read_text_file(base() / "config.json", 1 << 20).value();
+    ASSERT_TRUE(write_file_atomic(base() / "config.json", config_text + " "));
+    ASSERT_TRUE(open());
+    const auto run = ended(id);
+    EXPECT_EQ(run["state"], "failed");
+    const auto error = run["error"].as_string().value_or("");
+    EXPECT_NE(error.find("is not here, only base"), std::string::npos) << error;
+
+    ASSERT_TRUE(write_file_atomic(base() / "config.json", config_text));
+    ASSERT_TRUE(open());
+    EXPECT_EQ(ended(id)["state"], "failed");
+    ASSERT_TRUE(node_->control_run(id, "resume"));
+    for (auto now = ended(id); now["state"] == "failed"; now = ended(id)) {
+    }
+    EXPECT_EQ(ended(id)["state"], "done");
+}
+
+TEST_F(NodeRunsTest, AnAlteredRecordIsFoundBeforeItIsTrained) {
+    const auto first = start("first"), loose = start("loose", 2);
+    ASSERT_EQ(ended(first)["state"], "done");
+    ASSERT_EQ(ended(loose)["state"], "done");
+    ASSERT_TRUE(node_->register_run(first, Json::object({{"wallet", "alice"}})));
+    const auto folder_of = [&](const std::string& id) {
+        return node_->model_service().runs().get(id)->folder;
+    };
+    const auto record_of = [&](const std::string& id) {
+        return *Json::parse(
+            read_text_file(folder_of(id) / "training_record.json", 1 << 20).value());
+    };
+    const auto registered = record_of(first), unknown = record_of(loose);
+    EXPECT_EQ(node_->reproduce(registered, false).value()["registered"], "first");
+    const auto again = node_->reproduce(unknown, false);
+    ASSERT_TRUE(again) << again.error().to_string();
+    EXPECT_TRUE((*again)["registered"].is_null());
+
+    auto altered = registered;
+    auto run = registered["run"];
+    altered.set("run", run.set("seed", 9));
+    auto renamed = unknown; // has the name of another one's adapter
+    run = unknown["run"];
+    renamed.set("run", run.set("name", "first"));
+    auto unknown_engine = unknown;
+    unknown_engine.set("engine", "another/9");
+    Json::Object members = registered.members();
+    std::reverse(members.begin(), members.end());
+    const auto reversed = Json::object_of(members);
+
+    // With another base on disk nothing can be trained: what is found now is found before.
+    const auto config_text = read_text_file(base() / "config.json", 1 << 20).value();
+    ASSERT_TRUE(write_file_atomic(base() / "config.json", config_text + " "));
+    const auto says = [&](const Json& record, bool anyway, std::string_view what) {
+        const auto refused = node_->reproduce(record, anyway);
+        ASSERT_FALSE(refused) << what;
+        EXPECT_NE(refused.error().context.find(what), std::string::npos) << refused.error().context;
+    };
+    says(altered, false, "the ledger has of 'first': run.seed is 9, not 1; to train");
+    EXPECT_EQ(node_->reproduce(altered, false).error().code, ErrorCode::unverified);
+    says(renamed, false, "the ledger has of 'first': ");
+    says(unknown_engine, false, "engine is \"another/9\"");
+    const std::string_view begins = "the base's files are not those";
+    says(altered, true, begins);
+    says(unknown, false, begins);
+    says(reversed, false, begins);
+    ASSERT_TRUE(write_file_atomic(base() / "config.json", config_text));
+    says(altered, true, "training again gives 0x");
+
+    // The file of the registered model itself.
+    ASSERT_TRUE(write_file_atomic(folder_of(first) / "training_record.json", altered.dump()));
+    const auto verdict = node_->verify_model("first", true);
+    ASSERT_FALSE(verdict);
+    EXPECT_NE(verdict.error().context.find("run.seed is 9, not 1"), std::string::npos)
+        << verdict.error().context;
 }
 
 } // namespace
