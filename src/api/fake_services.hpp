@@ -87,8 +87,8 @@ public:
     Result<Json> verify_model(const std::string& model, bool retrain) override {
         return note(fmt::format("verify_model {} {}", model, retrain));
     }
-    Result<Json> reproduce(const Json& record) override {
-        return note(fmt::format("reproduce {}", record.dump()));
+    Result<Json> reproduce(const Json& record, bool anyway) override {
+        return note(fmt::format("reproduce {} {}", record.dump(), anyway));
     }
     Result<Json> quote(const CompletionCall&) override {
         if (quote_error) return std::unexpected(*quote_error);

@@ -81,7 +81,8 @@ public:
     // Files against the ledger; retrain: trains again from the record and compares the bytes.
     virtual Result<Json> verify_model(const std::string& model, bool retrain) = 0;
     // Trains as a training record says, of a registered adapter or not, and compares the bytes.
-    virtual Result<Json> reproduce(const Json& record) = 0;
+    // unverified before that where the ledger has another record of its adapter, but for `anyway`.
+    virtual Result<Json> reproduce(const Json& record, bool anyway) = 0;
     // The member "quote" of a 402's body: {"host","escrow","chain_id","price_wei","owed_wei",
     // "cumulative_wei","deposited_wei"}.
     virtual Result<Json> quote(const CompletionCall& call) = 0;

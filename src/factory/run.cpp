@@ -91,6 +91,12 @@ Result<RunInfo> info_from(const store::Row& row, const Path& folder) {
     return out;
 }
 
+Status still_to_do(const RunInfo& run) {
+    if (run.state != RunState::done && run.state != RunState::stopped) return {};
+    return fail(ErrorCode::conflict, "run {} is {}; create a new one", run.id,
+                to_string(run.state));
+}
+
 } // namespace
 
 RunStore::RunStore(store::Database& db, Path folder)
@@ -429,10 +435,7 @@ Result<RunInfo> RunStore::execute(const std::string& id, const model::Model& bas
     OL_TRY(get(id));
     const auto lock = OL_TRY_IN(RunLock::take(folder_ / id, true), "run {}", id);
     auto run = OL_TRY(get(id));
-    if (run.state == RunState::done || run.state == RunState::stopped) {
-        return fail(ErrorCode::conflict, "run {} is {}; create a new one", id,
-                    to_string(run.state));
-    }
+    OL_TRY(still_to_do(run));
     Execution execution(*this, std::move(run), base, pool);
     const auto ended = execution.go(tokenizer, data);
     if (!ended) {
@@ -441,6 +444,13 @@ Result<RunInfo> RunStore::execute(const std::string& id, const model::Model& bas
     }
     if (*ended != RunState::done) OL_TRY(set_state(id, *ended, ""));
     return get(id);
+}
+
+Status RunStore::give_up(const std::string& id, const Error& why) {
+    OL_TRY(get(id));
+    const auto lock = OL_TRY_IN(RunLock::take(folder_ / id, true), "run {}", id);
+    OL_TRY(still_to_do(OL_TRY(get(id))));
+    return set_state(id, RunState::failed, why.to_string());
 }
 
 } // namespace ol::factory

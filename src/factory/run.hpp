@@ -109,6 +109,9 @@ public:
     Result<RunInfo> execute(const std::string& id, const model::Model& base,
                             const model::Tokenizer& tokenizer, std::vector<TrainingData> data,
                             ThreadPool& pool);
+    // Fails a run that cannot begin, `why` its error; it may be executed again. What is done or
+    // stopped stays so, and what is executed now is left alone: conflict.
+    Status give_up(const std::string& id, const Error& why);
     // Runs that wait, or were left `preparing` or `running` by a crash, oldest first: to be
     // executed at start. Those that a thread or process executes now are not among them.
     Result<std::vector<std::string>> interrupted() const;

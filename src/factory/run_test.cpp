@@ -184,9 +184,24 @@ TEST(Run, ReproducesFromItsRecord) {
     other_run.set("seed", 6);
     other_seed.set("run", other_run);
     EXPECT_NE(*reproduce(other_seed, stage.base, stage.tokenizer, stage.data, one), *again);
+    EXPECT_EQ(differences(other_seed, record), std::vector<std::string>{"run.seed is 6, not 5"});
+    EXPECT_TRUE(differences(record, record).empty());
+    EXPECT_TRUE(check_record(record));
     record.set("engine", "another");
+    EXPECT_EQ(check_record(record).error().code, ErrorCode::unsupported);
     EXPECT_EQ(reproduce(record, stage.base, stage.tokenizer, stage.data, one).error().code,
               ErrorCode::unsupported);
+}
+
+TEST(Run, DifferencesOfRecordsNameEachMember) {
+    const auto a = *Json::parse(R"({"run":{"seed":1,"lora":{"rank":4,"targets":["q"]}},"x":1})");
+    const auto b = *Json::parse(R"({"x":1,"run":{"seed":1,"lora":{"targets":["q","v"],"rank":4}},)"
+                                R"("steps":3})");
+    const std::vector<std::string> wanted = {"run.lora.targets is [\"q\"], not [\"q\",\"v\"]",
+                                             "steps is absent, not 3"};
+    EXPECT_EQ(differences(a, b), wanted);
+    EXPECT_EQ(differences(b, a).back(), "steps is 3, not absent");
+    EXPECT_EQ(differences(Json(), Json(1)), std::vector<std::string>{" is absent, not 1"});
 }
 
 // Has the pause asked for when the run reaches a step, on the dot.
@@ -286,6 +301,39 @@ TEST(Run, FailsWithTheReasonAndMayBeTriedAgain) {
     ASSERT_TRUE(done.has_value()) << done.error().to_string();
     EXPECT_EQ(*done->adapter_hash, reference().adapter);
     EXPECT_EQ(done->error, "");
+}
+
+TEST(Run, FailsWhereItCannotBegin) {
+    Folder folder;
+    auto db = open_db(folder);
+    RunStore runs(db, folder.path() / "runs");
+    Stage stage;
+    ThreadPool pool(1);
+    const auto id = runs.create(make_config())->id;
+    const Error why{ErrorCode::unverified, "the base is another"};
+    ASSERT_TRUE(runs.give_up(id, why));
+    const RunStore again(db, folder.path() / "runs"); // as after a restart
+    EXPECT_EQ(again.get(id)->state, RunState::failed);
+    EXPECT_EQ(again.get(id)->error, why.to_string());
+    EXPECT_TRUE(again.interrupted()->empty());
+    const auto events = *again.events(id, 0);
+    ASSERT_EQ(events.size(), 3U);
+    EXPECT_EQ(events[1].data, Json::object({{"state", "failed"}}));
+    EXPECT_EQ(events[2].kind, "error");
+    EXPECT_EQ(events[2].data, Json::object({{"error", why.to_string()}}));
+
+    auto db2 = open_db(folder); // another holder of the run's lock
+    RunStore other(db2, folder.path() / "runs");
+    pause_at(db, 2);
+    ASSERT_TRUE(runs.execute(id, stage.base, stage.tokenizer, stage.data, pool));
+    ASSERT_TRUE(other.give_up(id, why)) << "it was paused, and is tried again";
+    ASSERT_TRUE(db.run("DROP TRIGGER pause"));
+    const auto done = runs.execute(id, stage.base, stage.tokenizer, stage.data, pool);
+    ASSERT_TRUE(done.has_value()) << done.error().to_string();
+    EXPECT_EQ(*done->adapter_hash, reference().adapter);
+    EXPECT_EQ(other.give_up(id, why).error().code, ErrorCode::conflict);
+    EXPECT_EQ(runs.get(id)->state, RunState::done);
+    EXPECT_EQ(runs.give_up("nobody", why).error().code, ErrorCode::not_found);
 }
 
 // Executes in a child that is killed without warning after so many looks in which it had moved on

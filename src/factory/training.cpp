@@ -185,9 +185,7 @@ std::string training_record(const RunConfig& config, const Prepared& prepared, s
         .dump();
 }
 
-Result<Hash32> reproduce(const Json& record, const model::Model& base,
-                         const model::Tokenizer& tokenizer, const std::vector<TrainingData>& data,
-                         ThreadPool& pool, const model::kernels::Table* kernels) {
+Status check_record(const Json& record) {
     for (const auto& [key, only] :
          {std::pair("format", record_format), std::pair("engine", engine_version),
           std::pair("template", chat_template)}) {
@@ -197,6 +195,44 @@ Result<Hash32> reproduce(const Json& record, const model::Model& base,
                         record[key].dump().substr(0, 80), only);
         }
     }
+    return {};
+}
+
+namespace {
+
+void add_differences(const Json& record, const Json& other, const std::string& path,
+                     std::vector<std::string>& out) {
+    if (record == other) return;
+    if (!record.is_object() || !other.is_object()) {
+        const auto shown = [](const Json& value) {
+            return value.is_null() ? "absent" : value.dump().substr(0, 80);
+        };
+        out.push_back(fmt::format("{} is {}, not {}", path, shown(record), shown(other)));
+        return;
+    }
+    const auto below = [&](const std::string& key) {
+        return path.empty() ? key : path + "." + key;
+    };
+    for (const auto& [key, value] : other.members()) {
+        add_differences(record[key], value, below(key), out);
+    }
+    for (const auto& [key, value] : record.members()) {
+        if (!other.contains(key)) add_differences(value, Json(), below(key), out);
+    }
+}
+
+} // namespace
+
+std::vector<std::string> differences(const Json& record, const Json& other) {
+    std::vector<std::string> out;
+    add_differences(record, other, "", out);
+    return out;
+}
+
+Result<Hash32> reproduce(const Json& record, const model::Model& base,
+                         const model::Tokenizer& tokenizer, const std::vector<TrainingData>& data,
+                         ThreadPool& pool, const model::kernels::Table* kernels) {
+    OL_TRY(check_record(record));
     const auto config = OL_TRY_IN(RunConfig::from_json(record["run"]), "training record");
     const auto prepared = OL_TRY(prepare(config, base, tokenizer, data));
     const auto count = record["records"]["count"].as_uint();

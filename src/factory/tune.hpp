@@ -48,4 +48,20 @@ struct TuneWatch {
 // already_exists when the output is finished; conflict when its checkpoint is of another run.
 Result<TuneReport> tune(const TuneConfig& config, ThreadPool& pool, const TuneWatch& watch = {});
 
+// A record's file, or the one in a folder that tune() left: then unverified where the folder's own
+// files are not those that the record names.
+Result<codec::Json> read_tuning_record(const Path& file_or_folder);
+
+struct TuneAgain {
+    Path folder, data;
+    bool checkpointing = false; // less memory, more time, the same bytes
+};
+
+// Tunes as a tuning record says, in a temporary folder that is removed, and compares with its
+// result_hash. Before the first step: unsupported for another format or engine, unverified where
+// the folder, the data or what they become are not the record's; each by name. After the last one:
+// unverified with both hashes where the bytes differ.
+Result<TuneReport> tune_again(const codec::Json& record, const TuneAgain& from, ThreadPool& pool,
+                              const TuneWatch& watch = {});
+
 } // namespace ol::factory

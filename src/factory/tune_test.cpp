@@ -4,9 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "factory/format.hpp"
+#include "factory/model_for_tests.hpp"
 #include "model/folder_for_tests.hpp"
-#include "model/transformer.hpp"
 
 namespace ol::factory {
 namespace {
@@ -24,26 +23,9 @@ constexpr std::string_view turns_template =
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}";
 
-// A tiny model's folder; `special`: with the tokens of a chat.
 Path make_model(const Folder& folder, bool special) {
-    const std::string text = "What is a thing? A thing is the one that comes after another thing. ";
-    auto tokenizer = *model::Tokenizer::train(
-        {text, text}, 280, special ? special_tokens : std::vector<std::string>{"<|end|>"});
-    model::ModelConfig shape;
-    shape.vocab_size = 300;
-    shape.hidden_size = 16;
-    shape.intermediate_size = 24;
-    shape.layer_count = 2;
-    shape.head_count = 2;
-    shape.kv_head_count = 1;
-    shape.head_size = 8;
-    shape.context_length = 96;
-    shape.eos_token = 0; // <|end|>
-    auto made = model::Model::random(shape, 3);
-    for (auto& value : made.weights.embedding) value *= 20.0F;
     const auto path = folder / "model";
-    EXPECT_TRUE(made.save(path, false));
-    EXPECT_TRUE(write_file_atomic(path / "tokenizer.json", tokenizer.to_json()));
+    test::make_model(path, special);
     return path;
 }
 
@@ -272,6 +254,123 @@ TEST_P(Tune, LeavesAFolderThatLoads) {
     over.output = stage.model; // never over a model
     EXPECT_EQ(tune(over, pool).error().code, ErrorCode::already_exists);
     EXPECT_TRUE(model::Model::load(stage.model));
+}
+
+codec::Json record_in(const Path& folder) {
+    const auto text = read_text_file(folder / "tuning_record.json", 1 << 20);
+    EXPECT_TRUE(text.has_value());
+    return *codec::Json::parse(*text);
+}
+
+// A record with one of its members changed; `path` with points, as "run.seed".
+codec::Json changed(codec::Json record, const std::string& path, codec::Json value) {
+    const auto point = path.find('.');
+    const auto key = path.substr(0, point);
+    if (point != std::string::npos) {
+        value = changed(record[key], path.substr(point + 1), std::move(value));
+    }
+    return record.set(key, std::move(value));
+}
+
+TEST_P(Tune, ComesOutOfItsRecordAgain) {
+    const Stage stage;
+    const bool full = GetParam();
+    ThreadPool one(1), three(3);
+    auto config = stage.config(full, "out");
+    config.dtype = full ? "bf16" : ""; // not the folder's own
+    config.run.optimizer.schedule = model::Schedule::cosine;
+    config.run.packing = true;
+    config.run.neftune_alpha = 3;
+    config.run.lora.rank_pattern = {{"q_proj", 2}};
+    const auto first = tune(config, one);
+    ASSERT_TRUE(first.has_value()) << first.error().to_string();
+    const auto record = read_tuning_record(config.output);
+    ASSERT_TRUE(record.has_value()) << record.error().to_string();
+    EXPECT_EQ(*read_tuning_record(config.output / "tuning_record.json"), *record);
+
+    const auto place = stage.folder / "tmp";
+    ASSERT_TRUE(make_directories(place));
+    ::setenv("TMPDIR", place.c_str(), 1);
+    TuneAgain from{stage.model, stage.data};
+    std::uint64_t steps = 0;
+    TuneWatch watch;
+    watch.step = [&](std::uint64_t, const model::StepReport&, double) { ++steps; };
+    for (auto* pool : {&one, &three}) {
+        const auto again = tune_again(*record, from, *pool, watch);
+        ASSERT_TRUE(again.has_value()) << again.error().to_string();
+        EXPECT_EQ(again->hash, first->hash);
+        from.checkpointing = true;
+    }
+    EXPECT_EQ(steps, 2 * first->start.steps);
+
+    // What other bytes come of is found by them.
+    steps = 0;
+    const auto refuses = [&](const codec::Json& other, ErrorCode code, std::string_view what) {
+        const auto refused = tune_again(other, from, three, watch);
+        ASSERT_FALSE(refused.has_value()) << what;
+        EXPECT_EQ(refused.error().code, code) << refused.error().context;
+        EXPECT_NE(refused.error().context.find(what), std::string::npos) << refused.error().context;
+    };
+    refuses(changed(*record, "run.seed", 2), ErrorCode::unverified,
+            "the tuning record names " + to_hex0x(first->hash.view()));
+    EXPECT_EQ(steps, first->start.steps);
+
+    // And all else before the first step.
+    steps = 0;
+    const std::string ones = "0x" + std::string(64, '1');
+    refuses(changed(*record, "steps", 4), ErrorCode::unverified, "steps is 4, not ");
+    refuses(changed(*record, "data.rows", 12), ErrorCode::unverified, "data.rows is 12, not 11");
+    refuses(changed(*record, "data.examples_hash", ones), ErrorCode::unverified, "examples_hash");
+    refuses(changed(*record, "run.optimizer.warmup_step", 1), ErrorCode::unverified,
+            "run.optimizer.warmup_step is 1, not absent");
+    refuses(changed(*record, "run.name", "other"), ErrorCode::unverified, "run.name");
+    refuses(changed(*record, "run.base_hash", ones), ErrorCode::unverified, "another model");
+    refuses(changed(*record, "data.hash", ones), ErrorCode::unverified, "other data");
+    refuses(changed(*record, "engine", "another/9"), ErrorCode::unsupported, "another/9");
+    refuses(changed(*record, "format", "another/9"), ErrorCode::unsupported, "another/9");
+    refuses(changed(*record, "method", "some"), ErrorCode::invalid_argument, "method");
+    refuses(changed(*record, "run.epochs", "3"), ErrorCode::invalid_argument, "epochs");
+    refuses(codec::Json(), ErrorCode::unsupported, "format");
+    if (full) {
+        refuses(changed(*record, "dtype", "f8"), ErrorCode::invalid_argument, "f8");
+    } else {
+        refuses(changed(*record, "dtype", "f32"), ErrorCode::unverified, "dtype");
+    }
+    // A base hash says nothing of the template.
+    ASSERT_TRUE(write_file_atomic(stage.model / "chat_template.jinja", turns_template));
+    refuses(*record, ErrorCode::unverified, "data.form");
+    EXPECT_EQ(steps, 0U);
+    EXPECT_TRUE(std::filesystem::is_empty(place));
+    ::unsetenv("TMPDIR");
+
+    // A folder whose files are not its record's.
+    ASSERT_TRUE(write_file_atomic(config.output / "tuning_record.json",
+                                  changed(*record, "result_hash", ones).dump()));
+    const auto altered = read_tuning_record(config.output);
+    ASSERT_FALSE(altered.has_value());
+    EXPECT_NE(altered.error().context.find(to_hex0x(first->hash.view())), std::string::npos);
+}
+
+// Records of the first format name neither the examples nor the type of all weights.
+TEST_P(Tune, ComesOutOfARecordOfTheFirstFormat) {
+    const Stage stage;
+    ThreadPool pool(2);
+    const auto config = stage.config(GetParam(), "out");
+    const auto first = tune(config, pool);
+    ASSERT_TRUE(first.has_value()) << first.error().to_string();
+    const auto left = record_in(config.output);
+    const auto without = [](const codec::Json& from, std::string_view key) {
+        codec::Json::Object out;
+        for (const auto& member : from.members()) {
+            if (member.first != key) out.push_back(member);
+        }
+        return codec::Json::object_of(std::move(out));
+    };
+    auto record = without(changed(left, "format", "openledger/tuning-record/1"), "dtype");
+    record.set("data", without(left["data"], "examples_hash"));
+    const auto again = tune_again(record, {stage.model, stage.data}, pool);
+    ASSERT_TRUE(again.has_value()) << again.error().to_string();
+    EXPECT_EQ(again->hash, first->hash);
 }
 
 INSTANTIATE_TEST_SUITE_P(Factory, Tune, testing::Bool(), [](const auto& case_info) {

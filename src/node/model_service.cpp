@@ -180,6 +180,13 @@ Result<std::vector<factory::TrainingData>> ModelService::data_of(const factory::
     return data;
 }
 
+Status ModelService::serves(const Hash32& base_hash) const {
+    if (base_hash == base_hash_) return {};
+    return fail(ErrorCode::not_found,
+                "the base {} is not here, only {} ({}); start with --base FOLDER of that base",
+                to_hex0x(base_hash.view()), base_name_, to_hex0x(base_hash_.view()));
+}
+
 // The files may have changed since the start; what is trained on is what the ledger knows.
 Result<model::Model> ModelService::whole_base() const {
     if (OL_TRY(model::base_hash(base_folder_)) != base_hash_) {
@@ -193,9 +200,17 @@ Result<model::Model> ModelService::whole_base() const {
 
 Result<factory::RunInfo> ModelService::execute(const std::string& run_id) {
     const auto run = OL_TRY(runs_->get(run_id));
-    auto data = OL_TRY(data_of(run.config));
-    const auto base = OL_TRY(whole_base());
-    return runs_->execute(run_id, base, *tokenizer_, std::move(data), *context_.pool);
+    // A run whose records or base are not to be had ends here: nobody else would tell its owner.
+    const auto give_up = [&](const Error& why) -> Result<factory::RunInfo> {
+        OL_TRY(runs_->give_up(run_id, why));
+        return std::unexpected(why);
+    };
+    if (const auto here = serves(run.config.base_hash); !here) return give_up(here.error());
+    auto data = data_of(run.config);
+    if (!data) return give_up(data.error());
+    const auto base = whole_base();
+    if (!base) return give_up(base.error());
+    return runs_->execute(run_id, *base, *tokenizer_, std::move(*data), *context_.pool);
 }
 
 Result<AdapterRow> ModelService::register_adapter(const std::string& run_id,
@@ -268,8 +283,11 @@ Result<Json> ModelService::verify_adapter(const std::string& name, bool retrain)
     const auto record_text = OL_TRY(
         read_text_file(row.folder / "training_record.json", factory::training_record_limit_bytes));
     if (crypto::keccak256(record_text) != on_ledger.training_record_hash) {
-        return fail(ErrorCode::unverified, "the training record of '{}' is not the registered one",
-                    name);
+        const auto record = OL_TRY_IN(Json::parse(record_text), "training record of '{}'", name);
+        const auto differs = against_ledger(record, on_ledger.training_record_hash);
+        return fail(ErrorCode::unverified,
+                    "the training record of '{}' is not the registered one: {}", name,
+                    differs.empty() ? "the same members are written otherwise" : differs);
     }
     Json out = Json::object({{"model", name},
                              {"adapter_hash", hash},
@@ -277,7 +295,9 @@ Result<Json> ModelService::verify_adapter(const std::string& name, bool retrain)
                              {"files_match_ledger", true}});
     if (retrain) {
         const auto record = OL_TRY(Json::parse(record_text));
+        OL_TRY(factory::check_record(record));
         const auto config = OL_TRY(factory::RunConfig::from_json(record["run"]));
+        OL_TRY(serves(config.base_hash));
         const auto again = OL_TRY(factory::reproduce(record, OL_TRY(whole_base()), *tokenizer_,
                                                      OL_TRY(data_of(config)), *context_.pool));
         if (again != hash) {
@@ -289,15 +309,40 @@ Result<Json> ModelService::verify_adapter(const std::string& name, bool retrain)
     return out;
 }
 
-Result<Json> ModelService::reproduce(const Json& record) {
+std::string ModelService::against_ledger(const Json& record, const Hash32& on_ledger) const {
+    const auto bytes = context_.blobs->get(on_ledger);
+    const auto registered =
+        bytes ? Json::parse(as_text(*bytes)) : Result<Json>(std::unexpected(bytes.error()));
+    if (!registered) {
+        return fmt::format("the ledger has {}, whose text is not here ({})",
+                           to_hex0x(on_ledger.view()), registered.error().to_string());
+    }
+    return fmt::format("{}", fmt::join(factory::differences(record, *registered), "; "));
+}
+
+Result<Json> ModelService::reproduce(const Json& record, bool anyway) {
     const auto config = OL_TRY_IN(factory::RunConfig::from_json(record["run"]), "training record");
     const auto named = OL_TRY_IN(record["adapter_hash"].as_hash32(), "training record");
-    if (config.base_hash != base_hash_) {
-        return fail(ErrorCode::not_found,
-                    "the training record's base {} is not here, only {} ({}); start with "
-                    "--base FOLDER of that base",
-                    to_hex0x(config.base_hash.view()), base_name_, to_hex0x(base_hash_.view()));
+    const auto hash = crypto::keccak256(record.dump());
+    Json registered;
+    std::optional<AdapterRow> other; // of this hash or name, with another record
+    for (const auto& row : OL_TRY(adapter_rows())) {
+        if (row.training_record_hash == hash) registered = Json(row.name);
+        const bool same_bytes = row.adapter_hash == named;
+        if (same_bytes || (row.name == config.name && !other)) other = row;
     }
+    if (registered.is_null() && other && !anyway) {
+        const auto on_ledger = OL_TRY(context_.contracts->adapter(other->adapter_id));
+        const auto differs = against_ledger(record, on_ledger.training_record_hash);
+        if (!differs.empty()) {
+            return fail(ErrorCode::unverified,
+                        "this is not the training record that the ledger has of '{}': {}; to "
+                        "train as it says all the same, ask for it anyway (--anyway)",
+                        other->name, differs);
+        }
+    }
+    OL_TRY(factory::check_record(record));
+    OL_TRY_IN(serves(config.base_hash), "training record");
     auto data = data_of(config);
     if (!data && data.error().code == ErrorCode::unverified) return std::unexpected(data.error());
     if (!data) {
@@ -311,11 +356,6 @@ Result<Json> ModelService::reproduce(const Json& record) {
     if (again != named) {
         return fail(ErrorCode::unverified, "training again gives {}, the training record names {}",
                     to_hex0x(again.view()), to_hex0x(named.view()));
-    }
-    const auto hash = crypto::keccak256(record.dump());
-    Json registered;
-    for (const auto& row : OL_TRY(adapter_rows())) {
-        if (row.training_record_hash == hash) registered = Json(row.name);
     }
     return Json::object({{"model", config.name},
                          {"adapter_hash", named},

@@ -47,7 +47,8 @@ public:
 
     // Fills version root and base hash; the run is queued.
     Result<factory::RunInfo> create_run(factory::RunConfig config);
-    // In the calling thread, to the end.
+    // In the calling thread, to the end. A run that cannot begin, as its records or the base are
+    // not what it was made for, has failed with that error.
     Result<factory::RunInfo> execute(const std::string& run_id);
     // In the background; one run at a time, in the order asked.
     Status start(const std::string& run_id);
@@ -62,8 +63,9 @@ public:
     Result<codec::Json> verify_adapter(const std::string& name, bool retrain);
     // Trains as any training record says and compares the adapter's bytes with what it names.
     // not_found says which of base and version is not to be had here; unverified where the bytes
-    // differ.
-    Result<codec::Json> reproduce(const codec::Json& record);
+    // differ. Where an adapter of its hash or name is registered here with another record, that is
+    // unverified before any training, unless it is asked for `anyway`.
+    Result<codec::Json> reproduce(const codec::Json& record, bool anyway);
 
     Result<codec::Json> run_json(const factory::RunInfo& run) const;
     Result<codec::Json> models_json() const;
@@ -71,7 +73,11 @@ public:
 private:
     ModelService(Context& context, DatanetService& datanets);
     Result<std::vector<factory::TrainingData>> data_of(const factory::RunConfig& config);
+    Status serves(const Hash32& base_hash) const; // not_found names both bases
     Result<model::Model> whole_base() const;
+    // In what a record differs from the one that the ledger has, as text; empty where its members
+    // are the same.
+    std::string against_ledger(const codec::Json& record, const Hash32& on_ledger) const;
     void work();
 
     Context& context_;

@@ -292,7 +292,9 @@ Result<Json> Node::verify_model(const std::string& model, bool retrain) {
     return models_->verify_adapter(model, retrain);
 }
 
-Result<Json> Node::reproduce(const Json& record) { return models_->reproduce(record); }
+Result<Json> Node::reproduce(const Json& record, bool anyway) {
+    return models_->reproduce(record, anyway);
+}
 
 Result<Json> Node::quote(const api::CompletionCall& call) {
     Address payer;

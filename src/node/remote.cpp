@@ -246,8 +246,9 @@ Result<Json> RemoteServices::verify_model(const std::string& model, bool retrain
     return post("/api/models/" + escape(model) + "/verify", Json::object({{"retrain", retrain}}));
 }
 
-Result<Json> RemoteServices::reproduce(const Json& record) {
-    return post("/api/runs/reproduce", record);
+Result<Json> RemoteServices::reproduce(const Json& record, bool anyway) {
+    Json body = record;
+    return post("/api/runs/reproduce", body.set("anyway", anyway));
 }
 
 Result<Json> RemoteServices::quote(const api::CompletionCall& call) {

@@ -36,7 +36,7 @@ public:
     Result<api::Json> register_run(const std::string& id, const api::Json& request) override;
     Result<api::Json> models() override;
     Result<api::Json> verify_model(const std::string& model, bool retrain) override;
-    Result<api::Json> reproduce(const api::Json& record) override;
+    Result<api::Json> reproduce(const api::Json& record, bool anyway) override;
     Result<api::Json> quote(const api::CompletionCall& call) override;
     Result<api::CompletionReply>
     complete(const api::CompletionCall& call,

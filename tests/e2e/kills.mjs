@@ -1,9 +1,11 @@
 // SIGKILL in the middle of contribute, train and settle: nothing is lost, nothing is doubled, and the
 // next start goes on.
-import { readFileSync, writeFileSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, readFileSync, writeFileSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { check, done, equal, killAfter, run, temporary, up } from "./harness.mjs";
 
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const folder = temporary();
 const data = join(folder, "node");
 const texts = join(folder, "texts");
@@ -95,9 +97,11 @@ equal(run(data, ["train", "reproduce", "helper"]).value.reproduced, true,
 const record = join(data, "runs", created.id, "training_record.json");
 equal(run(data, ["train", "reproduce", record]).value.reproduced, true, "the record's file says how");
 const other = join(folder, "other_record.json");
-writeFileSync(other, readFileSync(record, "utf8").replace('"seed":1', '"seed":2'));
-check(run(data, ["train", "reproduce", other], { allowFailure: true }).status !== 0,
-  "a record whose hash is not what it gives is refused");
+writeFileSync(other, readFileSync(record, "utf8").replace('"dropout":0.05', '"dropout":0.06'));
+const altered = run(data, ["train", "reproduce", other], { allowFailure: true });
+check(altered.status === 1 && altered.stderr.includes("run.lora.dropout is 0.06, not 0.05"), `what differs from the ledger's record is named: ${altered.stderr}`);
+const anyway = run(data, ["train", "reproduce", other, "--anyway"], { allowFailure: true });
+check(anyway.status === 1 && anyway.stderr.includes("training again gives"), `anyway it is trained: ${anyway.stderr}`);
 const loose = run(data, ["train", "--name", "loose", "--datanet", "shelf", "--wallet", "alice", "--epochs", "1", "--records", "6",
   "--no-register", "--dora", "--dropout", "0.1", "--target", "v_proj", "--target", "lm_head", "--rank", "4",
   "--rank-pattern", "v_proj=2", "--alpha-pattern", "lm_head=3"]).value;
@@ -111,6 +115,24 @@ for (const [member, missing] of [["base_hash", "base"], ["datanet_id", "datanet"
   const refused = run(data, ["train", "reproduce", other], { allowFailure: true });
   check(refused.status !== 0 && refused.stderr.includes(missing), `it says that the ${missing} is missing: ${refused.stderr}`);
 }
+
+// A base whose files change while the node serves it: the run fails and says why, and stays failed.
+await node.stop();
+const base = join(folder, "base");
+cpSync(join(root, "models/base-8m"), base, { recursive: true });
+node = await up(data, ["--base", base]);
+writeFileSync(join(base, "config.json"), readFileSync(join(base, "config.json"), "utf8") + " ");
+const begun = ["train", "--name", "late", "--datanet", "shelf", "--wallet", "alice", "--epochs", "1", "--records", "6"];
+const late = run(data, begun, { allowFailure: true });
+check(late.status === 1 && /run run-\d+ is failed: .*the base's files are not those/.test(late.stderr), `the command says why: ${late.stderr}`);
+const newest = async () => (await get(node.url, "/api/runs")).runs[0];
+check((await newest()).error.includes("the base's files are not those"), "and so does the API");
+const events = await (await fetch(`${node.url}/api/runs/${(await newest()).id}/events`)).text();
+check(/event: error\n.*the base's files[^]*event: end/.test(events.replace(/id: .*\n/g, "")), `and the events: ${events}`);
+await node.stop();
+node = await up(data);
+equal((await newest()).state, "failed", "a start later it has failed");
+equal(run(data, [...begun, "--no-register"]).value.state, "done", "and the next run trains");
 
 // Paid answers, then settle killed at several points: one epoch, every receipt in it once.
 for (const title of ["first 1", "first 2", "first 3"]) {

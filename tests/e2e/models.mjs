@@ -83,6 +83,25 @@ for (const args of [[shipped, "--adapter", adapter], [tuned]]) {
   check(said.startsWith("Zebra"), `what was learnt is said: ${said}`);
 }
 refused(["tune", shipped, ...how, "--out", adapter], /has a model/, "tuning into a finished folder");
+// Again from their records: the same bytes with other threads, or what is not the same.
+const again = (record, ...args) => ["tune", "reproduce", record, "--model", shipped, "--data", chats, ...args];
+for (const [record, made] of [[adapter, lora], [join(tuned, "tuning_record.json"), full]]) {
+  for (const threads of ["1", "3"]) {
+    const verdict = ask(...again(record, "--threads", threads));
+    equal(`${verdict.reproduced} ${verdict.hash}`, `true ${made.hash}`, `${record} comes out again with ${threads} threads`);
+  }
+}
+check(/reproduced.*the same bytes/.test(run(data, ["model", ...again(adapter)], { json: false }).stdout), "in words, too");
+const altered = join(folder, "altered.json");
+const record = readFileSync(join(adapter, "tuning_record.json"), "utf8");
+writeFileSync(altered, record.replace('"seed":1', '"seed":2'));
+refused(again(altered), /tuning again gives 0x[0-9a-f]{64}, the tuning record names 0x/, "another seed");
+writeFileSync(altered, record.replace('"epochs":4', '"epochs":5'));
+refused(again(altered), /steps is 12, not 15/, "another number of epochs");
+refused(["tune", "reproduce", adapter, "--model", tuned, "--data", chats], /another model: .*hashes to 0x/, "another model");
+refused(["tune", "reproduce", adapter, "--model", shipped, "--data", altered], /other data: .*altered\.json hashes to 0x/, "other data");
+refused(["tune", shipped], /--data is required/, "tuning without data");
+equal(run(data, ["model", "tune", "reproduce", adapter], { allowFailure: true }).status, 2, "and reproducing without it");
 refused(["tune", shipped, ...how, "--out", join(folder, "none"), "--rank-pattern", "q_proj"], /MODULE=NUMBER/, "half a pattern");
 
 const damaged = join(folder, "damaged");

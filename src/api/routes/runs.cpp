@@ -99,6 +99,16 @@ Result<net::Response> run_events(const Call& call) {
     return out;
 }
 
+// The record is the body but for what is asked of the node.
+Result<Json> reproduce(const Call& call) {
+    Json::Object record;
+    for (const auto& member : call.body.members()) {
+        if (member.first != "anyway") record.push_back(member);
+    }
+    return call.services.reproduce(Json::object_of(std::move(record)),
+                                   call.body["anyway"].as_bool().value_or(false));
+}
+
 void add_control(Router& router, const std::string& action, const std::string& summary) {
     router.add(
         {.method = "POST",
@@ -187,14 +197,16 @@ void add_run_routes(Router& router) {
                 .request = new_run(),
                 .response = ref("Run")},
                [](const Call& call) { return call.services.create_run(call.body); });
-    router.add({.method = "POST",
-                .pattern = "/api/runs/reproduce",
-                .tag = "runs",
-                .operation = "reproduce_run",
-                .summary = "Train as a training record says and compare the bytes",
-                .request = object(
-                    {{"format!", text("of the record")}, {"run!", any("how it was trained")}})},
-               [](const Call& call) { return call.services.reproduce(call.body); });
+    router.add(
+        {.method = "POST",
+         .pattern = "/api/runs/reproduce",
+         .tag = "runs",
+         .operation = "reproduce_run",
+         .summary = "Train as a training record says and compare the bytes",
+         .request = object({{"format!", text("of the record")},
+                            {"run!", any("how it was trained")},
+                            {"anyway", boolean("also where the ledger has another record")}})},
+        reproduce);
     router.add({.method = "GET",
                 .pattern = "/api/runs/{id}",
                 .tag = "runs",

@@ -195,6 +195,7 @@ void add_pretrain(CLI::App& root, Parsed& parsed) {
 void add_model_commands(CLI::App& root, Parsed& parsed) {
     static TrainCommand t;
     static std::string name;
+    static bool anyway = false;
     auto* train = command(root, "train",
                           "Fine-tune an adapter on a datanet version and register it on the ledger",
                           "train --name legal-v1 --datanet legal --wallet alice");
@@ -232,12 +233,15 @@ void add_model_commands(CLI::App& root, Parsed& parsed) {
     train->add_flag("--checkpointing", t.checkpointing, "Less memory, more time");
     auto* reproduce =
         command(*train, "reproduce", "Train again from an adapter's record and compare the bytes",
-                "train reproduce legal-v1");
+                "train reproduce legal-v1\n"
+                "  openledger train reproduce training_record.json --anyway");
     reproduce
         ->add_option("RECORD", name, "A training_record.json, registered or not, or a model's name")
         ->required();
+    reproduce->add_flag("--anyway", anyway,
+                        "Also as a file says that is not the record of its adapter on the ledger");
     reproduce->callback(
-        [&] { parsed.action = [](Session& s) { return train_reproduce(s, name); }; });
+        [&] { parsed.action = [](Session& s) { return train_reproduce(s, name, anyway); }; });
     train->callback([&parsed, reproduce] {
         if (reproduce->parsed()) return;
         parsed.action = [](Session& s) { return run_train(s, t); };

@@ -67,7 +67,7 @@ struct TrainCommand {
 // {"MODULE": NUMBER} of MODULE=NUMBER; `option` is for the message.
 Result<codec::Json> pattern_of(std::string_view option, const std::vector<std::string>& pairs);
 Status run_train(Session& session, const TrainCommand& command);
-Status train_reproduce(Session& session, const std::string& model_or_record);
+Status train_reproduce(Session& session, const std::string& model_or_record, bool anyway);
 Status model_list(Session& session);
 Status model_show(Session& session, const std::string& model);
 Status model_verify(Session& session, const std::string& model);

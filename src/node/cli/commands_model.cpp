@@ -181,7 +181,7 @@ Status run_train(Session& session, const TrainCommand& command) {
     return {};
 }
 
-Status train_reproduce(Session& session, const std::string& model_or_record) {
+Status train_reproduce(Session& session, const std::string& model_or_record, bool anyway) {
     auto* services = OL_TRY(session.services());
     std::error_code ignored;
     const bool is_file = std::filesystem::is_regular_file(model_or_record, ignored);
@@ -190,10 +190,14 @@ Status train_reproduce(Session& session, const std::string& model_or_record) {
         const auto text =
             OL_TRY(read_text_file(model_or_record, factory::training_record_limit_bytes));
         record = OL_TRY_IN(Json::parse(text), "{}", model_or_record);
+    } else if (anyway) {
+        return fail(ErrorCode::invalid_argument,
+                    "--anyway goes with a record's file, and there is no file {}", model_or_record);
     }
     fmt::print(stderr, "training {} again from its record...\n", model_or_record);
-    const auto verdict = is_file ? OL_TRY_IN(services->reproduce(record), "{}", model_or_record)
-                                 : OL_TRY(services->verify_model(model_or_record, true));
+    const auto verdict = is_file
+                             ? OL_TRY_IN(services->reproduce(record, anyway), "{}", model_or_record)
+                             : OL_TRY(services->verify_model(model_or_record, true));
     if (session.json()) {
         session.print(verdict);
         return {};

@@ -70,26 +70,43 @@ void say_start(const Console& out, const factory::TuneStart& start) {
     }
 }
 
+// Says how it starts, and now and then how far it is. Stays where it is made.
+struct Shown {
+    explicit Shown(Session& session) {
+        watch.start = [this, &session](const factory::TuneStart& start) {
+            steps = start.steps;
+            if (!session.json()) say_start(session.console(), start);
+        };
+        watch.step = [this, &session](std::uint64_t step, const model::StepReport& report,
+                                      double seconds) {
+            if (session.json() || (since.seconds() - last < 2 && step < steps)) return;
+            last = since.seconds();
+            session.console().line(
+                fmt::format("step {}/{}  loss {:.4f}  rate {:.2e}  {:.0f} tokens/s", step, steps,
+                            report.loss, static_cast<double>(report.learning_rate),
+                            static_cast<double>(report.tokens) / std::max(seconds, 1e-9)));
+        };
+    }
+    Shown(const Shown&) = delete;
+    Shown& operator=(const Shown&) = delete;
+
+    factory::TuneWatch watch;
+    std::uint64_t steps = 0;
+    Stopwatch since;
+    double last = -10;
+};
+
 Status run_tune(Session& session, const TuneCommand& command) {
+    for (const auto& [option, value] : {std::pair{"FOLDER", &command.folder},
+                                        {"--data", &command.data},
+                                        {"--out", &command.output}}) {
+        if (value->empty()) return fail(ErrorCode::invalid_argument, "{} is required", option);
+    }
     const auto config = OL_TRY(config_of(command));
     const auto& out = session.console();
     ThreadPool pool(session.options().node.threads);
-    std::uint64_t steps = 0;
-    Stopwatch since;
-    double shown = -10;
-    factory::TuneWatch watch;
-    watch.start = [&](const factory::TuneStart& start) {
-        steps = start.steps;
-        if (!session.json()) say_start(out, start);
-    };
-    watch.step = [&](std::uint64_t step, const model::StepReport& report, double seconds) {
-        if (session.json() || (since.seconds() - shown < 2 && step < steps)) return;
-        shown = since.seconds();
-        out.line(fmt::format("step {}/{}  loss {:.4f}  rate {:.2e}  {:.0f} tokens/s", step, steps,
-                             report.loss, static_cast<double>(report.learning_rate),
-                             static_cast<double>(report.tokens) / std::max(seconds, 1e-9)));
-    };
-    const auto report = OL_TRY(factory::tune(config, pool, watch));
+    const Shown shown(session);
+    const auto report = OL_TRY(factory::tune(config, pool, shown.watch));
     const auto& start = report.start;
     const auto peak = peak_bytes();
     if (session.json()) {
@@ -129,6 +146,52 @@ Status run_tune(Session& session, const TuneCommand& command) {
     return {};
 }
 
+struct AgainCommand {
+    std::string record, folder, data;
+    bool checkpointing = false;
+};
+
+Status run_tune_again(Session& session, const AgainCommand& command) {
+    const auto record = OL_TRY(factory::read_tuning_record(command.record));
+    ThreadPool pool(session.options().node.threads);
+    const Shown shown(session);
+    const factory::TuneAgain from{command.folder, command.data, command.checkpointing};
+    const auto report =
+        OL_TRY_IN(factory::tune_again(record, from, pool, shown.watch), "{}", command.record);
+    if (session.json()) {
+        session.print(Json::object({{"record", command.record},
+                                    {"reproduced", true},
+                                    {"method", record["method"]},
+                                    {"steps", report.start.steps},
+                                    {"loss_first", report.loss_first},
+                                    {"loss_last", report.loss_last},
+                                    {"seconds", report.seconds},
+                                    {"hash", report.hash}}));
+        return {};
+    }
+    const auto& out = session.console();
+    out.line(fmt::format("{}: the same bytes, {}, in {:.1f} s",
+                         out.paint(Paint::green, "reproduced"), to_hex0x(report.hash.view()),
+                         report.seconds));
+    return {};
+}
+
+void add_tune_again(CLI::App& tune, std::function<Status(Session&)>& action) {
+    static AgainCommand c;
+    auto* app = tune.add_subcommand("reproduce",
+                                    "Tune again as a tuning record says and compare the bytes");
+    app->footer("Example:\n  openledger model tune reproduce adapter --model models/base-8m --data "
+                "chats.jsonl\n"
+                "What is tuned lies in $TMPDIR (default /tmp) meanwhile.");
+    app->fallthrough();
+    app->add_option("RECORD", c.record, "A tuning_record.json, or the folder that tuning left")
+        ->required();
+    app->add_option("--model", c.folder, "The model's folder, as it was before")->required();
+    app->add_option("--data", c.data, "The data's file")->required();
+    app->add_flag("--checkpointing", c.checkpointing, "Less memory, more time, the same bytes");
+    app->callback([&action] { action = [](Session& s) { return run_tune_again(s, c); }; });
+}
+
 } // namespace
 
 void add_tune_command(CLI::App& group, std::function<Status(Session&)>& action) {
@@ -141,15 +204,16 @@ void add_tune_command(CLI::App& group, std::function<Status(Session&)>& action) 
     app->footer(
         "Example:\n  openledger model tune models/base-8m --data chats.jsonl --out adapter\n"
         "  openledger model tune models/base-8m --data chats.jsonl --out tuned --full\n"
+        "  openledger model tune reproduce adapter --model models/base-8m --data chats.jsonl\n"
         "The same command goes on where it was broken off.");
     app->fallthrough();
-    app->add_option("FOLDER", c.folder, "A model's folder, as Hugging Face has it")->required();
+    // Required of `tune` alone, so not said to the parser: it would ask it of `reproduce`, too.
+    app->add_option("FOLDER", c.folder, "A model's folder, as Hugging Face has it; required");
     app->add_option("--data", c.data,
                     "JSON lines or a JSON list (messages, conversations, instruction and output, "
-                    "prompt and completion, text), or a text file")
-        ->required();
+                    "prompt and completion, text), or a text file; required");
     app->add_option("--held-out", c.held_out, "Data whose loss is measured before and after");
-    app->add_option("--out", c.output, "The folder to write")->required();
+    app->add_option("--out", c.output, "The folder to write; required");
     app->add_flag("--full", c.tune.full, "All weights, in place of an adapter");
     app->add_option("--dtype", c.tune.dtype, "Of all weights: f32 or bf16 (default: as FOLDER)");
     app->add_option("--rank", run.lora.rank, "Of the adapter")->capture_default_str();
@@ -186,7 +250,11 @@ void add_tune_command(CLI::App& group, std::function<Status(Session&)>& action) 
     app->add_option("--seed", run.seed)->capture_default_str();
     app->add_flag("--checkpointing", run.checkpointing, "Less memory, more time, the same bytes");
     app->add_option("--checkpoint-every", run.checkpoint_every, "Steps")->capture_default_str();
-    app->callback([&action] { action = [](Session& session) { return run_tune(session, c); }; });
+    add_tune_again(*app, action);
+    app->callback([&action, app] {
+        if (!app->get_subcommands().empty()) return;
+        action = [](Session& session) { return run_tune(session, c); };
+    });
 }
 
 } // namespace ol::node::cli
