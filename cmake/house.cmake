@@ -87,6 +87,8 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
         PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c")
     set_source_files_properties(${CMAKE_SOURCE_DIR}/src/model/kernels/kernels_avx512.cpp
         PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512vl;-mavx512dq;-mavx512bw;-mavx2;-mfma")
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/src/attribution/suffix/tier/psi_bmi2.cpp
+        PROPERTIES COMPILE_OPTIONS "-mbmi;-mbmi2;-mpopcnt;-mlzcnt")
 endif()
 
 # Tests are compiled for a quick build; what they test is the library. So is the command line, whose
