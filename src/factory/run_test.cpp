@@ -13,6 +13,7 @@
 #include "base/prng.hpp"
 #include "crypto/hash.hpp"
 #include "factory/format.hpp"
+#include "factory/model_for_tests.hpp"
 #include "factory/reproduce.hpp"
 #include "model/folder_for_tests.hpp"
 
@@ -26,19 +27,8 @@ using model::test::Folder;
 // A tiny base and a dozen records, the same in every process.
 struct Stage {
     Stage()
-        : tokenizer(make_tokenizer()) {
-        model::ModelConfig shape;
-        shape.vocab_size = 300;
-        shape.hidden_size = 16;
-        shape.intermediate_size = 24;
-        shape.layer_count = 2;
-        shape.head_count = 2;
-        shape.kv_head_count = 1;
-        shape.head_size = 8;
-        shape.context_length = 64;
-        base = model::Model::random(shape, 3);
-        // A frozen table near zero would leave the adapter nothing to say: its rows are the logits.
-        for (auto& value : base.weights.embedding) value *= 20.0F;
+        : base(test::make_base(64))
+        , tokenizer(make_tokenizer()) {
         for (int i = 0; i < 13; ++i) {
             TrainingData row;
             row.title = i % 4 == 3 ? "" : fmt::format("thing {}", i);

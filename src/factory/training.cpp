@@ -185,15 +185,17 @@ std::string training_record(const RunConfig& config, const Prepared& prepared, s
         .dump();
 }
 
+Status must_be(const Json& record, std::string_view key, std::string_view only) {
+    if (record[key] == Json(only)) return {};
+    return fail(ErrorCode::unsupported, "{} is {}, this program reproduces \"{}\"", key,
+                record[key].dump().substr(0, 80), only);
+}
+
 Status check_record(const Json& record) {
     for (const auto& [key, only] :
          {std::pair("format", record_format), std::pair("engine", engine_version),
           std::pair("template", chat_template)}) {
-        if (record[key] != Json(only)) {
-            return fail(ErrorCode::unsupported,
-                        "training record: {} is {}, this program reproduces \"{}\"", key,
-                        record[key].dump().substr(0, 80), only);
-        }
+        OL_TRY_IN(must_be(record, key, only), "training record");
     }
     return {};
 }

@@ -79,6 +79,9 @@ private:
 // The adapter as it is written: its base is named by its hash, never by a place.
 model::AdapterFiles adapter_files(const model::LoraAdapter& adapter, const RunConfig& config);
 
+// unsupported where a record's member is not the only one that this program reproduces.
+Status must_be(const codec::Json& record, std::string_view key, std::string_view only);
+
 // The training record's bytes: canonical JSON without line breaks.
 std::string training_record(const RunConfig& config, const Prepared& prepared, std::uint64_t steps,
                             const Hash32& adapter_hash);

@@ -272,22 +272,16 @@ Result<TuneReport> Tuning::go() {
 
 // How a record says to train. What it leaves out, and is of a datanet, counts for nothing.
 Result<TuneConfig> config_of(const Json& record) {
-    const auto& format = record["format"];
-    if (format != Json(tuning_format) && format != Json(first_format)) {
-        return fail(ErrorCode::unsupported, "format is {}, this program reproduces \"{}\"",
-                    format.dump().substr(0, 80), tuning_format);
-    }
-    if (record["engine"] != Json(engine_version)) {
-        return fail(ErrorCode::unsupported, "engine is {}, this program reproduces \"{}\"",
-                    record["engine"].dump().substr(0, 80), engine_version);
-    }
+    const bool first = record["format"] == Json(first_format);
+    if (!first) OL_TRY(must_be(record, "format", tuning_format));
+    OL_TRY(must_be(record, "engine", engine_version));
     const auto method = OL_TRY_IN(record["method"].as_string(), "method");
     if (method != "lora" && method != "full") {
         return fail(ErrorCode::invalid_argument, "method is {}, must be lora or full", method);
     }
     TuneConfig out;
     out.full = method == "full";
-    if (out.full && format != Json(first_format)) {
+    if (out.full && !first) {
         out.dtype = OL_TRY_IN(record["dtype"].as_string(), "dtype");
     }
     RunConfig rest;

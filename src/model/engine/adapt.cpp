@@ -73,13 +73,19 @@ std::shared_ptr<const AdapterFactors> Engine::Impl::factors_of(const LoraAdapter
         }
         const auto& weights = model.weights;
         const std::size_t vocab = config.vocab_size, hidden = config.hidden_size;
-        if (!adapter.embedding.magnitude.empty()) {
-            const auto& rows = weights.embedding;
-            made->embedding = dora_embedding_factors(rows.empty() ? head.rows(0, vocab) : rows,
-                                                     vocab, hidden, adapter.embedding, pool, table);
+        const bool of_embedding = !adapter.embedding.magnitude.empty();
+        const bool of_head = !adapter.head.magnitude.empty();
+        std::vector<float> released; // the table, where the head alone has it
+        if (weights.embedding.empty() && (of_embedding || of_head)) released = head.rows(0, vocab);
+        const auto& rows = weights.embedding.empty() ? released : weights.embedding;
+        if (of_embedding) {
+            made->embedding =
+                dora_embedding_factors(rows, vocab, hidden, adapter.embedding, pool, table);
         }
-        if (!adapter.head.magnitude.empty()) {
-            made->head = dora_of(weights.head, head, 0, vocab, hidden, adapter.head);
+        if (of_head) {
+            made->head = config.tied_embeddings && weights.head.quantized == nullptr
+                             ? dora_factors(rows.data(), vocab, hidden, adapter.head, pool, table)
+                             : dora_of(weights.head, head, 0, vocab, hidden, adapter.head);
         }
     }
     if (key != nullptr) known_factors[key] = {adapter.packed, made};

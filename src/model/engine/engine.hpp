@@ -81,7 +81,7 @@ struct Engine::Impl {
     void reserve(std::size_t rows);
     void for_rows(std::size_t rows, std::size_t work_each,
                   const std::function<void(std::size_t, std::size_t)>& body);
-    void copy_embedding(std::size_t first, std::size_t count, float* to) const; // rows of the table
+    void copy_embedding(TokenId token, float* to) const; // its row of the table
     void embed(const std::vector<Slot>& slots);
     void normalise(const ReadyNorm& norm, const float* from, float* to) const;
     void normalise_rows(const ReadyNorm& norm, const float* from, float* to, std::size_t rows);

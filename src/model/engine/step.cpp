@@ -103,11 +103,10 @@ void Engine::Impl::for_rows(std::size_t rows, std::size_t work_each,
     }
 }
 
-void Engine::Impl::copy_embedding(std::size_t first, std::size_t count, float* to) const {
-    const auto& table_rows = model.weights.embedding;
-    if (table_rows.empty()) return head.copy_rows(first, count, to); // released: the head has them
-    const std::size_t hidden = config.hidden_size;
-    std::copy_n(table_rows.data() + first * hidden, count * hidden, to);
+void Engine::Impl::copy_embedding(TokenId token, float* to) const {
+    const auto& rows = model.weights.embedding;
+    if (rows.empty()) return head.copy_rows(token, 1, to); // released: the head has them
+    std::copy_n(rows.data() + token * std::size_t{config.hidden_size}, config.hidden_size, to);
 }
 
 // A token's row of the table, with its adapter, scaled; then its position's row.
@@ -116,7 +115,7 @@ void Engine::Impl::embed(const std::vector<Slot>& slots) {
     for (const auto& slot : slots) {
         float* rows = x.data() + slot.first_row * hidden;
         for (std::size_t r = 0; r < slot.rows; ++r) {
-            copy_embedding(slot.input->tokens[r], 1, rows + r * hidden);
+            copy_embedding(slot.input->tokens[r], rows + r * hidden);
         }
         adapt_embedding(slot);
         if (config.embedding_scale != 1.0F) {

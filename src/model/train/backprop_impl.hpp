@@ -25,13 +25,6 @@ namespace train {
 
 inline constexpr std::size_t block_rows = 96; // that pass through a layer together
 
-// To exactly `count` where it is smaller: resize alone would take up to twice that.
-inline void grow(Buffer& buffer, std::size_t count) {
-    if (buffer.size() >= count) return;
-    buffer.reserve(count);
-    buffer.resize(count);
-}
-
 struct NormTape {
     Buffer r, mean; // mean: LayerNorm only
 };
@@ -157,6 +150,9 @@ struct Backprop::Impl {
     void add_products(std::size_t count, const float* dy, std::size_t dy_row,
                       std::span<const train::Term> product, std::size_t column, std::size_t width,
                       float* sum) const;
+    // b[count, rank]: the gradient of scale * gain * B from that of their product; gain null: 1.
+    void scale_rows(float* b, std::size_t count, std::size_t rank, float scale,
+                    const float* gain) const;
     void weight_gradient(std::size_t layer, const SiteGradient& s);
     void norm_gradient(const train::NormFactors& norm, Norm& to, const float* dy, const float* x,
                        std::size_t count, const train::NormTape& tape_);

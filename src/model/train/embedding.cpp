@@ -139,10 +139,8 @@ void Backprop::Impl::embedding_adapter_gradients() {
                       .c = b.data(),
                       .c_row = rank},
                      table);
-        for (std::size_t n = 0; n < hidden; ++n) {
-            const float factor = table_gain.empty() ? pair.scale : pair.scale * table_gain[n];
-            table.scale(b.data() + n * rank, factor, rank);
-        }
+        scale_rows(b.data(), hidden, rank, pair.scale,
+                   table_gain.empty() ? nullptr : table_gain.data());
         give(document, layout->embedding.b, b.data(), b.size(), to.b.data());
         if (!table_gain.empty()) embedding_magnitude_gradient(document);
         // The columns of A that the document's tokens touch; the others' part is 0.

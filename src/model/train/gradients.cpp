@@ -121,12 +121,16 @@ void Backprop::Impl::b_gradient(std::size_t layer, const LayerTape& t, const Sit
                       .c = part.data(),
                       .c_row = rank},
                      table);
-        for (std::size_t n = 0; n < width; ++n) {
-            const float factor = f.gain.empty() ? scale : scale * f.gain[column + n];
-            table.scale(part.data() + n * rank, factor, rank);
-        }
+        scale_rows(part.data(), width, rank, scale, f.gain.empty() ? nullptr : &f.gain[column]);
         give(document, layout->layers[layer][site].b + column * rank, part.data(), width * rank,
              job.adapter->layers[layer][site].b.data() + column * rank);
+    }
+}
+
+void Backprop::Impl::scale_rows(float* b, std::size_t count, std::size_t rank, float scale,
+                                const float* gain) const {
+    for (std::size_t n = 0; n < count; ++n) {
+        table.scale(b + n * rank, gain == nullptr ? scale : scale * gain[n], rank);
     }
 }
 

@@ -191,11 +191,8 @@ double Backprop::Impl::head() {
                 done += now;
                 first += now;
             }
-            for (std::size_t n = 0; n < vocabulary; ++n) {
-                const float factor =
-                    head_m.empty() ? pair->scale : pair->scale * head_factors.gain[n];
-                table.scale(head_b.data() + n * rank, factor, rank);
-            }
+            scale_rows(head_b.data(), vocabulary, rank, pair->scale,
+                       head_m.empty() ? nullptr : head_factors.gain.data());
             for (std::size_t r = 0; r < rank; ++r) {
                 for (std::size_t n = 0; n < hidden; ++n) {
                     turned[r * hidden + n] = head_a[n * rank + r];

@@ -15,6 +15,13 @@ using kernels::padded;
 using kernels::signed_width;
 using Buffer = HugeVector<float>;
 
+// To exactly `count` where it is smaller: resize alone would take up to twice that.
+inline void grow(Buffer& buffer, std::size_t count) {
+    if (buffer.size() >= count) return;
+    buffer.reserve(count);
+    buffer.resize(count);
+}
+
 // A right factor B [depth, columns] as panels [columns / 16][depth][16], zeros beyond the last
 // column. Grows and never shrinks.
 class Panels {
@@ -22,10 +29,7 @@ public:
     void reshape(std::size_t depth, std::size_t columns) {
         depth_ = depth;
         columns_ = columns;
-        const std::size_t need = depth * padded(columns);
-        if (values_.size() >= need) return;
-        values_.reserve(need);
-        values_.resize(need);
+        grow(values_, depth * padded(columns));
     }
     std::size_t depth() const { return depth_; }
     std::size_t columns() const { return columns_; }
